@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
+# compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
+#
+# usage: host-root.sh [--why | --without-egl]
+#   --why          say which it is and why, on stderr
+#   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
+# HOST_ROOT=/ insists on this machine's own system, HOST_ROOT=debian on the Debian 13.
+set -euo pipefail
+. "${BASH_SOURCE[0]%/*}/lib.sh"
+
+packages=(
+    # compilers and build tools
+    gcc clang libclang-rt-dev llvm libc6-dev meson ninja-build ccache pkgconf flex bison
+    patch python3 python3-venv python3-pycotap gdb strace
+    # what the library needs
+    libvirglrenderer-dev virgl-server uthash-dev libcmocka-dev libvulkan-dev vulkan-tools
+    vulkan-validationlayers glslang-tools mesa-vulkan-drivers libdrm-dev libxcb1-dev libwayland-dev
+    wayland-protocols
+    # what QEMU needs, and its firmware
+    libglib2.0-dev libpixman-1-dev libfdt-dev zlib1g-dev libslirp-dev libsdl2-dev libpng-dev seabios
+    qemu-system-data ipxe-qemu
+    # what the demo and the tests need
+    xvfb xauth xdotool e2fsprogs iproute2 procps
+)
+commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs)
+modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 libfdt zlib slirp
+    sdl2 libpng libdrm)
+servers=(/usr/libexec/virgl_render_server /usr/lib/virgl_render_server
+    /usr/lib/*/virgl_render_server /usr/local/libexec/virgl_render_server)
+
+# own_lacks: prints what keeps this machine's own system from being used; nothing when it will do.
+own_lacks() {
+    local name found=
+    if [ "$(uname -s)" != Linux ]; then
+        return
+    fi
+    for name in "${commands[@]}"; do
+        command -v "$name" >/dev/null || { echo "no $name"; return; }
+    done
+    for name in "${modules[@]}"; do
+        pkg-config --exists "$name" || { echo "no development files of $name"; return; }
+    done
+    for name in "${servers[@]}"; do
+        [ -x "$name" ] && found=1
+    done
+    [ -n "$found" ] || { echo "no virgl_render_server"; return; }
+    echo '#include <uthash.h>' | gcc -E - >/dev/null 2>&1 || { echo "no uthash.h"; return; }
+    # With a real GPU's driver any Mesa will do; lavapipe has what a guest's swapchain needs only of late.
+    vulkaninfo --summary 2>/dev/null | awk -v least="$mesa_least" '
+        /deviceType/ { any = 1; if (!/_CPU/) real = 1 }
+        /driverInfo/ && /Mesa/ { sub(/.*Mesa /, ""); if ($1 + 0 >= least + 0) fresh = 1 }
+        END { if (!any) print "no Vulkan driver"
+              else if (!real && !fresh) print "no GPU and a lavapipe older than Mesa " least }'
+}
+
+make_root() {
+    mkdir -m 1777 "$work/tmp"
+    mkdir "$work/root"
+    make_debian "$work/tmp" tar "$(IFS=,; echo "${packages[*]}")" |
+        tar -x -C "$work/root" --exclude='./dev/*'
+    # Where in-root.sh mounts the root that it puts together.
+    mkdir -p "$work/root/mnt"
+    rm -rf "$work/root"/var/lib/apt/lists/*
+    mv -T "$work/root" "$root"
+}
+
+make_root_without_egl() {
+    cp -al "$root" "$work/root"
+    find "$work/root/usr/lib" \( -name 'libEGL*' -o -name 'libGL*' -o -name 'libOpenGL*' \) -delete
+    mv -T "$work/root" "$root-without-egl"
+}
+
+why=
+without_egl=
+case ${1:-} in
+--why) why=1 ;;
+--without-egl) without_egl=1 ;;
+--help) usage; exit ;;
+'') ;;
+*) die "unknown option $1; see $program --help" ;;
+esac
+
+case ${HOST_ROOT:-auto} in
+auto) lacks=$(own_lacks) ;;
+/) lacks= ;;
+debian) lacks="HOST_ROOT=debian" ;;
+*) die "HOST_ROOT=$HOST_ROOT is neither / nor debian" ;;
+esac
+if [ -z "$lacks" ] && [ -z "$without_egl" ]; then
+    [ -z "$why" ] || say "host root: this machine's own system"
+    echo /
+    exit
+fi
+
+key=$( (printf '%s\n' "$debian_suite" "${packages[@]}"; declare -f make_debian make_root) | key_of)
+root=$cache/root/$key
+[ -z "$why" ] || say "host root: $debian_name in $root, as this machine has: ${lacks:-all it needs}"
+if [ ! -d "$root" ]; then
+    need mmdebstrap flock:util-linux tar
+    lock host-root
+    if [ ! -d "$root" ]; then
+        mkdir -p "$cache/root"
+        step_dir host-root
+        run_step "host root ($debian_name)" make_root
+        prune "$cache/root" "$root"
+    fi
+    unlock
+fi
+if [ -n "$without_egl" ]; then
+    lock host-root
+    if [ ! -d "$root-without-egl" ]; then
+        step_dir host-root
+        run_step "host root without libEGL" make_root_without_egl
+    fi
+    unlock
+    root=$root-without-egl
+fi
+touch -c "$root"
+printf '%s\n' "$root"

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What the other scripts share: where the cache is, one line of progress per step, locks, steps that
+# can be interrupted and started again, the host's tools, the Debian mirror. Sourced, never run.
+#
+# A step makes something in the cache. It works in a directory of its own under $cache/tmp and ends
+# with one rename, so a thing in the cache is either whole or not there. A lock per thing keeps two
+# runs apart; whoever holds it may remove what an earlier, killed run left under $cache/tmp.
+# A script prints its result (a path) on stdout and everything else on stderr.
+
+# shellcheck source=scripts/versions.sh
+. "${BASH_SOURCE[0]%/*}/versions.sh"
+
+top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
+# shellcheck disable=SC2034 # for those who source this
+scripts=$top/scripts
+cache=${XDG_CACHE_HOME:-${HOME:?is not set}/.cache}/virtio-gpu-venus
+program=${0##*/}
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "$program: $*"
+    exit 1
+}
+
+# usage: prints the script's own first comment, for --help.
+usage() {
+    sed -n '/^# SPDX/d; 2,/^[^#]/s/^# \{0,1\}//p' "$0"
+}
+
+# key_of: a short name for what is on stdin.
+key_of() {
+    sha256sum | cut -c1-16
+}
+
+# --- Running a step -----------------------------------------------------------------------------
+
+step_pid=   # process group of the step that runs now
+step_rc=0   # exit status of the last one
+step_tmp=() # what to remove should we be stopped
+
+# stopped SIGNAL: passes the signal on to the step, tidies up, and dies of that signal.
+stopped() {
+    trap '' INT TERM HUP
+    if [ -n "$step_pid" ]; then
+        kill -TERM -- "-$step_pid" 2>/dev/null || true
+        wait "$step_pid" 2>/dev/null || true
+    fi
+    remove_step_tmp
+    trap - "$1" EXIT
+    kill "-$1" $$
+}
+
+remove_step_tmp() {
+    local dir
+    for dir in "${step_tmp[@]}"; do
+        remove_tree "$dir"
+    done
+    step_tmp=()
+}
+
+trap 'stopped INT' INT
+trap 'stopped TERM' TERM
+trap 'stopped HUP' HUP
+trap remove_step_tmp EXIT
+
+# remove_tree DIR: rm -rf, also of what an unprivileged mmdebstrap left (it belongs to sub-uids).
+remove_tree() {
+    [ -e "$1" ] || [ -L "$1" ] || return 0
+    rm -rf -- "$1" 2>/dev/null && return 0
+    [ "$(id -u)" = 0 ] || ! command -v mmdebstrap >/dev/null ||
+        mmdebstrap --unshare-helper rm -rf -- "$1" 2>/dev/null || true
+    rm -rf -- "$1" || say "$program: could not remove $1"
+}
+
+# run_step NAME COMMAND...: one line when it starts and one with the time it took. What the command
+# prints goes to a log; when it fails, the log's end and its path are shown and we exit.
+run_step() {
+    try_step "$@"
+    [ "$step_rc" = 0 ] || exit 1
+}
+
+# try_step: the same, but leaves its exit status in step_rc, for the caller to deal with. Neither may
+# be called in a condition: bash would then ignore set -e in the command too.
+try_step() {
+    local name=$1 log start=$SECONDS
+    shift
+    mkdir -p "$cache/log"
+    log=$cache/log/$(printf %s "$name" | tr -c 'A-Za-z0-9.\n' - | tr -s -)-$$.log
+    say "==> $name ..."
+    # A process group of its own, so that all of it can be stopped.
+    set -m
+    # shellcheck disable=SC2030,SC2031
+    (
+        set -euo pipefail
+        trap - INT TERM HUP EXIT
+        "$@"
+    ) >"$log" 2>&1 </dev/null &
+    step_pid=$!
+    set +m
+    step_rc=0
+    wait "$step_pid" || step_rc=$?
+    step_pid=
+    if [ "$step_rc" != 0 ]; then
+        tail -n 20 "$log" | sed 's/^/    | /' >&2
+        say "$program: $name failed after $((SECONDS - start)) s; the whole log: $log"
+    else
+        say "    $name: done in $((SECONDS - start)) s"
+    fi
+}
+
+# lock NAME: from here to the end of the script, or to unlock, nobody else holds NAME.
+lock() {
+    mkdir -p "$cache/lock" "$cache/tmp" 2>/dev/null || die "cannot write to $cache: set XDG_CACHE_HOME"
+    exec {lock_fd}>"$cache/lock/$1"
+    if ! flock -n "$lock_fd"; then
+        say "    waiting for another run that makes the same ($1)"
+        flock "$lock_fd"
+    fi
+}
+
+unlock() {
+    exec {lock_fd}>&-
+}
+
+# step_dir NAME: sets work to a fresh directory for the step NAME, whose lock the caller holds.
+step_dir() {
+    local old
+    for old in "$cache/tmp/$1".*; do
+        remove_tree "$old"
+    done
+    work=$cache/tmp/$1.$$
+    mkdir -p "$work"
+    step_tmp+=("$work")
+}
+
+# prune DIR KEEP [PATTERN]: removes the entries of DIR that were not used for two weeks.
+prune() {
+    local entry
+    find "$1" -mindepth 1 -maxdepth 1 -name "${3:-*}" ! -name "${2##*/}" -mtime +14 2>/dev/null |
+        while IFS= read -r entry; do
+            remove_tree "$entry"
+        done
+}
+
+# sync_tree FROM TO: makes every file of FROM be in TO too. Touches only those that differ, each with
+# one rename and a new date, so that a build sees what changed and nothing else.
+sync_tree() {
+    local file
+    (cd "$1" && find . \( -type f -o -type l \) -print) | while IFS= read -r file; do
+        file=${file#./}
+        if [ -L "$1/$file" ]; then
+            [ "$(readlink "$1/$file")" = "$(readlink "$2/$file" 2>/dev/null)" ] && continue
+        elif [ ! -L "$2/$file" ] && cmp -s "$1/$file" "$2/$file"; then
+            continue
+        fi
+        mkdir -p "$(dirname "$2/$file")"
+        cp -P --preserve=mode "$1/$file" "$2/$file.new"
+        mv -f "$2/$file.new" "$2/$file"
+    done
+}
+
+# --- The host -----------------------------------------------------------------------------------
+
+# need COMMAND[:PACKAGE]...: the host's commands. Root on a Debian gets what is missing installed;
+# anybody else is told what to install.
+need() {
+    local item missing=()
+    PATH=$PATH:/usr/sbin:/sbin
+    for item in "$@"; do
+        command -v "${item%%:*}" >/dev/null || missing+=("${item##*:}")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        die "this machine lacks ${missing[*]}; install them (on Debian: apt-get install ${missing[*]})"
+    fi
+    lock host-tools
+    run_step "host tools (${missing[*]})" install_packages "${missing[@]}"
+    unlock
+}
+
+install_packages() {
+    export DEBIAN_FRONTEND=noninteractive
+    local lists=(/var/lib/apt/lists/*Packages*)
+    if [ ! -e "${lists[0]}" ]; then
+        apt-get update
+    fi
+    # The lists may be older than the mirror: a second try with new ones.
+    apt-get install -y --no-install-recommends "$@" ||
+        { apt-get update && apt-get install -y --no-install-recommends "$@"; }
+}
+
+# debian_mirror: the address of Debian's packages, as this host's apt has it.
+debian_mirror() {
+    local uri=
+    if [ -n "${DEBIAN_MIRROR:-}" ]; then
+        printf '%s\n' "${DEBIAN_MIRROR%/}"
+        return
+    fi
+    if command -v apt-get >/dev/null; then
+        # The origin is known only once the lists were fetched; without it the path must do.
+        # shellcheck disable=SC2016 # apt expands these
+        uri=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' \
+            2>/dev/null | awk -F'|' '
+                $1 == "Debian" && $2 == "Debian" { print $3; exit }
+                $1 !~ /[a-z]/ && $3 ~ /\/debian\/?$/ && other == "" { other = $3 }
+                END { if (other != "") print other }' | head -n 1)
+        case $uri in
+        mirror+file:*) uri=$(awk '/^[a-z]+:/ { print $1; exit }' "${uri#mirror+file:}") ;;
+        esac
+    fi
+    [ -n "$uri" ] ||
+        die "this host's apt names no Debian mirror; set DEBIAN_MIRROR to the address of one"
+    printf '%s\n' "${uri%/}"
+}
+
+# make_debian WORK FORMAT PACKAGE,... [OPTION...]: a Debian with Mesa from backports, by mmdebstrap.
+# FORMAT is tar (on stdout) or null (then an option's hook takes what it wants). WORK is for its
+# temporary files; it must be open to all, as unprivileged it works as another user.
+make_debian() {
+    local work=$1 format=$2 packages=$3 mirror mode=root pin
+    shift 3
+    mirror=$(debian_mirror)
+    [ "$(id -u)" = 0 ] || mode=unshare
+    pin="Package: src:mesa\nPin: release n=$debian_suite-backports\nPin-Priority: 900\n"
+    # INITRD=No: the kernel package's hook is not to make an initrd; those who need one make their own.
+    TMPDIR=$work INITRD=No SOURCE_DATE_EPOCH=0 mmdebstrap --mode="$mode" --variant=minbase \
+        --format="$format" --include="$packages" \
+        --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+        --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt='path-exclude=/usr/share/info/*' \
+        --setup-hook="printf '$pin' >\"\$1/etc/apt/preferences.d/mesa\"" \
+        "$@" "$debian_suite" - \
+        "deb $mirror $debian_suite main" \
+        "deb $mirror $debian_suite-updates main" \
+        "deb [check-valid-until=no] $mirror $debian_suite-backports main"
+}

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Prints the path of QEMU's source, untouched, unpacked in the cache: Debian's source package with
+# Debian's own patches (its firmware is stripped, and without them configure fails). Of the versions in
+# versions.sh it is the first that the mirror still has; each file is checked by its hash.
+#
+# usage: qemu-source.sh [VERSION]     VERSION is one of versions.sh's, such as 10.0.13
+# QEMU_SRC=DIR: your own source tree instead; nothing is fetched.
+set -euo pipefail
+. "${BASH_SOURCE[0]%/*}/lib.sh"
+
+# fetch URL FILE SHA256: through apt, so with its proxies and settings. Its usual user for downloads
+# could not write here.
+# shellcheck disable=SC2317
+fetch() {
+    /usr/lib/apt/apt-helper -o APT::Sandbox::User=root -o Acquire::Retries=3 \
+        download-file "$1" "$2" "SHA256:$3"
+}
+
+# shellcheck disable=SC2317
+fetch_and_unpack() {
+    local dsc=${qemu_dsc[$1]} pool sum size file
+    pool=$(debian_mirror)/pool/main/q/qemu
+    cd "$work"
+    fetch "$pool/$dsc" "$dsc" "${qemu_dsc_sha256[$1]}"
+    awk '/^[^ ]/ { on = ($1 == "Checksums-Sha256:") } on && /^ / && $3 !~ /\.asc$/ { print $1, $2, $3 }' \
+        "$dsc" >files
+    while read -r sum size file; do
+        echo "$file: $size bytes"
+        fetch "$pool/$file" "$file" "$sum"
+    done <files
+    # The hash of the .dsc was checked; whether its signer's key is on this machine says nothing more.
+    dpkg-source --no-check -x "$dsc" source
+    mv -T source "$sources/$1"
+}
+
+case ${1:-} in
+--help) usage; exit ;;
+-*) die "unknown option $1; see $program --help" ;;
+esac
+if [ -n "${QEMU_SRC:-}" ]; then
+    [ -x "$QEMU_SRC/configure" ] ||
+        die "QEMU_SRC=$QEMU_SRC is not a QEMU source tree (it has no configure)"
+    cd "$QEMU_SRC" && pwd -P
+    exit
+fi
+versions=("${qemu_versions[@]}")
+if [ $# -gt 0 ]; then
+    [ -n "${qemu_dsc[$1]:-}" ] || die "QEMU $1 is not known; choose of: ${qemu_versions[*]}"
+    versions=("$1")
+fi
+
+# The hash is part of the path: another package of the same version is another source.
+for version in "${versions[@]}"; do
+    sources=$cache/qemu-source/${qemu_dsc_sha256[$version]:0:16}
+    if [ ! -d "$sources/$version" ]; then
+        need dpkg-source:dpkg-dev xz:xz-utils patch flock:util-linux
+        lock qemu-source
+        if [ ! -d "$sources/$version" ]; then
+            mkdir -p "$sources"
+            step_dir qemu-source
+            try_step "source of QEMU $version" fetch_and_unpack "$version"
+            remove_step_tmp
+        fi
+        unlock
+        [ -d "$sources/$version" ] || continue
+    fi
+    touch -c "$sources"
+    printf '%s\n' "$sources/$version"
+    exit
+done
+die "the Debian mirror has no source package of QEMU ${versions[*]}; set DEBIAN_MIRROR or QEMU_SRC"
