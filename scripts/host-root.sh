@@ -56,9 +56,8 @@ own_lacks() {
 }
 
 make_root() {
-    mkdir -m 1777 "$work/tmp"
     mkdir "$work/root"
-    make_debian "$work/tmp" tar "$(IFS=,; echo "${packages[*]}")" |
+    make_debian "$place" tar "$(IFS=,; echo "${packages[*]}")" |
         tar -x -C "$work/root" --exclude='./dev/*'
     # Where in-root.sh mounts the root that it puts together.
     mkdir -p "$work/root/mnt"
@@ -103,8 +102,9 @@ if [ ! -d "$root" ]; then
     if [ ! -d "$root" ]; then
         mkdir -p "$cache/root"
         step_dir host-root
+        open_dir host-root
         run_step "host root ($debian_name)" make_root
-        prune "$cache/root" "$root"
+        prune "$cache/root" "$root" 14
     fi
     unlock
 fi

@@ -39,7 +39,7 @@ while IFS= read -r name; do
     HOME | USER | LOGNAME | TERM | COLORTERM | NO_COLOR | LANG | LC_* | TZ | CI | TMPDIR | XDG_* | \
         DISPLAY | XAUTHORITY | WAYLAND_DISPLAY | SDL_* | G_* | GLIB_* | QTEST_* | QEMU_* | \
         VK_* | MESA_* | LP_* | LVP_* | VKR_* | VN_* | VIRGL_* | VENUS_* | VGV_* | RENDER_SERVER* | \
-        ASAN_* | LSAN_* | TSAN_* | UBSAN_* | CMOCKA_* | MESON_* | NINJA_* | CCACHE_* | CC | CFLAGS | \
+        ASAN_* | LSAN_* | TSAN_* | UBSAN_* | CMOCKA_* | MESON_* | NINJA_* | CCACHE_* | DEBUGINFOD_* | \
         GUEST_IMAGE | HOST_ROOT)
         environment+=("$name=${!name}")
         ;;

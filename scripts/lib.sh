@@ -64,6 +64,7 @@ trap 'stopped INT' INT
 trap 'stopped TERM' TERM
 trap 'stopped HUP' HUP
 trap remove_step_tmp EXIT
+trap 'say "$program: line $LINENO failed: $BASH_COMMAND"' ERR
 
 # remove_tree DIR: rm -rf, also of what an unprivileged mmdebstrap left (it belongs to sub-uids).
 remove_tree() {
@@ -87,7 +88,7 @@ try_step() {
     local name=$1 log start=$SECONDS
     shift
     mkdir -p "$cache/log"
-    log=$cache/log/$(printf %s "$name" | tr -c 'A-Za-z0-9.\n' - | tr -s -)-$$.log
+    log=$cache/log/$(printf %s "$name" | tr -c 'A-Za-z0-9.\n' - | tr -s - | sed 's/-$//')-$$.log
     say "==> $name ..."
     # A process group of its own, so that all of it can be stopped.
     set -m
@@ -126,19 +127,38 @@ unlock() {
 
 # step_dir NAME: sets work to a fresh directory for the step NAME, whose lock the caller holds.
 step_dir() {
-    local old
-    for old in "$cache/tmp/$1".*; do
-        remove_tree "$old"
-    done
-    work=$cache/tmp/$1.$$
-    mkdir -p "$work"
-    step_tmp+=("$work")
+    fresh_dir "$cache/tmp" "$1"
+    work=$fresh
 }
 
-# prune DIR KEEP [PATTERN]: removes the entries of DIR that were not used for two weeks.
+# open_dir NAME: sets place to one that any user may reach and write to. An unprivileged mmdebstrap
+# works as other users, for whom a home is closed.
+open_dir() {
+    local base=$cache/tmp
+    if [ "$(id -u)" != 0 ]; then
+        base=/var/tmp/virtio-gpu-venus-$(id -u)
+        mkdir -p "$base"
+        [ -O "$base" ] || die "$base is somebody else's; remove it"
+    fi
+    fresh_dir "$base" "$1-open"
+    place=$fresh
+    chmod 1777 "$place"
+}
+
+fresh_dir() {
+    local old
+    for old in "$1/$2".*; do
+        remove_tree "$old"
+    done
+    fresh=$1/$2.$$
+    mkdir -p "$fresh"
+    step_tmp+=("$fresh")
+}
+
+# prune DIR KEEP DAYS [PATTERN]: removes the entries of DIR, but KEEP, that were not used for DAYS.
 prune() {
     local entry
-    find "$1" -mindepth 1 -maxdepth 1 -name "${3:-*}" ! -name "${2##*/}" -mtime +14 2>/dev/null |
+    find "$1" -mindepth 1 -maxdepth 1 -name "${4:-*}" ! -path "$2" -mtime "+$(($3 - 1))" |
         while IFS= read -r entry; do
             remove_tree "$entry"
         done
@@ -159,6 +179,16 @@ sync_tree() {
         cp -P --preserve=mode "$1/$file" "$2/$file.new"
         mv -f "$2/$file.new" "$2/$file"
     done
+}
+
+# root_key ROOT: what identifies the system that host-root.sh chose: builds made in another are not to
+# be trusted in this one.
+root_key() {
+    if [ "$1" = / ]; then
+        { gcc --version; pkg-config --modversion virglrenderer vulkan glib-2.0; } 2>&1 | key_of
+    else
+        printf '%s\n' "${1##*/}"
+    fi
 }
 
 # --- The host -----------------------------------------------------------------------------------

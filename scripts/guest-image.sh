@@ -1,0 +1,176 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Makes the guest that the demo and the tests boot, and prints the directory it is in: vmlinuz,
+# initrd.img and disk.img (a Debian 13 with Mesa's Venus driver, vulkan-tools, vkmark and weston; an ext4
+# without partitions). About a minute and a half, 1.1 GB.
+#
+# usage: guest-image.sh
+# GUEST_IMAGE=DIR: your own directory of that layout instead.
+#
+# The image holds nothing of ours but /sbin/venus-init, which hands over to /opt/venus/init on a second
+# disk, the one with the label venus-tools. So a change to a guest program does not make a new image.
+set -euo pipefail
+. "${BASH_SOURCE[0]%/*}/lib.sh"
+
+packages=(
+    linux-image-amd64 kmod busybox-static udev procps util-linux
+    mesa-vulkan-drivers vulkan-tools vkmark weston seatd libdrm-tests
+)
+
+# What a virtual machine never has; a third of the kernel's modules.
+excluded=(sound drivers/media drivers/infiniband drivers/net/wireless drivers/net/ethernet
+    drivers/gpu/drm/amd drivers/gpu/drm/i915 drivers/gpu/drm/nouveau drivers/gpu/drm/radeon
+    drivers/gpu/drm/xe)
+
+# Runs in the guest's root as /sbin/venus-init, when the kernel is told init=/sbin/venus-init.
+# shellcheck disable=SC2016
+venus_init='#!/bin/sh
+# Process 1 of the guest: mounts what every program expects, finds the disk with our tools, becomes
+# their init.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+mountpoint -q /proc || mount -t proc proc /proc
+mountpoint -q /sys || mount -t sysfs sysfs /sys
+mountpoint -q /dev || mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount -t tmpfs -o mode=755 tmpfs /run
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+disk=$(blkid -L venus-tools) || disk=/dev/vdb
+if mount -o ro "$disk" /opt/venus && [ -x /opt/venus/init ]; then
+    exec /opt/venus/init "$@"
+fi
+echo "venus-init: no disk with the label venus-tools and an init on it; here is a shell"
+exec setsid -c sh -i </dev/console >/dev/console 2>&1
+'
+
+# The initrd: loads what it takes to see the disk, mounts it, becomes its init.
+# shellcheck disable=SC2016
+initrd_init='#!/bin/busybox sh
+export PATH=/bin
+busybox mkdir -p /proc /dev /disk
+busybox mount -t proc proc /proc
+busybox mount -t devtmpfs devtmpfs /dev
+disk=/dev/vda init=/sbin/init
+for word in $(busybox cat /proc/cmdline); do
+    case $word in
+    root=*) disk=${word#root=} ;;
+    init=*) init=${word#init=} ;;
+    esac
+done
+while read -r module; do
+    busybox insmod "/modules/$module"
+done </modules/order
+tries=0
+until busybox mount -t ext4 -o noatime "$disk" /disk 2>/dev/null; do
+    tries=$((tries + 1))
+    if [ $tries -gt 200 ]; then
+        echo "initrd: cannot mount $disk"
+        exec busybox sh
+    fi
+    busybox usleep 50000
+done
+busybox umount /proc
+busybox mount -o move /dev /disk/dev
+exec busybox switch_root /disk "$init"
+'
+
+# Runs in the guest: makes /boot/initrd.img of busybox, the modules and the script above.
+# shellcheck disable=SC2016
+make_initrd='
+set -eu
+kernel=$(ls /usr/lib/modules)
+mkdir -p /initrd/bin /initrd/modules
+cp /bin/busybox /initrd/bin/busybox
+cat >/initrd/init
+chmod 755 /initrd/init
+for module in virtio_pci virtio_blk ext4; do
+    modprobe --show-depends --set-version "$kernel" "$module"
+done | while read -r what path rest; do
+    [ "$what" = insmod ] || continue
+    name=${path##*/}
+    name=${name%.xz}
+    [ ! -e "/initrd/modules/$name" ] || continue
+    case $path in
+    *.xz) busybox xzcat "$path" ;;
+    *) cat "$path" ;;
+    esac >"/initrd/modules/$name"
+    echo "$name"
+done >/order
+mv /order /initrd/modules/order
+cd /initrd
+find . | busybox cpio -o -H newc >/boot/initrd.img
+rm -r /initrd
+'
+
+# Runs on this machine, as root of the user namespace if we are not root, with the guest's root as $1:
+# the only place where its files have their right owners.
+# shellcheck disable=SC2016
+finish='
+set -eu
+PATH=$PATH:/usr/sbin:/sbin
+mkdir -p "$1/opt/venus"
+printf %s "$VENUS_INIT" >"$1/sbin/venus-init"
+chmod 755 "$1/sbin/venus-init"
+echo venus >"$1/etc/hostname"
+printf %s "$INITRD_INIT" | chroot "$1" sh -c "$MAKE_INITRD"
+cp -L "$1"/boot/vmlinuz-* "$OUT/vmlinuz"
+mv "$1/boot/initrd.img" "$OUT/initrd.img"
+rm -rf "$1"/boot/* "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/usr/share/doc/*
+size=$(du -smx "$1" | cut -f1)
+# A bind mount does not show what is mounted below: /proc, /sys and /dev of mmdebstrap.
+mkdir "$OUT/../view"
+unshare --mount sh -euc "
+    mount --bind \"$1\" \"$OUT/../view\"
+    mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -m 0 -L venus-guest -d \"$OUT/../view\" \
+        \"$OUT/disk.img\" $((size + size / 8 + 512))m"
+chmod 644 "$OUT"/*
+'
+
+make_image() {
+    local option options=()
+    for option in "${excluded[@]}"; do
+        options+=(--dpkgopt="path-exclude=/usr/lib/modules/*/kernel/$option/*")
+    done
+    mkdir -m 1777 "$place/tmp" "$place/out"
+    export OUT=$place/out VENUS_INIT=$venus_init INITRD_INIT=$initrd_init MAKE_INITRD=$make_initrd
+    make_debian "$place/tmp" null "$(IFS=,; echo "${packages[*]}")" \
+        "${options[@]}" --customize-hook="$finish" >/dev/null
+    mkdir "$work/image"
+    cp --sparse=always "$place/out"/* "$work/image/"
+    mv -T "$work/image" "$image"
+}
+
+case ${1:-} in
+--help) usage; exit ;;
+'') ;;
+*) die "unknown option $1; see $program --help" ;;
+esac
+if [ -n "${GUEST_IMAGE:-}" ]; then
+    for file in vmlinuz initrd.img disk.img; do
+        [ -r "$GUEST_IMAGE/$file" ] || die "GUEST_IMAGE=$GUEST_IMAGE has no $file"
+    done
+    cd "$GUEST_IMAGE" && pwd -P
+    exit
+fi
+
+key=$( (
+    printf '%s\n' "$debian_suite" "${packages[@]}" "${excluded[@]}" "$venus_init" "$initrd_init" \
+        "$make_initrd" "$finish"
+    declare -f make_debian make_image
+) | key_of)
+image=$cache/guest/$key
+if [ ! -d "$image" ]; then
+    need mmdebstrap mke2fs:e2fsprogs flock:util-linux
+    lock guest-image
+    if [ ! -d "$image" ]; then
+        mkdir -p "$cache/guest"
+        step_dir guest-image
+        open_dir guest-image
+        run_step "guest image ($debian_name)" make_image
+        prune "$cache/guest" "$image" 14
+    fi
+    unlock
+fi
+touch -c "$image"
+printf '%s\n' "$image"
