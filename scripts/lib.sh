@@ -45,8 +45,10 @@ stopped() {
     trap '' INT TERM HUP
     if [ -n "$step_pid" ]; then
         kill -TERM -- "-$step_pid" 2>/dev/null || true
-        wait "$step_pid" 2>/dev/null || true
     fi
+    # shellcheck disable=SC2046 # other scripts that we started
+    kill $(jobs -p) 2>/dev/null || true
+    wait
     remove_step_tmp
     trap - "$1" EXIT
     kill "-$1" $$

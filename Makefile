@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# The front door: each target is one of scripts/, which do the work and keep what they made in
+# $XDG_CACHE_HOME/virtio-gpu-venus. Nothing is built by make itself, so -j has nothing to do here.
+
+SHELL := /bin/bash
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
+suites := unit renderer qtest guest asan tsan
+
+.NOTPARALLEL:
+.PHONY: help demo check $(suites:%=check-%) lib qemu image clean cache-clean
+
+help:            ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo:            ## set up, boot a guest with no window, run vkcube through the device, show what happened
+	@scripts/setup.sh
+	@scripts/demo.py
+
+check:           ## every test
+	@scripts/host-tools.sh python3
+	@python3 scripts/check.py
+
+check-unit:      ## the library against a fake renderer
+check-renderer:  ## the library against the real virglrenderer on lavapipe, no VM
+check-qtest:     ## the QEMU device, driven over its queues
+check-guest:     ## a Linux guest: our programs, vulkaninfo, vkcube, vkmark
+check-asan:      ## unit and renderer tests under AddressSanitizer and UndefinedBehaviorSanitizer
+check-tsan:      ## unit and renderer tests under ThreadSanitizer
+$(suites:%=check-%): check-%:
+	@scripts/host-tools.sh python3
+	@python3 scripts/check.py $*
+
+lib:             ## build libvenusgpu; prints where it is installed
+	@scripts/build-lib.sh
+
+qemu:            ## build QEMU with the device; prints the program's path
+	@scripts/build-qemu.sh
+
+image:           ## make the guest image; prints its directory
+	@scripts/guest-image.sh
+
+clean:           ## remove what the demo and the tests wrote in the checkout (out/)
+	rm -rf out
+
+cache-clean:     ## remove everything that was built, for all checkouts
+	@scripts/cache-clean.sh

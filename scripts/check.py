@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the test suites and sums them up.
+
+Each suite has a function below that returns its results. One that cannot start, or that runs no test,
+counts as a failure, and the others run all the same. What a suite printed is in out/check/SUITE.log.
+The last line is always "N passed, N failed, N skipped"; the exit status is 0 if none failed.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+SCRIPTS = TOP / "scripts"
+OUT = TOP / "out" / "check"
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+
+children = set()  # process groups that run now, for stop()
+
+
+class CannotStart(Exception):
+    """A suite could not be run at all; says why in one line."""
+
+
+class Result:
+    def __init__(self, name, status, why=""):
+        self.name, self.status, self.why = name, status, why
+
+
+def run(command, log, limit, env=None, cwd=TOP):
+    """Runs a command with its output in a log file. Returns its exit status."""
+    command = [str(word) for word in command]
+    with open(log, "a", encoding="utf-8", errors="replace") as file:
+        file.write("$ " + " ".join(command) + "\n")
+        file.flush()
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file,
+                                 stderr=subprocess.STDOUT, cwd=cwd, env=env,
+                                 start_new_session=True)
+        children.add(child.pid)
+        try:
+            return child.wait(limit)
+        except subprocess.TimeoutExpired:
+            file.write(f"\nstopped: it ran longer than {limit} s\n")
+            return 124
+        finally:
+            end(child)
+
+
+def end(child):
+    """Ends a child's whole process group: politely, then for good."""
+    for signum, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+        try:
+            os.killpg(child.pid, signum)
+            child.wait(patience)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    children.discard(child.pid)
+
+
+def stop(signum, _frame):
+    for group in list(children):
+        try:
+            os.killpg(group, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
+
+
+def made_by(script, *options):
+    """What a set-up script made (it prints the path); its progress goes to our stderr."""
+    child = subprocess.Popen([str(SCRIPTS / script), *options], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, text=True, start_new_session=True)
+    children.add(child.pid)
+    printed = child.communicate()[0].strip()
+    children.discard(child.pid)
+    if child.returncode != 0:
+        raise CannotStart(f"{script} {' '.join(options)} failed".replace("  ", " "))
+    return Path(printed)
+
+
+# --- The Test Anything Protocol ------------------------------------------------------------------
+
+POINT = re.compile(r"^(not )?ok\b\s*(\d+)?\s*(?:-\s*)?(.*?)\s*(?:#\s*(skip|todo)\b\s*(.*))?$",
+                   re.IGNORECASE)
+PLAN = re.compile(r"^1\.\.(\d+)")
+
+
+def tap_results(text, prefix=""):
+    """The results in a program's TAP output, and whether there was any TAP in it."""
+    results, planned, bailed = [], None, None
+    for line in text.splitlines():
+        plan = PLAN.match(line)
+        point = POINT.match(line)
+        if plan:
+            planned = (planned or 0) + int(plan[1])
+        elif line.startswith("Bail out!"):
+            bailed = line
+        elif point:
+            failed, number, name, directive, why = point.groups()
+            name = prefix + (name or why or f"test {number}")
+            if directive and directive.lower() == "skip":
+                results.append(Result(name, SKIPPED, why))
+            else:
+                results.append(Result(name, FAILED if failed else PASSED))
+    if bailed:
+        results.append(Result(prefix + bailed, FAILED))
+    elif planned is not None and planned > len(results):
+        results.append(Result(f"{prefix}{planned - len(results)} planned tests did not run", FAILED))
+    return results, planned is not None or bool(results)
+
+
+def tap_program(command, log, limit, **options):
+    status = run(command, log, limit, **options)
+    results, _ = tap_results(log.read_text(encoding="utf-8", errors="replace"))
+    if status != 0 and not any(result.status == FAILED for result in results):
+        results.append(Result(f"{Path(str(command[-1])).name} ended with status {status}", FAILED))
+    return results
+
+
+# --- The suites ----------------------------------------------------------------------------------
+
+def meson_suites(suites, sanitize, log):
+    """The library's own tests, by meson, in a build of their own for each sanitizer."""
+    options = [f"--sanitize={sanitize}"] if sanitize else []
+    build = made_by("build-lib.sh", *options, "--build-dir")
+    command = [SCRIPTS / "in-root.sh"]
+    if sanitize == "thread" and subprocess.run(["setarch", "-R", "true"], check=False,
+                                               stderr=subprocess.DEVNULL).returncode == 0:
+        command += ["setarch", "-R"]  # its shadow memory and a much randomised layout do not mix
+    records = build / "meson-logs" / "testlog.json"
+    results = []
+    for suite in suites:
+        records.unlink(missing_ok=True)
+        status = run([*command, "meson", "test", "-C", build, "--no-rebuild", "--suite", suite], log,
+                     limit=1200)
+        if not records.exists():
+            raise CannotStart(f"meson ran no test of the suite {suite} (status {status})")
+        found = []
+        for line in records.read_text(encoding="utf-8", errors="replace").splitlines():
+            found += meson_results(json.loads(line), log)
+        if not found:
+            raise CannotStart(f"the suite {suite} has no tests")
+        if status != 0 and not any(result.status == FAILED for result in found):
+            found.append(Result(f"meson test --suite {suite} ended with status {status}", FAILED))
+        results += found
+    return results
+
+
+def meson_results(record, log):
+    """The results in one of meson's records: its TAP lines if it has some, else the program as one."""
+    name = record["name"].split(" / ")[-1].split(":")[-1]
+    with open(log, "a", encoding="utf-8") as file:
+        file.write(f"\n==== {name}: {record['result']}, status {record.get('returncode')}\n")
+        file.write(record.get("stdout") or "")
+        file.write(record.get("stderr") or "")
+    meson_says = {"OK": PASSED, "SKIP": SKIPPED, "EXPECTEDFAIL": PASSED}.get(record["result"], FAILED)
+    results, is_tap = tap_results(record.get("stdout") or "", f"{name}: ")
+    if not is_tap:
+        return [Result(name, meson_says)]
+    if meson_says == FAILED and not any(result.status == FAILED for result in results):
+        results.append(Result(f"{name}: {record['result']}, status {record.get('returncode')}",
+                              FAILED))
+    return results
+
+
+def unit(log):
+    return meson_suites(["unit"], None, log)
+
+
+def renderer(log):
+    return meson_suites(["renderer"], None, log)
+
+
+def asan(log):
+    return meson_suites(["unit", "renderer"], "address,undefined", log)
+
+
+def tsan(log):
+    return meson_suites(["unit", "renderer"], "thread", log)
+
+
+def qtest(log):
+    test = made_by("build-qemu.sh", "--qtest")
+    build = made_by("build-qemu.sh", "--build-dir")
+    env = dict(os.environ, QTEST_QEMU_BINARY=str(build / "qemu-system-x86_64"))
+    return tap_program([SCRIPTS / "in-root.sh", test, "--tap", "-k"], log, 1200, env=env, cwd=build)
+
+
+def guest(log):
+    program = TOP / "tests" / "guest" / "run.py"
+    if not program.exists():
+        raise CannotStart("there is no tests/guest/run.py")
+    made_by("build-qemu.sh")
+    made_by("guest-image.sh")
+    return tap_program([sys.executable, program], log, 2400)
+
+
+SUITES = {suite.__name__: suite for suite in (unit, renderer, qtest, guest, asan, tsan)}
+
+
+def check(name):
+    log = OUT / f"{name}.log"
+    log.write_text("", encoding="utf-8")
+    print(f"==> check {name} ...", flush=True)
+    begin = time.monotonic()
+    try:
+        results = SUITES[name](log)
+        if not results:
+            raise CannotStart("it ran no test")
+    except CannotStart as why:
+        results = [Result("the suite itself", FAILED, str(why))]
+    count = {status: sum(result.status == status for result in results)
+             for status in (PASSED, FAILED, SKIPPED)}
+    print("    {}: {} in {:.0f} s".format(
+        name, ", ".join(f"{n} {status}" for status, n in count.items()), time.monotonic() - begin))
+    for result in results:
+        if result.status != PASSED:
+            why = f" ({result.why})" if result.why else ""
+            print(f"    {result.status.upper()} {result.name}{why}")
+    if count[FAILED]:
+        print(f"    log: {log}")
+    sys.stdout.flush()
+    return count
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("suite", nargs="*", help=f"of {', '.join(SUITES)}; all of them if none is given")
+    suites = parser.parse_args().suite or list(SUITES)
+    for name in suites:
+        if name not in SUITES:
+            parser.error(f"there is no suite {name}; choose of {', '.join(SUITES)}")
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, stop)
+    OUT.mkdir(parents=True, exist_ok=True)
+
+    if "guest" in suites:
+        # It takes a minute of mostly waiting, so begin it while the library and QEMU are built.
+        threading.Thread(target=begin_image, daemon=True).start()
+    total = {PASSED: 0, FAILED: 0, SKIPPED: 0}
+    for name in suites:
+        for status, count in check(name).items():
+            total[status] += count
+    print(", ".join(f"{count} {status}" for status, count in total.items()), flush=True)
+    return 1 if total[FAILED] else 0
+
+
+def begin_image():
+    try:
+        made_by("guest-image.sh")
+    except CannotStart:
+        pass  # the guest suite will try again, and say so
+
+
+if __name__ == "__main__":
+    sys.exit(main())
