@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the device needs of a Vulkan renderer: the seam between the device and virglrenderer.
+ *
+ * renderer.c implements it over virglrenderer's Venus; tests/unit/fake-renderer.c in memory. All
+ * functions but the events run on the device thread. Contexts and resources go by the guest's ids,
+ * since the command streams inside a context name them. Functions that return int give 0 or a
+ * negative errno value.
+ */
+#ifndef RENDERER_H
+#define RENDERER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+/* What a blob's file descriptor is (virglrenderer's VIRGL_RENDERER_BLOB_FD_TYPE_*). */
+enum renderer_fd {
+    RENDERER_FD_DMABUF = 1,
+    RENDERER_FD_OPAQUE = 2,
+    RENDERER_FD_SHM = 3,
+};
+
+struct renderer_events {
+    /* The fence with that id signalled, or never will. Any thread of the renderer. */
+    void (*fence)(void *opaque, uint64_t fence_id);
+    /* One line of the renderer's log, without a newline. Any thread. */
+    void (*log)(void *opaque, bool is_error, const char *message);
+};
+
+struct renderer_config {
+    const struct renderer_events *events;
+    void *opaque;
+    int server_fd; /* connected to a render server, taken over by init() also when it fails; -1: none */
+};
+
+struct renderer_blob {
+    uint32_t resource_id;
+    uint32_t context_id;
+    uint32_t mem;   /* VIRTIO_GPU_BLOB_MEM_* */
+    uint32_t flags; /* VIRTIO_GPU_BLOB_FLAG_* */
+    uint64_t id;    /* 0: shared memory made by the renderer; else what the context calls it */
+    uint64_t size;
+    const struct iovec *iov; /* guest memory; stays valid until resource_unref() */
+    unsigned num_iov;
+};
+
+struct renderer {
+    int (*init)(const struct renderer_config *config);
+    void (*fini)(void);
+
+    /* The name of the first Vulkan device, asked of a context of its own that is gone again when
+     * this returns. -EIO: no render server; -ENODEV: it has no Vulkan device. Right after init(). */
+    int (*device_name)(char *name, size_t size);
+
+    /* The Venus capability set: its newest version and its size, then its contents. */
+    int (*capset_info)(uint32_t *max_version, uint32_t *max_size);
+    void (*capset_fill)(uint32_t version, void *data);
+
+    int (*context_create)(uint32_t context_id, const char *name, uint32_t name_len);
+    void (*context_destroy)(uint32_t context_id);
+    /* data is 8-byte aligned, size a multiple of 4. */
+    int (*submit)(uint32_t context_id, void *data, size_t size);
+    /* Signal fence_id once all that was submitted to that ring before is done. */
+    int (*fence)(uint32_t context_id, uint32_t ring_idx, uint64_t fence_id);
+
+    int (*blob_create)(const struct renderer_blob *blob);
+    void (*resource_unref)(uint32_t resource_id);
+    void (*attach)(uint32_t context_id, uint32_t resource_id);
+    void (*detach)(uint32_t context_id, uint32_t resource_id);
+
+    /* Map the whole blob. -EINVAL while it is mapped already. */
+    int (*map)(uint32_t resource_id, void **ptr, uint64_t *size);
+    void (*unmap)(uint32_t resource_id);
+    /* VIRTIO_GPU_MAP_CACHE_* of the blob's memory. */
+    int (*map_info)(uint32_t resource_id, uint32_t *map_info);
+    /* A new descriptor of the blob's memory, the caller's to close. */
+    int (*export_fd)(uint32_t resource_id, enum renderer_fd *type, int *fd);
+};
+
+extern const struct renderer virgl_renderer;
+
+#endif
