@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* A command on its way from a queue to its response. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "protocol.h"
+#include "venus-gpu.h"
+
+struct command {
+    struct venus_gpu *gpu;
+    enum venus_gpu_queue queue;
+    struct venus_gpu_request request;
+    size_t readable, writable; /* bytes in the request's iovecs */
+
+    struct virtio_gpu_ctrl_hdr hdr; /* native-endian copy; zero until executed */
+    const char *name;               /* the command's name, for the log */
+
+    /*
+     * The response, to be written when `waits` falls to 0: execution holds one, and every fence and
+     * flush that the response waits for. Guarded by the device's lock.
+     */
+    unsigned waits;
+    bool ordered; /* on the device's list of that name */
+    bool finished; /* all waits are over; ordered and not first: kept until it is */
+    size_t response_size;
+    union {
+        struct virtio_gpu_ctrl_hdr hdr;
+        struct virtio_gpu_resp_display_info display_info;
+        struct virtio_gpu_resp_edid edid;
+        struct virtio_gpu_resp_capset_info capset_info;
+        struct virtio_gpu_resp_resource_uuid uuid;
+        struct virtio_gpu_resp_map_info map_info;
+    } response;
+    void *payload; /* follows the response, malloc'ed, may be NULL */
+    size_t payload_size;
+
+    TAILQ_ENTRY(command) queued_link, in_flight_link, ordered_link;
+};
+
+/*
+ * A handler executes a command that has been read whole and checked for length, and returns the
+ * response's type. On success it may have filled in cmd->response (beyond hdr) and response_size;
+ * on failure it has changed nothing and logged why. Device thread.
+ */
+typedef enum virtio_gpu_ctrl_type command_handler(struct venus_gpu *gpu, struct command *cmd,
+                                                  const void *request);
+
+/* In the file of their noun. */
+command_handler display_get_info, display_get_edid;
+command_handler resource_create_2d, resource_create_blob, resource_unref, resource_assign_uuid;
+command_handler resource_attach_backing, resource_detach_backing;
+command_handler scanout_set, scanout_set_blob, scanout_flush;
+command_handler transfer_to_host_2d;
+command_handler capset_get_info, capset_get;
+command_handler context_create, context_destroy, context_attach_resource, context_detach_resource;
+command_handler context_submit;
+command_handler window_map_blob, window_unmap_blob;
+command_handler cursor_update, cursor_move;
+
+/* NULL if there is no memory. */
+struct command *command_create(struct venus_gpu *gpu, enum venus_gpu_queue queue,
+                               const struct venus_gpu_request *request);
+void command_destroy(struct command *cmd);
+
+/* Execute a command and respond, now or when what it waits for has happened. Device thread. */
+void command_execute(struct command *cmd);
+
+/* Make the response wait for one thing more, or one less. The last one may free the command.
+ * With the device's lock held. */
+void command_hold(struct command *cmd);
+void command_release(struct command *cmd);
+
+/* Copy from the device-readable part. False if it is not that long. */
+bool command_read(const struct command *cmd, size_t offset, void *data, size_t size);
+
+/* Log a guest's mistake with the command's name. Returns type, so that a handler can return it. */
+enum virtio_gpu_ctrl_type command_error(struct command *cmd, enum virtio_gpu_ctrl_type type,
+                                        const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The device: what one virtio-gpu consists of, and who may touch which part of it.
+ *
+ * Everything belongs to the device thread unless it stands under a lock below or is constant after
+ * creation. The device thread runs commands one after the other (thread.c); handlers, one per
+ * command, live in the file of the noun they are about.
+ */
+#ifndef DEVICE_H
+#define DEVICE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "command.h"
+#include "edid.h"
+#include "log.h"
+#include "protocol.h"
+#include "renderer.h"
+#include "scanout.h"
+#include "stats.h"
+#include "venus-gpu.h"
+#include "window.h"
+
+struct context;
+struct fence;
+struct memory;
+struct resource;
+
+/* One output as the guest is told of it. */
+struct output {
+    struct venus_gpu_output info; /* info.name points to name, or is NULL */
+    char name[EDID_NAME_MAX + 1];
+};
+
+struct venus_gpu {
+    /* Constant after creation. */
+    struct venus_gpu_config config;
+    struct venus_gpu_ops ops;
+    void *opaque;
+    const struct renderer *renderer;
+    uint32_t capset_version, capset_size;
+    bool server_was_given; /* as a descriptor: it cannot be started anew */
+    char renderer_name[256];
+    pthread_t thread;
+
+    struct log log;
+    struct stats stats;
+
+    /* Guards this block. Never held while calling the renderer. */
+    pthread_mutex_t lock;
+    pthread_cond_t work;                      /* the device thread waits here */
+    pthread_cond_t idle;                      /* others wait here for the device thread */
+    bool started, resetting, stopping;        /* requests to and answers of the device thread */
+    int start_error;
+    char *start_message;
+    bool sleeping;                            /* the device thread waits for work */
+    TAILQ_HEAD(, command) queued;             /* submitted, not executed yet */
+    TAILQ_HEAD(, command) in_flight;          /* submitted, not done yet: those above included */
+    TAILQ_HEAD(, command) ordered;            /* fences without a ring, in order (command.c) */
+    struct fence *fences;                     /* by id (fence.c) */
+    uint64_t next_fence_id;
+    LIST_HEAD(, venus_gpu_flush) flushes;     /* not answered yet (scanout.c) */
+    LIST_HEAD(, window_region) regions;       /* not taken away yet (window.c) */
+    LIST_HEAD(, memory) pinned;               /* memory that needs the renderer's mapping (memory.c) */
+    SLIST_HEAD(, memory) released;            /* of those: nobody uses it any more */
+    struct output outputs[VENUS_GPU_MAX_SCANOUTS];
+    uint32_t events_read;                     /* VIRTIO_GPU_EVENT_* not cleared by the guest yet */
+
+    /* The device thread's own. */
+    struct context *contexts;                 /* by id */
+    struct resource *resources;               /* by id */
+    struct scanout scanouts[VENUS_GPU_MAX_SCANOUTS];
+    struct window window;
+    void *scratch;                            /* for command streams, grows to what was needed */
+    size_t scratch_size;
+    int server_pid;                           /* the render server that we started, or 0 */
+};
+
+/* As venus_gpu_create(), over that renderer. For tests; the public one uses virgl_renderer. */
+struct venus_gpu *device_create(const struct venus_gpu_config *config,
+                                const struct venus_gpu_ops *ops, void *opaque,
+                                const struct renderer *renderer, char **error);
+
+/* Start the renderer, on the device thread. On an error, *message says what to do, to be freed. */
+int device_start_renderer(struct venus_gpu *gpu, char **message);
+void device_stop_renderer(struct venus_gpu *gpu);
+
+/*
+ * Start the renderer anew if its server is gone and nothing of it is in use, so that the next
+ * context can be created. Returns whether it did. Device thread.
+ */
+bool device_revive_renderer(struct venus_gpu *gpu);
+
+/* Destroy all that the guest created. Device thread. */
+void device_clear(struct venus_gpu *gpu);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See fence.h.
+ *
+ * The renderer is given an id of our own for each fence, never the guest's, which need not be
+ * unique. It calls back with it on a thread of its own as soon as the render server says so; nothing
+ * is polled. An id that is not in the table any more (its context was destroyed, the device reset)
+ * is ignored.
+ */
+#include "fence.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "table.h"
+
+struct fence {
+    uint64_t id;
+    uint32_t context_id;
+    struct command *cmd; /* holds it (command_hold) */
+    UT_hash_handle hh;
+};
+
+void fence_create(struct venus_gpu *gpu, struct command *cmd)
+{
+    struct fence *fence = calloc(1, sizeof(*fence));
+    if (!fence) {
+        log_line(&gpu->log, VENUS_GPU_LOG_WARNING, "no memory for a fence: it signals at once");
+        return;
+    }
+    uint32_t context_id = fence->context_id = cmd->hdr.ctx_id;
+    fence->cmd = cmd;
+    uint32_t ring_idx = cmd->hdr.ring_idx;
+
+    pthread_mutex_lock(&gpu->lock);
+    uint64_t id = fence->id = ++gpu->next_fence_id;
+    HASH_ADD(hh, gpu->fences, id, sizeof(fence->id), fence);
+    bool added = fence->hh.tbl;
+    if (added) {
+        command_hold(cmd);
+        stat_add(&gpu->stats, STAT_FENCES_PENDING, 1);
+    }
+    pthread_mutex_unlock(&gpu->lock);
+    if (!added) {
+        free(fence);
+        return;
+    }
+
+    /* From here on the fence may signal, and be gone, at any time. */
+    if (gpu->renderer->fence(context_id, ring_idx, id) < 0) {
+        log_line(&gpu->log, VENUS_GPU_LOG_WARNING,
+                 "context %u: no fence on ring %u can be made: it signals at once", context_id,
+                 ring_idx);
+        fence_signal(gpu, id);
+    }
+}
+
+static void signal_locked(struct venus_gpu *gpu, struct fence *fence)
+{
+    HASH_DEL(gpu->fences, fence);
+    stat_sub(&gpu->stats, STAT_FENCES_PENDING, 1);
+    stat_add(&gpu->stats, STAT_FENCES, 1);
+    command_release(fence->cmd);
+    free(fence);
+}
+
+void fence_signal(void *opaque, uint64_t fence_id)
+{
+    struct venus_gpu *gpu = opaque;
+    struct fence *fence;
+
+    pthread_mutex_lock(&gpu->lock);
+    HASH_FIND(hh, gpu->fences, &fence_id, sizeof(fence_id), fence);
+    if (fence)
+        signal_locked(gpu, fence);
+    pthread_mutex_unlock(&gpu->lock);
+}
+
+void fence_signal_context(struct venus_gpu *gpu, uint32_t context_id)
+{
+    struct fence *fence, *next;
+
+    pthread_mutex_lock(&gpu->lock);
+    HASH_ITER(hh, gpu->fences, fence, next) {
+        if (fence->context_id == context_id)
+            signal_locked(gpu, fence);
+    }
+    pthread_mutex_unlock(&gpu->lock);
+}
+
+void fence_forget_all_locked(struct venus_gpu *gpu)
+{
+    struct fence *fence, *next;
+
+    HASH_ITER(hh, gpu->fences, fence, next) {
+        HASH_DEL(gpu->fences, fence);
+        free(fence);
+    }
+    atomic_store(&gpu->stats.value[STAT_FENCES_PENDING], 0);
+}

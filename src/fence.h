@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Fences on the rings of contexts: what makes a response wait for the renderer. */
+#ifndef FENCE_H
+#define FENCE_H
+
+#include <stdint.h>
+
+struct command;
+struct venus_gpu;
+
+/*
+ * Make the command's response wait for its context's ring. A fence that the renderer cannot take
+ * counts as signalled, since a driver would wait for it forever. Device thread.
+ */
+void fence_create(struct venus_gpu *gpu, struct command *cmd);
+
+/* The renderer's event: respond to the command that waits for it. Any thread. */
+void fence_signal(void *gpu, uint64_t fence_id);
+
+/* Signal every fence of a context that will not be heard of again. Device thread. */
+void fence_signal_context(struct venus_gpu *gpu, uint32_t context_id);
+
+/* Forget all fences, without responding. With the device's lock held. */
+void fence_forget_all_locked(struct venus_gpu *gpu);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* See log.h. */
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+/* A hostile guest can make a mistake per command; a person needs to see the first few of a kind. */
+enum { GUEST_LINES_PER_SECOND = 10 };
+
+void log_init(struct log *log, const struct venus_gpu_ops *ops, void *opaque)
+{
+    *log = (struct log){ .write = ops->log, .opaque = opaque };
+    pthread_mutex_init(&log->lock, NULL);
+}
+
+void log_finish(struct log *log)
+{
+    pthread_mutex_destroy(&log->lock);
+}
+
+/* Whether a guest's mistake may be logged now; *suppressed: how many were not, before this one. */
+static bool guest_line_allowed(struct log *log, unsigned *suppressed)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+
+    *suppressed = 0;
+    pthread_mutex_lock(&log->lock);
+    if (log->second != (int64_t)now.tv_sec) {
+        log->second = now.tv_sec;
+        log->in_second = 0;
+        *suppressed = log->suppressed;
+        log->suppressed = 0;
+    }
+    bool allowed = log->in_second < GUEST_LINES_PER_SECOND;
+    if (allowed)
+        log->in_second++;
+    else
+        log->suppressed++;
+    pthread_mutex_unlock(&log->lock);
+    return allowed;
+}
+
+void log_line(struct log *log, enum venus_gpu_log_level level, const char *format, ...)
+{
+    if (!log->write)
+        return;
+
+    char line[512];
+    unsigned suppressed = 0;
+    if (level == VENUS_GPU_LOG_GUEST && !guest_line_allowed(log, &suppressed))
+        return;
+    if (suppressed) {
+        snprintf(line, sizeof(line), "%u more mistakes of the guest were not logged", suppressed);
+        log->write(log->opaque, VENUS_GPU_LOG_GUEST, line);
+    }
+
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    log->write(log->opaque, level, line);
+}

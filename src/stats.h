@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* The device's counters: written from any thread, read as a list of names and values. */
+#ifndef STATS_H
+#define STATS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum stat_id {
+    STAT_COMMANDS,
+    STAT_COMMAND_ERRORS,
+    STAT_SUBMITS,
+    STAT_SUBMIT_BYTES,
+    STAT_CONTEXTS,
+    STAT_CONTEXTS_CREATED,
+    STAT_CONTEXTS_LOST,
+    STAT_RESOURCES,
+    STAT_RESOURCES_2D,
+    STAT_BLOBS,
+    STAT_BLOBS_CREATED,
+    STAT_MEMORY_BYTES,
+    STAT_BLOB_BYTES,
+    STAT_MAPPED,
+    STAT_MAPPED_BYTES,
+    STAT_MAPS_FIXED,
+    STAT_MAPS_ALIAS,
+    STAT_MAPS_REGION,
+    STAT_FENCES,
+    STAT_FENCES_PENDING,
+    STAT_FLUSHES,
+    STAT_GUEST_ALIASES,
+    STAT_GUEST_COPIES,
+    STAT_GUEST_COPY_BYTES,
+    STAT_TRANSFERS,
+    STAT_TRANSFER_BYTES,
+    STAT_CURSOR_UPDATES,
+    STAT_RESETS,
+    STAT_COUNT,
+};
+
+struct stats {
+    _Atomic uint64_t value[STAT_COUNT];
+};
+
+/* Counters say how much happened, not in which order: relaxed. */
+static inline void stat_add(struct stats *stats, enum stat_id stat, uint64_t n)
+{
+    atomic_fetch_add_explicit(&stats->value[stat], n, memory_order_relaxed);
+}
+
+static inline void stat_sub(struct stats *stats, enum stat_id stat, uint64_t n)
+{
+    atomic_fetch_sub_explicit(&stats->value[stat], n, memory_order_relaxed);
+}
+
+static inline uint64_t stat_get(const struct stats *stats, enum stat_id stat)
+{
+    return atomic_load_explicit(&stats->value[stat], memory_order_relaxed);
+}
+
+#endif

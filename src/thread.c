@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The device thread: takes commands off the queues, in order, and does what others ask of it.
+ *
+ * Both queues feed one list, so that a pointer image set after a transfer sees the transfer's pixels.
+ * Three requests besides commands reach the thread: reset, stop, and memory to give back to the
+ * renderer. Whoever asks for a reset waits until it is done, so nothing that the thread does in the
+ * meantime may wait for the front end (window.c, memory.c look at `resetting`).
+ */
+#include "thread.h"
+
+#include <errno.h>
+
+#include "device.h"
+#include "fence.h"
+#include "memory.h"
+
+int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
+                     const struct venus_gpu_request *request)
+{
+    struct command *cmd = command_create(gpu, queue, request);
+    if (!cmd)
+        return -ENOMEM;
+    cmd->waits = 1; /* its execution */
+
+    pthread_mutex_lock(&gpu->lock);
+    TAILQ_INSERT_TAIL(&gpu->queued, cmd, queued_link);
+    TAILQ_INSERT_TAIL(&gpu->in_flight, cmd, in_flight_link);
+    if (gpu->sleeping)
+        pthread_cond_signal(&gpu->work);
+    pthread_mutex_unlock(&gpu->lock);
+    return 0;
+}
+
+void venus_gpu_reset(struct venus_gpu *gpu)
+{
+    pthread_mutex_lock(&gpu->lock);
+    gpu->resetting = true;
+    pthread_cond_signal(&gpu->work);
+    while (gpu->resetting)
+        pthread_cond_wait(&gpu->idle, &gpu->lock);
+    pthread_mutex_unlock(&gpu->lock);
+}
+
+/* Drop every command in flight: nobody will hear of them. With the lock held. */
+static void forget_commands_locked(struct venus_gpu *gpu)
+{
+    fence_forget_all_locked(gpu);
+    scanout_forget_flushes_locked(gpu);
+    while (!TAILQ_EMPTY(&gpu->in_flight)) {
+        struct command *cmd = TAILQ_FIRST(&gpu->in_flight);
+        TAILQ_REMOVE(&gpu->in_flight, cmd, in_flight_link);
+        command_destroy(cmd);
+    }
+    TAILQ_INIT(&gpu->queued);
+    TAILQ_INIT(&gpu->ordered);
+}
+
+static void reset_locked(struct venus_gpu *gpu)
+{
+    forget_commands_locked(gpu);
+    pthread_mutex_unlock(&gpu->lock);
+    device_clear(gpu);
+    stat_add(&gpu->stats, STAT_RESETS, 1);
+    pthread_mutex_lock(&gpu->lock);
+    gpu->resetting = false;
+    pthread_cond_broadcast(&gpu->idle);
+}
+
+static void *run(void *opaque)
+{
+    struct venus_gpu *gpu = opaque;
+    char *message = NULL;
+
+    if (gpu->ops.thread_started)
+        gpu->ops.thread_started(gpu->opaque);
+    int error = device_start_renderer(gpu, &message);
+
+    pthread_mutex_lock(&gpu->lock);
+    gpu->start_error = error;
+    gpu->start_message = message;
+    gpu->started = true;
+    pthread_cond_broadcast(&gpu->idle);
+
+    while (!error && !gpu->stopping) {
+        struct command *cmd = TAILQ_FIRST(&gpu->queued);
+        if (gpu->resetting) {
+            reset_locked(gpu);
+        } else if (!SLIST_EMPTY(&gpu->released)) {
+            pthread_mutex_unlock(&gpu->lock);
+            memory_reap(gpu);
+            pthread_mutex_lock(&gpu->lock);
+        } else if (cmd) {
+            TAILQ_REMOVE(&gpu->queued, cmd, queued_link);
+            pthread_mutex_unlock(&gpu->lock);
+            command_execute(cmd);
+            pthread_mutex_lock(&gpu->lock);
+        } else {
+            gpu->sleeping = true;
+            pthread_cond_wait(&gpu->work, &gpu->lock);
+            gpu->sleeping = false;
+        }
+    }
+    forget_commands_locked(gpu);
+    pthread_mutex_unlock(&gpu->lock);
+
+    if (!error) {
+        device_clear(gpu);
+        device_stop_renderer(gpu);
+    }
+    if (gpu->ops.thread_stopping)
+        gpu->ops.thread_stopping(gpu->opaque);
+    return NULL;
+}
+
+int thread_start(struct venus_gpu *gpu)
+{
+    int ret = pthread_create(&gpu->thread, NULL, run, gpu);
+    if (ret)
+        return -ret;
+    pthread_mutex_lock(&gpu->lock);
+    while (!gpu->started)
+        pthread_cond_wait(&gpu->idle, &gpu->lock);
+    ret = gpu->start_error;
+    pthread_mutex_unlock(&gpu->lock);
+    if (ret)
+        pthread_join(gpu->thread, NULL);
+    return ret;
+}
+
+void thread_stop(struct venus_gpu *gpu)
+{
+    pthread_mutex_lock(&gpu->lock);
+    gpu->stopping = true;
+    pthread_cond_signal(&gpu->work);
+    pthread_mutex_unlock(&gpu->lock);
+    pthread_join(gpu->thread, NULL);
+}
