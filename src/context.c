@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See context.h. Commands CTX_CREATE, CTX_DESTROY, CTX_ATTACH_RESOURCE, CTX_DETACH_RESOURCE and
+ * SUBMIT_3D (specification, 5.7.6.9).
+ *
+ * A context whose render server process is gone is *lost*: what it submits is refused, its fences
+ * signal, and everything else in the device goes on. It stays until the guest destroys it.
+ */
+#include "context.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "fence.h"
+#include "resource.h"
+
+struct context *context_find(struct venus_gpu *gpu, uint32_t id)
+{
+    struct context *context;
+    HASH_FIND(hh, gpu->contexts, &id, sizeof(id), context);
+    return context;
+}
+
+static struct context *find_or_refuse(struct venus_gpu *gpu, struct command *cmd)
+{
+    struct context *context = context_find(gpu, cmd->hdr.ctx_id);
+    if (!context)
+        command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID, "no such context");
+    return context;
+}
+
+enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *cmd,
+                                         const void *request)
+{
+    const struct virtio_gpu_ctx_create *req = request;
+    uint32_t id = cmd->hdr.ctx_id;
+    uint32_t nlen = le32(req->nlen);
+    uint32_t capset = le32(req->context_init) & VIRTIO_GPU_CONTEXT_INIT_CAPSET_ID_MASK;
+
+    if (id == 0 || context_find(gpu, id))
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID,
+                             id ? "the context exists" : "context 0 is reserved");
+    if (capset != VIRTIO_GPU_CAPSET_VENUS)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "capability set %u is not Venus (%u)", capset,
+                             VIRTIO_GPU_CAPSET_VENUS);
+    if (nlen > sizeof(req->debug_name))
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "a name of %u bytes", nlen);
+    if (HASH_COUNT(gpu->contexts) >= gpu->config.max_contexts)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+                             "%u contexts are all it may have (max_contexts)",
+                             gpu->config.max_contexts);
+
+    struct context *context = calloc(1, sizeof(*context));
+    if (!context)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    context->id = id;
+    LIST_INIT(&context->attachments);
+
+    int ret = gpu->renderer->context_create(id, req->debug_name, nlen);
+    if (ret < 0 && device_revive_renderer(gpu))
+        ret = gpu->renderer->context_create(id, req->debug_name, nlen);
+    if (ret < 0) {
+        free(context);
+        log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
+                 "the render server could not start a process for context %u", id);
+        return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+    }
+    HASH_ADD(hh, gpu->contexts, id, sizeof(context->id), context);
+    if (!context->hh.tbl) {
+        gpu->renderer->context_destroy(id);
+        free(context);
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    }
+    stat_add(&gpu->stats, STAT_CONTEXTS, 1);
+    stat_add(&gpu->stats, STAT_CONTEXTS_CREATED, 1);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* in_renderer: the renderer is to be told, since the context lives on. */
+static void detach(struct venus_gpu *gpu, struct attachment *attachment, bool in_renderer)
+{
+    if (in_renderer && attachment->resource->in_renderer && !attachment->context->lost)
+        gpu->renderer->detach(attachment->context->id, attachment->resource->id);
+    LIST_REMOVE(attachment, in_context);
+    LIST_REMOVE(attachment, in_resource);
+    free(attachment);
+}
+
+static void destroy(struct venus_gpu *gpu, struct context *context)
+{
+    if (!context->lost)
+        gpu->renderer->context_destroy(context->id);
+    fence_signal_context(gpu, context->id);
+    while (!LIST_EMPTY(&context->attachments))
+        detach(gpu, LIST_FIRST(&context->attachments), false);
+    HASH_DEL(gpu->contexts, context);
+    free(context);
+    stat_sub(&gpu->stats, STAT_CONTEXTS, 1);
+}
+
+enum virtio_gpu_ctrl_type context_destroy(struct venus_gpu *gpu, struct command *cmd,
+                                          const void *request)
+{
+    (void)request;
+    struct context *context = find_or_refuse(gpu, cmd);
+    if (!context)
+        return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
+    destroy(gpu, context);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+void context_destroy_all(struct venus_gpu *gpu)
+{
+    struct context *context, *next;
+    HASH_ITER(hh, gpu->contexts, context, next) {
+        destroy(gpu, context);
+    }
+}
+
+static struct attachment *find_attachment(struct context *context, struct resource *resource)
+{
+    struct attachment *attachment;
+    /* A resource belongs to one or two contexts; a context has thousands of resources. */
+    LIST_FOREACH(attachment, &resource->attachments, in_resource) {
+        if (attachment->context == context)
+            return attachment;
+    }
+    return NULL;
+}
+
+enum virtio_gpu_ctrl_type context_attach_resource(struct venus_gpu *gpu, struct command *cmd,
+                                                  const void *request)
+{
+    const struct virtio_gpu_ctx_resource *req = request;
+    struct context *context = find_or_refuse(gpu, cmd);
+    if (!context)
+        return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+
+    if (find_attachment(context, resource))
+        return VIRTIO_GPU_RESP_OK_NODATA;
+    struct attachment *attachment = malloc(sizeof(*attachment));
+    if (!attachment)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    *attachment = (struct attachment){ .context = context, .resource = resource };
+    LIST_INSERT_HEAD(&context->attachments, attachment, in_context);
+    LIST_INSERT_HEAD(&resource->attachments, attachment, in_resource);
+    if (resource->in_renderer && !context->lost)
+        gpu->renderer->attach(context->id, resource->id);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+enum virtio_gpu_ctrl_type context_detach_resource(struct venus_gpu *gpu, struct command *cmd,
+                                                  const void *request)
+{
+    const struct virtio_gpu_ctx_resource *req = request;
+    struct context *context = find_or_refuse(gpu, cmd);
+    if (!context)
+        return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+
+    struct attachment *attachment = find_attachment(context, resource);
+    if (!attachment)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
+                             "resource %u is not attached", resource->id);
+    detach(gpu, attachment, true);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource)
+{
+    while (!LIST_EMPTY(&resource->attachments))
+        detach(gpu, LIST_FIRST(&resource->attachments), true);
+}
+
+void context_failed(struct venus_gpu *gpu, struct context *context)
+{
+    context->lost = true;
+    stat_add(&gpu->stats, STAT_CONTEXTS_LOST, 1);
+    log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
+             "context %u is lost: its render server process is gone or refused what it was sent",
+             context->id);
+    gpu->renderer->context_destroy(context->id);
+    fence_signal_context(gpu, context->id);
+}
+
+/* A buffer of at least that size, kept for the next command stream. */
+static void *scratch(struct venus_gpu *gpu, size_t size)
+{
+    if (size > gpu->scratch_size) {
+        void *buffer = realloc(gpu->scratch, size);
+        if (!buffer)
+            return NULL;
+        gpu->scratch = buffer;
+        gpu->scratch_size = size;
+    }
+    return gpu->scratch;
+}
+
+enum virtio_gpu_ctrl_type context_submit(struct venus_gpu *gpu, struct command *cmd,
+                                         const void *request)
+{
+    const struct virtio_gpu_cmd_submit *req = request;
+    uint32_t size = le32(req->size);
+
+    struct context *context = find_or_refuse(gpu, cmd);
+    if (!context)
+        return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
+    if (context->lost)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "the context is lost");
+    if (size % 4 || size > cmd->readable - sizeof(*req))
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "a command stream of %u bytes in a command of %zu", size,
+                             cmd->readable);
+    stat_add(&gpu->stats, STAT_SUBMITS, 1);
+    stat_add(&gpu->stats, STAT_SUBMIT_BYTES, size);
+    if (size == 0)
+        return VIRTIO_GPU_RESP_OK_NODATA;
+
+    void *data = scratch(gpu, size);
+    if (!data)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    command_read(cmd, sizeof(*req), data, size);
+    if (gpu->renderer->submit(context->id, data, size) < 0) {
+        context_failed(gpu, context);
+        return VIRTIO_GPU_RESP_ERR_UNSPEC;
+    }
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Contexts: one per Vulkan instance in the guest, each with a process of the render server. */
+#ifndef CONTEXT_H
+#define CONTEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "table.h"
+
+struct resource;
+struct venus_gpu;
+
+/* A resource that is attached to a context; on a list of either. */
+struct attachment {
+    struct context *context;
+    struct resource *resource;
+    LIST_ENTRY(attachment) in_context, in_resource;
+};
+
+struct context {
+    uint32_t id;
+    bool lost; /* its render server process failed: it takes no more commands */
+    LIST_HEAD(, attachment) attachments;
+    UT_hash_handle hh;
+};
+
+/* NULL if there is none. Device thread, as all of this file. */
+struct context *context_find(struct venus_gpu *gpu, uint32_t id);
+
+/* Detach a resource from every context. */
+void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource);
+
+/* The renderer failed to do something for a context: see whether it can go on. */
+void context_failed(struct venus_gpu *gpu, struct context *context);
+
+void context_destroy_all(struct venus_gpu *gpu);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* See memory.h. */
+#include "memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backing.h"
+#include "device.h"
+
+size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t page_round(uint64_t size)
+{
+    uint64_t mask = page_size() - 1;
+    return size > UINT64_MAX - mask ? 0 : (size + mask) & ~mask;
+}
+
+static struct memory *memory_new(struct venus_gpu *gpu, void *ptr, size_t size)
+{
+    struct memory *memory = calloc(1, sizeof(*memory));
+    if (!memory)
+        return NULL;
+    atomic_init(&memory->refs, 1);
+    memory->gpu = gpu;
+    memory->ptr = ptr;
+    memory->size = size;
+    memory->fd = -1;
+    return memory;
+}
+
+/* A nameless file of that size. */
+static int shared_file(size_t size)
+{
+#ifdef MFD_CLOEXEC
+    int fd = memfd_create("venus-gpu", MFD_CLOEXEC);
+#else
+    char name[] = "/tmp/venus-gpu-XXXXXX";
+    int fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0)
+        unlink(name);
+#endif
+    if (fd >= 0 && ftruncate(fd, (off_t)size) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+struct memory *memory_create(struct venus_gpu *gpu, size_t size)
+{
+    size = page_round(size);
+    if (!size || size > gpu->config.max_memory ||
+        stat_get(&gpu->stats, STAT_MEMORY_BYTES) > gpu->config.max_memory - size)
+        return NULL;
+
+    int fd = shared_file(size);
+    if (fd < 0)
+        return NULL;
+    void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    struct memory *memory = ptr == MAP_FAILED ? NULL : memory_new(gpu, ptr, size);
+    if (!memory) {
+        if (ptr != MAP_FAILED)
+            munmap(ptr, size);
+        close(fd);
+        return NULL;
+    }
+    memory->fd = fd;
+    memory->accounted = size;
+    stat_add(&gpu->stats, STAT_MEMORY_BYTES, size);
+    return memory;
+}
+
+/*
+ * Make dst show the pages at src too. mremap() of nothing gives a second mapping of the same pages,
+ * which works for every shared mapping of ordinary pages and is refused for all others.
+ */
+static int alias_pages(void *src, size_t size, void *dst)
+{
+#ifdef MREMAP_FIXED
+    void *ptr = mremap(src, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, dst);
+    return ptr == MAP_FAILED ? -errno : 0;
+#else
+    (void)src, (void)size, (void)dst;
+    return -ENOTSUP;
+#endif
+}
+
+/*
+ * Each run of guest pages is a mapping of its own, of which a process has some 65530 on Linux by
+ * default. A guest that scatters its pages more than this gets a copy.
+ */
+enum { ALIAS_MAX_RUNS = 4096 };
+
+struct memory *memory_alias_backing(struct venus_gpu *gpu, const struct backing *backing, size_t size)
+{
+    size_t page = page_size();
+    if (!size || backing->num_iov > ALIAS_MAX_RUNS || backing->size < size)
+        return NULL;
+    size = page_round(size);
+
+    char *ptr = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (ptr == MAP_FAILED)
+        return NULL;
+
+    size_t done = 0;
+    for (unsigned i = 0; i < backing->num_iov && done < size; i++) {
+        const struct iovec *iov = &backing->iov[i];
+        size_t len = page_round(iov->iov_len);
+        if (len > size - done)
+            len = size - done;
+        bool last = done + len == size;
+        if ((uintptr_t)iov->iov_base % page || (!last && iov->iov_len % page) ||
+            alias_pages(iov->iov_base, len, ptr + done) < 0)
+            goto fail;
+        done += len;
+    }
+    struct memory *memory = done == size ? memory_new(gpu, ptr, size) : NULL;
+    if (memory)
+        return memory;
+fail:
+    munmap(ptr, size);
+    return NULL;
+}
+
+/* How long the file behind a descriptor is, or 0 where it does not say. */
+static uint64_t file_size(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        return st.st_size < 0 ? 0 : (uint64_t)st.st_size;
+    off_t end = lseek(fd, 0, SEEK_END); /* a dma-buf tells by seeking */
+    return end < 0 ? 0 : (uint64_t)end;
+}
+
+static int place_by_fd(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size, void *dst,
+                       void **place)
+{
+    enum renderer_fd type;
+    int fd;
+    int ret = gpu->renderer->export_fd(resource_id, &type, &fd);
+    if (ret < 0)
+        return ret;
+
+    /* An opaque descriptor means something to the Vulkan driver only. A file that is shorter than
+     * the blob would fault when its end is touched. */
+    if (type != RENDERER_FD_SHM && type != RENDERER_FD_DMABUF) {
+        ret = -ENOTSUP;
+    } else if (page_round(file_size(fd)) < size) {
+        ret = -EINVAL;
+    } else {
+        void *ptr = mmap(dst, size, PROT_READ | PROT_WRITE, MAP_SHARED | (dst ? MAP_FIXED : 0), fd, 0);
+        if (ptr == MAP_FAILED)
+            ret = -errno;
+        else
+            *place = ptr;
+    }
+    close(fd);
+    return ret;
+}
+
+static int place_by_alias(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size, void *dst,
+                          void **place)
+{
+    void *mapped;
+    uint64_t mapped_size;
+    int ret = gpu->renderer->map(resource_id, &mapped, &mapped_size);
+    if (ret < 0)
+        return ret;
+
+    void *to = dst;
+    if ((uintptr_t)mapped % page_size() || page_round(mapped_size) < size) {
+        ret = -EINVAL;
+    } else if (!dst) {
+        to = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        ret = to == MAP_FAILED ? -errno : 0;
+    }
+    if (!ret) {
+        ret = alias_pages(mapped, size, to);
+        if (ret < 0 && !dst)
+            munmap(to, size);
+    }
+    gpu->renderer->unmap(resource_id);
+    if (!ret)
+        *place = to;
+    return ret;
+}
+
+int memory_place_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size, void *dst,
+                      void **place, enum memory_tier *tier)
+{
+    size = page_round(size);
+    if (!size)
+        return -EINVAL;
+
+    *tier = MEMORY_FIXED;
+    int ret = place_by_fd(gpu, resource_id, size, dst, place);
+    if (ret < 0) {
+        *tier = MEMORY_ALIAS;
+        ret = place_by_alias(gpu, resource_id, size, dst, place);
+    }
+    return ret;
+}
+
+static struct memory *memory_pin_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size)
+{
+    void *ptr;
+    uint64_t mapped_size;
+    if (gpu->renderer->map(resource_id, &ptr, &mapped_size) < 0)
+        return NULL;
+
+    struct memory *memory = NULL;
+    if ((uintptr_t)ptr % page_size() == 0 && page_round(mapped_size) >= page_round(size))
+        memory = memory_new(gpu, ptr, page_round(size));
+    if (!memory) {
+        gpu->renderer->unmap(resource_id);
+        return NULL;
+    }
+    memory->pinned = true;
+    memory->resource_id = resource_id;
+    pthread_mutex_lock(&gpu->lock);
+    LIST_INSERT_HEAD(&gpu->pinned, memory, pinned_link);
+    pthread_mutex_unlock(&gpu->lock);
+    return memory;
+}
+
+struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size)
+{
+    void *place;
+    enum memory_tier tier;
+    if (memory_place_blob(gpu, resource_id, size, NULL, &place, &tier) < 0)
+        return memory_pin_blob(gpu, resource_id, size);
+
+    struct memory *memory = memory_new(gpu, place, page_round(size));
+    if (!memory)
+        munmap(place, page_round(size));
+    return memory;
+}
+
+struct memory *memory_ref(struct memory *memory)
+{
+    atomic_fetch_add_explicit(&memory->refs, 1, memory_order_relaxed);
+    return memory;
+}
+
+void memory_unref(struct memory *memory)
+{
+    /* Release: what this thread did to the memory comes before its end, in whichever thread. */
+    if (!memory || atomic_fetch_sub_explicit(&memory->refs, 1, memory_order_acq_rel) != 1)
+        return;
+
+    struct venus_gpu *gpu = memory->gpu;
+    if (memory->pinned) {
+        pthread_mutex_lock(&gpu->lock);
+        SLIST_INSERT_HEAD(&gpu->released, memory, released_link);
+        pthread_cond_signal(&gpu->work);
+        pthread_mutex_unlock(&gpu->lock);
+        return;
+    }
+    munmap(memory->ptr, memory->size);
+    if (memory->fd >= 0)
+        close(memory->fd);
+    if (memory->accounted)
+        stat_sub(&gpu->stats, STAT_MEMORY_BYTES, memory->accounted);
+    free(memory);
+}
+
+static struct memory *find_pinned_locked(struct venus_gpu *gpu, uint32_t resource_id)
+{
+    struct memory *memory;
+    LIST_FOREACH(memory, &gpu->pinned, pinned_link) {
+        if (memory->resource_id == resource_id)
+            return memory;
+    }
+    return NULL;
+}
+
+bool memory_take_over(struct venus_gpu *gpu, uint32_t resource_id)
+{
+    memory_reap(gpu);
+    pthread_mutex_lock(&gpu->lock);
+    struct memory *memory = find_pinned_locked(gpu, resource_id);
+    if (memory)
+        memory->orphaned = true;
+    pthread_mutex_unlock(&gpu->lock);
+    return memory;
+}
+
+bool memory_id_in_use(struct venus_gpu *gpu, uint32_t resource_id, bool wait)
+{
+    for (;;) {
+        memory_reap(gpu);
+        pthread_mutex_lock(&gpu->lock);
+        bool in_use = find_pinned_locked(gpu, resource_id);
+        bool go_on = in_use && wait && !gpu->resetting && !gpu->stopping;
+        if (go_on && SLIST_EMPTY(&gpu->released))
+            pthread_cond_wait(&gpu->work, &gpu->lock);
+        pthread_mutex_unlock(&gpu->lock);
+        if (!go_on)
+            return in_use;
+    }
+}
+
+void memory_reap(struct venus_gpu *gpu)
+{
+    pthread_mutex_lock(&gpu->lock);
+    while (!SLIST_EMPTY(&gpu->released)) {
+        struct memory *memory = SLIST_FIRST(&gpu->released);
+        SLIST_REMOVE_HEAD(&gpu->released, released_link);
+        LIST_REMOVE(memory, pinned_link);
+        pthread_mutex_unlock(&gpu->lock);
+
+        gpu->renderer->unmap(memory->resource_id);
+        if (memory->orphaned)
+            gpu->renderer->resource_unref(memory->resource_id);
+        free(memory);
+
+        pthread_mutex_lock(&gpu->lock);
+    }
+    pthread_mutex_unlock(&gpu->lock);
+}
