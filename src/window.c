@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See window.h. Commands RESOURCE_MAP_BLOB and RESOURCE_UNMAP_BLOB (specification, 5.7.6.9).
+ *
+ * The window is one anonymous mapping for the life of the device. A blob is mapped by replacing the
+ * pages at its offset with the blob's own (memory_place_blob), and unmapped by putting anonymous
+ * pages back. The kernel does either in one step, for every thread and every virtual processor at
+ * once, and it costs the same however much else is mapped. The address range never has a hole: a
+ * guest that touches an offset where nothing is mapped sees zeroes or what it wrote there itself.
+ *
+ * Where the pages cannot be replaced, by order (VENUS_GPU_WINDOW_REGIONS) or because the memory does
+ * not allow it, the front end lays a region over the window. That takes its time and its own thread,
+ * so the device thread waits for the answer, unless the device is being reset: then the front end may
+ * be the one who waits for us, and answers later. A region holds its memory until it is answered.
+ */
+#include "window.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "device.h"
+#include "memory.h"
+#include "resource.h"
+
+struct window_region {
+    struct venus_gpu_region base; /* first: the public part */
+    struct memory *memory;
+    bool answered; /* region_map() was, with `error` */
+    int error;
+    LIST_ENTRY(window_region) link;
+};
+
+/* Put anonymous pages at an offset of the window. */
+static int window_fill(struct window *window, uint64_t offset, uint64_t size)
+{
+    void *ptr = mmap(window->base + offset, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    return ptr == MAP_FAILED ? -errno : 0;
+}
+
+int window_init(struct window *window, uint64_t size)
+{
+    *window = (struct window){ .size = size };
+    if (!size)
+        return 0;
+    void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (ptr == MAP_FAILED)
+        return -errno;
+    window->base = ptr;
+    return 0;
+}
+
+void window_finish(struct window *window)
+{
+    if (window->base)
+        munmap(window->base, window->size);
+    window->base = NULL;
+}
+
+void *venus_gpu_window(const struct venus_gpu *gpu, uint64_t *size)
+{
+    *size = gpu->window.size;
+    return gpu->window.base;
+}
+
+/* Ranges in the tree are disjoint, so they are ordered, and any that overlap are "equal". */
+static int compare_ranges(const void *a, const void *b)
+{
+    const struct window_range *left = a, *right = b;
+    if (left->end <= right->start)
+        return -1;
+    return left->start >= right->end;
+}
+
+static void wait_for_front_end(struct venus_gpu *gpu)
+{
+    pthread_cond_wait(&gpu->work, &gpu->lock);
+}
+
+static bool must_not_wait(const struct venus_gpu *gpu)
+{
+    return gpu->resetting || gpu->stopping;
+}
+
+static void region_free(struct window_region *region)
+{
+    memory_unref(region->memory);
+    free(region);
+}
+
+static int map_region(struct venus_gpu *gpu, struct resource *resource)
+{
+    if (!gpu->ops.region_map || !resource_memory(gpu, resource))
+        return -ENOTSUP;
+    struct window_region *region = calloc(1, sizeof(*region));
+    if (!region)
+        return -ENOMEM;
+    region->base.offset = resource->range.start;
+    region->base.size = resource->range.end - resource->range.start;
+    region->base.ptr = resource->memory->ptr;
+    region->memory = memory_ref(resource->memory);
+    pthread_mutex_lock(&gpu->lock);
+    LIST_INSERT_HEAD(&gpu->regions, region, link);
+    pthread_mutex_unlock(&gpu->lock);
+
+    gpu->ops.region_map(gpu->opaque, &region->base);
+
+    pthread_mutex_lock(&gpu->lock);
+    while (!region->answered && !must_not_wait(gpu))
+        wait_for_front_end(gpu);
+    int error = region->answered ? region->error : 0;
+    if (error)
+        LIST_REMOVE(region, link);
+    pthread_mutex_unlock(&gpu->lock);
+    if (error) {
+        region_free(region);
+        return error;
+    }
+    resource->region = region;
+    return 0;
+}
+
+static bool region_exists_locked(struct venus_gpu *gpu, const struct window_region *region)
+{
+    const struct window_region *other;
+    LIST_FOREACH(other, &gpu->regions, link) {
+        if (other == region)
+            return true;
+    }
+    return false;
+}
+
+static void unmap_region(struct venus_gpu *gpu, struct resource *resource)
+{
+    struct window_region *region = resource->region;
+    resource->region = NULL;
+
+    gpu->ops.region_unmap(gpu->opaque, &region->base);
+
+    /* Only this thread makes regions, so no other can be at that address before we return. */
+    pthread_mutex_lock(&gpu->lock);
+    while (region_exists_locked(gpu, region) && !must_not_wait(gpu))
+        wait_for_front_end(gpu);
+    pthread_mutex_unlock(&gpu->lock);
+}
+
+void venus_gpu_region_mapped(struct venus_gpu *gpu, struct venus_gpu_region *base, int error)
+{
+    struct window_region *region = (struct window_region *)base;
+    pthread_mutex_lock(&gpu->lock);
+    region->answered = true;
+    region->error = error;
+    pthread_cond_signal(&gpu->work);
+    pthread_mutex_unlock(&gpu->lock);
+}
+
+void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *base)
+{
+    struct window_region *region = (struct window_region *)base;
+    pthread_mutex_lock(&gpu->lock);
+    LIST_REMOVE(region, link);
+    pthread_cond_signal(&gpu->work);
+    pthread_mutex_unlock(&gpu->lock);
+    region_free(region);
+}
+
+static int place(struct venus_gpu *gpu, struct resource *resource)
+{
+    struct window *window = &gpu->window;
+    uint64_t offset = resource->range.start;
+
+    if (gpu->config.window_mode == VENUS_GPU_WINDOW_AUTO) {
+        void *ptr;
+        enum memory_tier tier;
+        int ret = memory_place_blob(gpu, resource->id, resource->size, window->base + offset, &ptr,
+                                    &tier);
+        if (ret == 0) {
+            stat_add(&gpu->stats, tier == MEMORY_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS, 1);
+            return 0;
+        }
+        /* A failed attempt may have taken the old pages away. */
+        ret = window_fill(window, offset, resource->range.end - offset);
+        if (ret < 0) {
+            log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
+                     "the window has a hole at offset 0x%llx: no pages could be put there (%d)",
+                     (unsigned long long)offset, ret);
+            return ret;
+        }
+    }
+    int ret = map_region(gpu, resource);
+    if (ret == 0)
+        stat_add(&gpu->stats, STAT_MAPS_REGION, 1);
+    return ret;
+}
+
+enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command *cmd,
+                                          const void *request)
+{
+    const struct virtio_gpu_resource_map_blob *req = request;
+    const struct window *window = &gpu->window;
+    uint64_t offset = le64(req->offset);
+
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    if (!resource->in_renderer || !(resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE))
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "resource %u is not a mappable blob of the host", resource->id);
+    if (resource->mapped)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "resource %u is mapped already",
+                             resource->id);
+
+    uint64_t size = page_round(resource->size);
+    if (offset % page_size() || size > window->size || offset > window->size - size)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "0x%llx bytes at offset 0x%llx of a window of 0x%llx",
+                             (unsigned long long)size, (unsigned long long)offset,
+                             (unsigned long long)window->size);
+    resource->range = (struct window_range){ offset, offset + size };
+    struct window_range **found = tsearch(&resource->range, &gpu->window.ranges, compare_ranges);
+    if (!found)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    if (*found != &resource->range)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "offset 0x%llx is where another blob is mapped",
+                             (unsigned long long)offset);
+
+    uint32_t map_info = 0;
+    int ret = gpu->renderer->map_info(resource->id, &map_info);
+    if (ret == 0)
+        ret = place(gpu, resource);
+    if (ret < 0) {
+        tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
+        return command_error(cmd,
+                             ret == -ENOMEM ? VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY
+                                            : VIRTIO_GPU_RESP_ERR_UNSPEC,
+                             "the host cannot map resource %u (%d)", resource->id, ret);
+    }
+    resource->mapped = true;
+    stat_add(&gpu->stats, STAT_MAPPED, 1);
+    stat_add(&gpu->stats, STAT_MAPPED_BYTES, size);
+
+    cmd->response.map_info.map_info = le32(map_info);
+    cmd->response.map_info.padding = 0;
+    cmd->response_size = sizeof(cmd->response.map_info);
+    return VIRTIO_GPU_RESP_OK_MAP_INFO;
+}
+
+void window_unmap(struct venus_gpu *gpu, struct resource *resource)
+{
+    if (!resource->mapped)
+        return;
+    uint64_t size = resource->range.end - resource->range.start;
+
+    if (resource->region) {
+        unmap_region(gpu, resource);
+    } else if (window_fill(&gpu->window, resource->range.start, size) < 0) {
+        /* The old pages are still there, and stay mapped; the guest sees them until it maps others. */
+        log_line(&gpu->log, VENUS_GPU_LOG_ERROR, "resource %u cannot be taken out of the window",
+                 resource->id);
+    }
+    tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
+    resource->mapped = false;
+    stat_sub(&gpu->stats, STAT_MAPPED, 1);
+    stat_sub(&gpu->stats, STAT_MAPPED_BYTES, size);
+}
+
+enum virtio_gpu_ctrl_type window_unmap_blob(struct venus_gpu *gpu, struct command *cmd,
+                                            const void *request)
+{
+    const struct virtio_gpu_resource_unmap_blob *req = request;
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    if (!resource->mapped)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "resource %u is not mapped",
+                             resource->id);
+    window_unmap(gpu, resource);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
