@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Outputs as the guest is told of them: GET_DISPLAY_INFO, GET_EDID (specification, 5.7.6.8), and the
+ * configuration space with its display event (5.7.4).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "device.h"
+#include "edid.h"
+
+enum virtio_gpu_ctrl_type display_get_info(struct venus_gpu *gpu, struct command *cmd,
+                                           const void *request)
+{
+    (void)request;
+    struct virtio_gpu_resp_display_info *info = &cmd->response.display_info;
+    memset(info, 0, sizeof(*info));
+
+    pthread_mutex_lock(&gpu->lock);
+    for (unsigned i = 0; i < gpu->config.num_outputs; i++) {
+        const struct venus_gpu_output *output = &gpu->outputs[i].info;
+        if (!output->enabled)
+            continue;
+        info->pmodes[i].enabled = le32(1);
+        info->pmodes[i].r.x = le32(output->x);
+        info->pmodes[i].r.y = le32(output->y);
+        info->pmodes[i].r.width = le32(output->width);
+        info->pmodes[i].r.height = le32(output->height);
+    }
+    pthread_mutex_unlock(&gpu->lock);
+    cmd->response_size = sizeof(*info);
+    return VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
+}
+
+enum virtio_gpu_ctrl_type display_get_edid(struct venus_gpu *gpu, struct command *cmd,
+                                           const void *request)
+{
+    const struct virtio_gpu_get_edid *req = request;
+    struct virtio_gpu_resp_edid *edid = &cmd->response.edid;
+    uint32_t index = le32(req->scanout);
+    if (!scanout_exists(gpu, cmd, index))
+        return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+
+    memset(edid, 0, sizeof(*edid));
+    pthread_mutex_lock(&gpu->lock);
+    edid->size = le32((uint32_t)edid_make(&gpu->outputs[index].info, edid->edid));
+    pthread_mutex_unlock(&gpu->lock);
+    cmd->response_size = sizeof(*edid);
+    return VIRTIO_GPU_RESP_OK_EDID;
+}
+
+static bool same_output(const struct output *a, const struct output *b)
+{
+    return a->info.enabled == b->info.enabled && a->info.x == b->info.x && a->info.y == b->info.y &&
+           a->info.width == b->info.width && a->info.height == b->info.height &&
+           a->info.width_mm == b->info.width_mm && a->info.height_mm == b->info.height_mm &&
+           a->info.refresh_mhz == b->info.refresh_mhz && !strcmp(a->name, b->name);
+}
+
+int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index, const struct venus_gpu_output *info)
+{
+    if (index >= gpu->config.num_outputs)
+        return -EINVAL;
+
+    struct output *output = &gpu->outputs[index];
+    struct output wanted = { .info = *info };
+    snprintf(wanted.name, sizeof(wanted.name), "%s", info->name ? info->name : "");
+
+    pthread_mutex_lock(&gpu->lock);
+    bool changed = !same_output(output, &wanted);
+    if (changed) {
+        *output = wanted;
+        output->info.name = output->name[0] ? output->name : NULL;
+        gpu->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
+    }
+    pthread_mutex_unlock(&gpu->lock);
+    if (changed && gpu->ops.config_changed)
+        gpu->ops.config_changed(gpu->opaque);
+    return 0;
+}
+
+void venus_gpu_read_config(struct venus_gpu *gpu, size_t offset, void *data, size_t len)
+{
+    pthread_mutex_lock(&gpu->lock);
+    const struct virtio_gpu_config config = {
+        .events_read = le32(gpu->events_read),
+        .num_scanouts = le32(gpu->config.num_outputs),
+        .num_capsets = le32(1),
+    };
+    pthread_mutex_unlock(&gpu->lock);
+
+    memset(data, 0, len);
+    if (offset < sizeof(config))
+        memcpy(data, (const char *)&config + offset,
+               len < sizeof(config) - offset ? len : sizeof(config) - offset);
+}
+
+void venus_gpu_write_config(struct venus_gpu *gpu, size_t offset, const void *data, size_t len)
+{
+    struct virtio_gpu_config config = { .events_clear = 0 };
+    if (offset >= sizeof(config))
+        return;
+    memcpy((char *)&config + offset, data,
+           len < sizeof(config) - offset ? len : sizeof(config) - offset);
+
+    /* events_clear is the only field that a driver writes; what it clears reads back as 0. */
+    pthread_mutex_lock(&gpu->lock);
+    gpu->events_read &= ~le32(config.events_clear);
+    pthread_mutex_unlock(&gpu->lock);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See scanout.h. Commands SET_SCANOUT, SET_SCANOUT_BLOB and RESOURCE_FLUSH (specification, 5.7.6.8).
+ *
+ * A scanout hands the front end a frame: a pointer into the very memory of the resource, with a
+ * reference that keeps it mapped. Nothing is copied, with one exception: a guest blob whose pages
+ * cannot be aliased, which is copied row by row when it is flushed (resource_refresh).
+ */
+#include "scanout.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "device.h"
+#include "memory.h"
+#include "resource.h"
+
+struct frame {
+    struct venus_gpu_frame base; /* first: the public part */
+    atomic_uint refs;
+    struct memory *memory;
+};
+
+struct venus_gpu_flush {
+    struct venus_gpu *gpu;
+    struct command *cmd; /* whose response waits, or NULL if it does no more */
+    LIST_ENTRY(venus_gpu_flush) link;
+};
+
+static struct venus_gpu_frame *frame_create(const struct resource *resource, uint64_t offset,
+                                            const struct venus_gpu_rect *rect, uint32_t stride,
+                                            const struct venus_gpu_format *format)
+{
+    struct frame *frame = malloc(sizeof(*frame));
+    if (!frame)
+        return NULL;
+    frame->base = (struct venus_gpu_frame){
+        .pixels = (const char *)resource->memory->ptr + offset,
+        .width = rect->width,
+        .height = rect->height,
+        .stride = stride,
+        .format = format,
+        .resource_id = resource->id,
+    };
+    atomic_init(&frame->refs, 1);
+    frame->memory = memory_ref(resource->memory);
+    return &frame->base;
+}
+
+struct venus_gpu_frame *venus_gpu_frame_ref(struct venus_gpu_frame *base)
+{
+    struct frame *frame = (struct frame *)base;
+    atomic_fetch_add_explicit(&frame->refs, 1, memory_order_relaxed);
+    return base;
+}
+
+void venus_gpu_frame_unref(struct venus_gpu_frame *base)
+{
+    struct frame *frame = (struct frame *)base;
+    /* Pairs with the same call in other threads: the last one sees all that they did. */
+    if (!frame || atomic_fetch_sub_explicit(&frame->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    memory_unref(frame->memory);
+    free(frame);
+}
+
+/* Show a frame, which the scanout takes over, or nothing. */
+static void show(struct venus_gpu *gpu, unsigned index, struct resource *resource,
+                 struct venus_gpu_frame *frame)
+{
+    struct scanout *scanout = &gpu->scanouts[index];
+    struct venus_gpu_frame *old = scanout->frame;
+    scanout->resource = resource;
+    scanout->frame = frame;
+    if (gpu->ops.scanout_changed)
+        gpu->ops.scanout_changed(gpu->opaque, index, frame);
+    venus_gpu_frame_unref(old);
+}
+
+void scanout_forget_resource(struct venus_gpu *gpu, struct resource *resource)
+{
+    for (unsigned i = 0; i < gpu->config.num_outputs; i++) {
+        if (gpu->scanouts[i].resource == resource)
+            show(gpu, i, NULL, NULL);
+    }
+}
+
+static bool rect_within(const struct venus_gpu_rect *rect, uint32_t width, uint32_t height)
+{
+    return rect->x <= width && rect->width <= width - rect->x && rect->y <= height &&
+           rect->height <= height - rect->y;
+}
+
+static struct venus_gpu_rect read_rect(const struct virtio_gpu_rect *rect)
+{
+    return (struct venus_gpu_rect){ le32(rect->x), le32(rect->y), le32(rect->width),
+                                    le32(rect->height) };
+}
+
+/* A picture inside a resource's bytes, and the part of it that is to be shown. */
+struct picture {
+    uint32_t width, height, stride;
+    uint64_t offset;
+    const struct venus_gpu_format *format;
+    struct venus_gpu_rect rect;
+};
+
+static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct command *cmd,
+                                             unsigned index, struct resource *resource,
+                                             const struct picture *picture)
+{
+    const struct venus_gpu_rect *rect = &picture->rect;
+    if (!rect->width || !rect->height || !rect_within(rect, picture->width, picture->height))
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "the rectangle %u x %u at (%u, %u) is not within %u x %u", rect->width,
+                             rect->height, rect->x, rect->y, picture->width, picture->height);
+    if (!resource_memory(gpu, resource))
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
+                             "the host cannot see the memory of resource %u", resource->id);
+
+    uint64_t offset = picture->offset + (uint64_t)rect->y * picture->stride +
+                      (uint64_t)rect->x * picture->format->bytes_per_pixel;
+    struct venus_gpu_frame *frame =
+        frame_create(resource, offset, rect, picture->stride, picture->format);
+    if (!frame)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+
+    resource_refresh(gpu, resource, picture->offset, (uint64_t)picture->stride * picture->height);
+    gpu->scanouts[index].rect = *rect;
+    gpu->scanouts[index].offset = offset;
+    show(gpu, index, resource, frame);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+bool scanout_exists(struct venus_gpu *gpu, struct command *cmd, uint32_t index)
+{
+    if (index < gpu->config.num_outputs)
+        return true;
+    command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID, "scanout %u of %u", index,
+                  gpu->config.num_outputs);
+    return false;
+}
+
+enum virtio_gpu_ctrl_type scanout_set(struct venus_gpu *gpu, struct command *cmd,
+                                      const void *request)
+{
+    const struct virtio_gpu_set_scanout *req = request;
+    uint32_t index = le32(req->scanout_id);
+
+    if (!scanout_exists(gpu, cmd, index))
+        return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+    if (le32(req->resource_id) == 0) {
+        show(gpu, index, NULL, NULL);
+        return VIRTIO_GPU_RESP_OK_NODATA;
+    }
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    if (resource->mem != RESOURCE_2D)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
+                             "resource %u is a blob: SET_SCANOUT_BLOB shows it", resource->id);
+
+    const struct picture picture = {
+        .width = resource->width,
+        .height = resource->height,
+        .stride = resource->stride,
+        .format = resource->format,
+        .rect = read_rect(&req->r),
+    };
+    return set_scanout(gpu, cmd, index, resource, &picture);
+}
+
+enum virtio_gpu_ctrl_type scanout_set_blob(struct venus_gpu *gpu, struct command *cmd,
+                                           const void *request)
+{
+    const struct virtio_gpu_set_scanout_blob *req = request;
+    uint32_t index = le32(req->scanout_id);
+
+    if (!scanout_exists(gpu, cmd, index))
+        return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+    if (le32(req->resource_id) == 0) {
+        show(gpu, index, NULL, NULL);
+        return VIRTIO_GPU_RESP_OK_NODATA;
+    }
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    if (resource->mem == RESOURCE_2D)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
+                             "resource %u is no blob: SET_SCANOUT shows it", resource->id);
+
+    const struct picture picture = {
+        .width = le32(req->width),
+        .height = le32(req->height),
+        .stride = le32(req->strides[0]),
+        .offset = le32(req->offsets[0]),
+        .format = venus_gpu_format_lookup(le32(req->format)),
+        .rect = read_rect(&req->r),
+    };
+    if (!picture.format)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "no format %u",
+                             le32(req->format));
+    /* Nothing overflows: the products of 32-bit numbers, and one more, fit into 64 bits. */
+    uint64_t row = (uint64_t)picture.width * picture.format->bytes_per_pixel;
+    uint64_t size = picture.height ? (uint64_t)picture.stride * (picture.height - 1) + row : 0;
+    if (picture.stride < row || picture.stride % picture.format->bytes_per_pixel ||
+        picture.offset % picture.format->bytes_per_pixel || picture.offset > resource->size ||
+        size > resource->size - picture.offset)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "%u x %u pixels, stride %u, offset %llu in a blob of %llu bytes",
+                             picture.width, picture.height, picture.stride,
+                             (unsigned long long)picture.offset,
+                             (unsigned long long)resource->size);
+    return set_scanout(gpu, cmd, index, resource, &picture);
+}
+
+/* The part of a rectangle of the resource that the scanout shows, relative to the frame. */
+static bool visible_part(const struct scanout *scanout, const struct venus_gpu_rect *rect,
+                         struct venus_gpu_rect *part)
+{
+    const struct venus_gpu_rect *all = &scanout->rect;
+    uint64_t left = rect->x > all->x ? rect->x : all->x;
+    uint64_t top = rect->y > all->y ? rect->y : all->y;
+    uint64_t right = (uint64_t)rect->x + rect->width;
+    uint64_t bottom = (uint64_t)rect->y + rect->height;
+    if (right > (uint64_t)all->x + all->width)
+        right = (uint64_t)all->x + all->width;
+    if (bottom > (uint64_t)all->y + all->height)
+        bottom = (uint64_t)all->y + all->height;
+    if (left >= right || top >= bottom)
+        return false;
+    *part = (struct venus_gpu_rect){
+        .x = (uint32_t)(left - all->x),
+        .y = (uint32_t)(top - all->y),
+        .width = (uint32_t)(right - left),
+        .height = (uint32_t)(bottom - top),
+    };
+    return true;
+}
+
+static void flush_scanout(struct venus_gpu *gpu, struct command *cmd, unsigned index,
+                          const struct venus_gpu_rect *part)
+{
+    struct venus_gpu_flush *flush = malloc(sizeof(*flush));
+    if (!flush) {
+        log_line(&gpu->log, VENUS_GPU_LOG_WARNING, "no memory to show a frame: it is skipped");
+        return;
+    }
+    flush->gpu = gpu;
+    flush->cmd = cmd;
+    pthread_mutex_lock(&gpu->lock);
+    command_hold(cmd);
+    LIST_INSERT_HEAD(&gpu->flushes, flush, link);
+    pthread_mutex_unlock(&gpu->lock);
+    gpu->ops.scanout_flush(gpu->opaque, index, part, flush);
+}
+
+enum virtio_gpu_ctrl_type scanout_flush(struct venus_gpu *gpu, struct command *cmd,
+                                        const void *request)
+{
+    const struct virtio_gpu_resource_flush *req = request;
+    const struct venus_gpu_rect rect = read_rect(&req->r);
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    /* A blob has no width and height of its own; there the scanout clips. */
+    if (resource->mem == RESOURCE_2D && !rect_within(&rect, resource->width, resource->height))
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "the rectangle %u x %u at (%u, %u) is not within %u x %u", rect.width,
+                             rect.height, rect.x, rect.y, resource->width, resource->height);
+
+    bool shown = false;
+    for (unsigned i = 0; i < gpu->config.num_outputs; i++) {
+        struct scanout *scanout = &gpu->scanouts[i];
+        struct venus_gpu_rect part;
+        if (scanout->resource != resource || !visible_part(scanout, &rect, &part))
+            continue;
+        shown = true;
+        const struct venus_gpu_frame *frame = scanout->frame;
+        uint64_t start = scanout->offset + (uint64_t)part.y * frame->stride;
+        uint64_t row = (uint64_t)frame->width * frame->format->bytes_per_pixel;
+        resource_refresh(gpu, resource, start, (uint64_t)(part.height - 1) * frame->stride + row);
+        if (gpu->ops.scanout_flush)
+            flush_scanout(gpu, cmd, i, &part);
+    }
+    if (shown)
+        stat_add(&gpu->stats, STAT_FLUSHES, 1);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+void venus_gpu_flush_done(struct venus_gpu_flush *flush)
+{
+    struct venus_gpu *gpu = flush->gpu;
+    pthread_mutex_lock(&gpu->lock);
+    LIST_REMOVE(flush, link);
+    if (flush->cmd)
+        command_release(flush->cmd);
+    pthread_mutex_unlock(&gpu->lock);
+    free(flush);
+}
+
+void scanout_forget_flushes_locked(struct venus_gpu *gpu)
+{
+    struct venus_gpu_flush *flush;
+    LIST_FOREACH(flush, &gpu->flushes, link)
+        flush->cmd = NULL;
+}
