@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The renderer over virglrenderer's Venus. The only file that knows virglrenderer.
+ *
+ * virglrenderer has one state per process, reached through no handle; so this file has one too. It is
+ * used without OpenGL (NO_VIRGL), with each context in a process of the render server
+ * (RENDER_SERVER), and with fences reported from virglrenderer's own thread as they signal
+ * (THREAD_SYNC | ASYNC_FENCE_CB): that thread calls context_fence() below, once per fence, in order
+ * per ring. Fences of the device as a whole do not exist without OpenGL (device.h has its own).
+ */
+#include "renderer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <virglrenderer.h>
+
+#include "probe.h"
+#include "protocol.h"
+
+/* Argued for above: virglrenderer's is one per process as well. */
+static struct {
+    struct renderer_events events;
+    void *opaque;
+    int server_fd;
+} state = { .server_fd = -1 };
+
+static void context_fence(void *cookie, uint32_t context_id, uint32_t ring_idx, uint64_t fence_id)
+{
+    (void)cookie, (void)context_id, (void)ring_idx;
+    if (!probe_fence(fence_id))
+        state.events.fence(state.opaque, fence_id);
+}
+
+static void device_fence(void *cookie, uint32_t fence_id)
+{
+    (void)cookie, (void)fence_id;
+}
+
+/* virglrenderer takes the descriptor over; it asks once. */
+static int get_server_fd(void *cookie, uint32_t version)
+{
+    (void)cookie, (void)version;
+    int fd = state.server_fd;
+    state.server_fd = -1;
+    return fd;
+}
+
+#ifdef HAVE_VIRGL_SET_LOG_CALLBACK
+static void log_message(enum virgl_log_level_flags level, const char *message, void *data)
+{
+    (void)data;
+    char line[400];
+    snprintf(line, sizeof(line), "virglrenderer: %.*s", (int)strcspn(message, "\n"), message);
+    if (state.events.log)
+        state.events.log(state.opaque, level >= VIRGL_LOG_LEVEL_ERROR, line);
+}
+#endif
+
+static struct virgl_renderer_callbacks callbacks = {
+    .version = 3,
+    .write_fence = device_fence,
+    .write_context_fence = context_fence,
+    .get_server_fd = get_server_fd,
+};
+
+static int init(const struct renderer_config *config)
+{
+    state.events = *config->events;
+    state.opaque = config->opaque;
+    state.server_fd = config->server_fd;
+#ifdef HAVE_VIRGL_SET_LOG_CALLBACK
+    virgl_set_log_callback(log_message, NULL, NULL);
+#endif
+    int ret = virgl_renderer_init(&state,
+                                  VIRGL_RENDERER_VENUS | VIRGL_RENDERER_NO_VIRGL |
+                                      VIRGL_RENDERER_RENDER_SERVER | VIRGL_RENDERER_THREAD_SYNC |
+                                      VIRGL_RENDERER_ASYNC_FENCE_CB,
+                                  &callbacks);
+    return ret ? -EIO : 0;
+}
+
+static void fini(void)
+{
+    virgl_renderer_cleanup(&state);
+}
+
+static int capset_info(uint32_t *max_version, uint32_t *max_size)
+{
+    *max_size = 0;
+    virgl_renderer_get_cap_set(VIRTIO_GPU_CAPSET_VENUS, max_version, max_size);
+    return *max_size ? 0 : -ENODEV;
+}
+
+static void capset_fill(uint32_t version, void *data)
+{
+    virgl_renderer_fill_caps(VIRTIO_GPU_CAPSET_VENUS, version, data);
+}
+
+static int context_create(uint32_t context_id, const char *name, uint32_t name_len)
+{
+    return virgl_renderer_context_create_with_flags(context_id, VIRTIO_GPU_CAPSET_VENUS, name_len,
+                                                    name)
+               ? -EIO
+               : 0;
+}
+
+static void context_destroy(uint32_t context_id)
+{
+    virgl_renderer_context_destroy(context_id);
+}
+
+static int submit(uint32_t context_id, void *data, size_t size)
+{
+    return virgl_renderer_submit_cmd(data, (int)context_id, (int)(size / 4)) ? -EIO : 0;
+}
+
+static int fence(uint32_t context_id, uint32_t ring_idx, uint64_t fence_id)
+{
+    return virgl_renderer_context_create_fence(context_id, 0, ring_idx, fence_id) ? -EIO : 0;
+}
+
+static int blob_create(const struct renderer_blob *blob)
+{
+    struct virgl_renderer_resource_create_blob_args args = {
+        .res_handle = blob->resource_id,
+        .ctx_id = blob->context_id,
+        .blob_mem = blob->mem,
+        .blob_flags = blob->flags,
+        .blob_id = blob->id,
+        .size = blob->size,
+        .iovecs = blob->iov,
+        .num_iovs = blob->num_iov,
+    };
+    return virgl_renderer_resource_create_blob(&args) ? -EIO : 0;
+}
+
+static void resource_unref(uint32_t resource_id)
+{
+    virgl_renderer_resource_unref(resource_id);
+}
+
+static void attach(uint32_t context_id, uint32_t resource_id)
+{
+    virgl_renderer_ctx_attach_resource((int)context_id, (int)resource_id);
+}
+
+static void detach(uint32_t context_id, uint32_t resource_id)
+{
+    virgl_renderer_ctx_detach_resource((int)context_id, (int)resource_id);
+}
+
+static int map(uint32_t resource_id, void **ptr, uint64_t *size)
+{
+    return virgl_renderer_resource_map(resource_id, ptr, size);
+}
+
+static void unmap(uint32_t resource_id)
+{
+    virgl_renderer_resource_unmap(resource_id);
+}
+
+static int map_info(uint32_t resource_id, uint32_t *info)
+{
+    return virgl_renderer_resource_get_map_info(resource_id, info);
+}
+
+static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
+{
+    uint32_t fd_type;
+    int ret = virgl_renderer_resource_export_blob(resource_id, &fd_type, fd);
+    if (ret)
+        return -EIO;
+    *type = (enum renderer_fd)fd_type;
+    return 0;
+}
+
+static int device_name(char *name, size_t size)
+{
+    return probe_device_name(&virgl_renderer, name, size);
+}
+
+const struct renderer virgl_renderer = {
+    .init = init,
+    .fini = fini,
+    .device_name = device_name,
+    .capset_info = capset_info,
+    .capset_fill = capset_fill,
+    .context_create = context_create,
+    .context_destroy = context_destroy,
+    .submit = submit,
+    .fence = fence,
+    .blob_create = blob_create,
+    .resource_unref = resource_unref,
+    .attach = attach,
+    .detach = detach,
+    .map = map,
+    .unmap = unmap,
+    .map_info = map_info,
+    .export_fd = export_fd,
+};
