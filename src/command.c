@@ -302,10 +302,8 @@ static enum virtio_gpu_ctrl_type command_run(struct command *cmd)
     if (!type)
         return error;
 
-    struct context *ring_context = NULL;
     if (wants_ring_fence(cmd)) {
-        ring_context = context_find(gpu, cmd->hdr.ctx_id);
-        if (!ring_context)
+        if (!context_find(gpu, cmd->hdr.ctx_id))
             return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID,
                                  "fence on a ring of a context that does not exist");
         if (cmd->hdr.ring_idx > VIRTIO_GPU_MAX_RING_IDX)
@@ -317,8 +315,8 @@ static enum virtio_gpu_ctrl_type command_run(struct command *cmd)
     command_read(cmd, 0, &request, type->request_size);
     enum virtio_gpu_ctrl_type result = type->handler(gpu, cmd, &request);
     /* A context that was destroyed by this very command has no rings to wait for. */
-    if (ring_context && result < VIRTIO_GPU_RESP_ERR_UNSPEC &&
-        context_find(gpu, cmd->hdr.ctx_id) == ring_context)
+    if (wants_ring_fence(cmd) && result < VIRTIO_GPU_RESP_ERR_UNSPEC &&
+        context_find(gpu, cmd->hdr.ctx_id))
         fence_create(gpu, cmd);
     return result;
 }

@@ -65,6 +65,13 @@ void venus_gpu_frame_unref(struct venus_gpu_frame *base)
     free(frame);
 }
 
+/* Bytes from the first pixel of a row to the last one of the height-th row from there. */
+static uint64_t rows_size(const struct venus_gpu_frame *frame, uint32_t height)
+{
+    return (uint64_t)(height - 1) * frame->stride +
+           (uint64_t)frame->width * frame->format->bytes_per_pixel;
+}
+
 /* Show a frame, which the scanout takes over, or nothing. */
 static void show(struct venus_gpu *gpu, unsigned index, struct resource *resource,
                  struct venus_gpu_frame *frame)
@@ -126,7 +133,7 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
     if (!frame)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
 
-    resource_refresh(gpu, resource, picture->offset, (uint64_t)picture->stride * picture->height);
+    resource_refresh(gpu, resource, offset, rows_size(frame, frame->height));
     gpu->scanouts[index].rect = *rect;
     gpu->scanouts[index].offset = offset;
     show(gpu, index, resource, frame);
@@ -279,8 +286,7 @@ enum virtio_gpu_ctrl_type scanout_flush(struct venus_gpu *gpu, struct command *c
         shown = true;
         const struct venus_gpu_frame *frame = scanout->frame;
         uint64_t start = scanout->offset + (uint64_t)part.y * frame->stride;
-        uint64_t row = (uint64_t)frame->width * frame->format->bytes_per_pixel;
-        resource_refresh(gpu, resource, start, (uint64_t)(part.height - 1) * frame->stride + row);
+        resource_refresh(gpu, resource, start, rows_size(frame, part.height));
         if (gpu->ops.scanout_flush)
             flush_scanout(gpu, cmd, i, &part);
     }
