@@ -27,12 +27,13 @@ while [ $# -gt 0 ]; do
 done
 
 overlay=$top/qemu
+# Where distributions put the firmware that Debian strips from the source.
+firmware=(/usr/share/qemu /usr/share/seabios /usr/share/seavgabios /usr/lib/ipxe/qemu /usr/share/ipxe/qemu)
 options=(
     --target-list=x86_64-softmmu --without-default-features
     --enable-{tcg,kvm,system,pixman,sdl,vnc,slirp,pie,fdt,png}
     --disable-docs --disable-werror --disable-install-blobs
-    # Where distributions put the firmware that Debian strips from the source.
-    --firmwarepath=/usr/share/qemu:/usr/share/seabios:/usr/share/seavgabios:/usr/lib/ipxe/qemu:/usr/share/ipxe/qemu
+    "--firmwarepath=$(IFS=:; echo "${firmware[*]}")"
 )
 
 patches() {
@@ -96,6 +97,7 @@ lay_over() {
 
 # shellcheck disable=SC2317
 build() {
+    local path
     export CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$dir CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=3G
     mkdir -p "$build"
     cd "$build"
@@ -105,6 +107,11 @@ build() {
             ../src/configure "${options[@]}" || { tail -n 40 config.log; exit 1; }
         touch "$dir/configured"
     fi
+    # A QEMU that runs from its build directory looks for all its paths under qemu-bundle.
+    for path in "${firmware[@]}"; do
+        mkdir -p "qemu-bundle${path%/*}"
+        ln -sfn "$path" "qemu-bundle$path"
+    done
     "$scripts/in-root.sh" ninja "${targets[@]}"
 }
 

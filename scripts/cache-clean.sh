@@ -19,5 +19,5 @@ for file in "$cache"/lock/*; do
     flock -n "$file" true || die "another run is making ${file##*/}; wait for it or stop it"
 done
 say "removing $(du -sh "$cache" | cut -f1) in $cache"
+remove_tree "$open_base"
 remove_tree "$cache"
-remove_tree "/var/tmp/virtio-gpu-venus-$(id -u)"

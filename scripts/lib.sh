@@ -17,6 +17,10 @@ scripts=$top/scripts
 cache=${XDG_CACHE_HOME:-${HOME:?is not set}/.cache}/virtio-gpu-venus
 program=${0##*/}
 
+# Where an unprivileged mmdebstrap works: as other users, for whom a home is closed.
+open_base=$cache/tmp
+[ "$(id -u)" = 0 ] || open_base=/var/tmp/virtio-gpu-venus-$(id -u)
+
 say() { printf '%s\n' "$*" >&2; }
 
 die() {
@@ -113,48 +117,39 @@ try_step() {
     fi
 }
 
-# lock NAME: from here to the end of the script, or to unlock, nobody else holds NAME.
+# lock NAME: from here to the end of the script, or to unlock, nobody else holds NAME. What a killed run
+# of it left behind is removed.
 lock() {
+    local old
     mkdir -p "$cache/lock" "$cache/tmp" 2>/dev/null || die "cannot write to $cache: set XDG_CACHE_HOME"
     exec {lock_fd}>"$cache/lock/$1"
     if ! flock -n "$lock_fd"; then
         say "    waiting for another run that makes the same ($1)"
         flock "$lock_fd"
     fi
+    for old in "$cache/tmp/$1".* "$open_base/$1".*; do
+        remove_tree "$old"
+    done
 }
 
 unlock() {
     exec {lock_fd}>&-
 }
 
-# step_dir NAME: sets work to a fresh directory for the step NAME, whose lock the caller holds.
+# step_dir NAME: sets work to an empty directory for the step NAME, whose lock the caller holds.
 step_dir() {
-    fresh_dir "$cache/tmp" "$1"
-    work=$fresh
+    work=$cache/tmp/$1.$$
+    mkdir "$work"
+    step_tmp+=("$work")
 }
 
-# open_dir NAME: sets place to one that any user may reach and write to. An unprivileged mmdebstrap
-# works as other users, for whom a home is closed.
+# open_dir NAME: sets place to one that any user may reach and write to.
 open_dir() {
-    local base=$cache/tmp
-    if [ "$(id -u)" != 0 ]; then
-        base=/var/tmp/virtio-gpu-venus-$(id -u)
-        mkdir -p "$base"
-        [ -O "$base" ] || die "$base is somebody else's; remove it"
-    fi
-    fresh_dir "$base" "$1-open"
-    place=$fresh
-    chmod 1777 "$place"
-}
-
-fresh_dir() {
-    local old
-    for old in "$1/$2".*; do
-        remove_tree "$old"
-    done
-    fresh=$1/$2.$$
-    mkdir -p "$fresh"
-    step_tmp+=("$fresh")
+    mkdir -p "$open_base"
+    [ -O "$open_base" ] || die "$open_base is somebody else's; remove it"
+    place=$open_base/$1.$$.open
+    mkdir -m 1777 "$place"
+    step_tmp+=("$place")
 }
 
 # prune DIR KEEP DAYS [PATTERN]: removes the entries of DIR, but KEEP, that were not used for DAYS.
