@@ -95,9 +95,10 @@ struct venus_gpu_output {
 /* ---- what the front end lends ---------------------------------------------------------------- */
 
 enum venus_gpu_log_level {
+    /* At most ten lines a second of each of the first three. */
     VENUS_GPU_LOG_ERROR,   /* something on the host is broken */
     VENUS_GPU_LOG_WARNING, /* something on the host is worse than it should be */
-    VENUS_GPU_LOG_GUEST,   /* the guest made a mistake; at most a few lines a second */
+    VENUS_GPU_LOG_GUEST,   /* the guest made a mistake */
     VENUS_GPU_LOG_INFO,
     VENUS_GPU_LOG_DEBUG,
 };
@@ -195,14 +196,14 @@ struct venus_gpu_config {
 
     /* Ceilings on what a guest can make the host allocate. 0: the default in parentheses. */
     uint32_t max_contexts;    /* (256) */
-    uint32_t max_resources;   /* (65536) */
-    uint64_t max_memory;      /* bytes of 2D resources and of copies of guest blobs (1 GiB) */
+    uint32_t max_resources;   /* (65536) or fewer: each takes a descriptor, see RLIMIT_NOFILE */
+    uint64_t max_memory;      /* bytes of 2D resources, copies of guest blobs, page lists (1 GiB) */
     uint64_t max_blob_memory; /* bytes of HOST3D and HOST3D_GUEST blobs (unlimited) */
 
     /*
      * The render server: a program to start, or a SOCK_SEQPACKET socket connected to one that runs
-XX the program that virglrenderer was built
-     * with. Both given is an error.
+     * already, which venus_gpu_create() takes over also when it fails. NULL and -1: the program that
+     * virglrenderer was built with. Both given is an error. The path is copied.
      */
     const char *render_server;
     int render_server_fd;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "memory.h"
 
 /*
  * 1 GiB in single 4 KiB pages, a 16384 by 16384 picture: more than any display needs, and 4 MiB of
@@ -78,6 +79,13 @@ struct backing *backing_create(struct venus_gpu *gpu, struct command *cmd, size_
             goto fail;
         }
     }
+    size_t list_size = backing->num_iov * sizeof(*backing->iov);
+    if (!memory_account(gpu, list_size)) {
+        *error = command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+                               "no memory for a list of %u pages (max_memory)", backing->num_iov);
+        goto fail;
+    }
+    backing->accounted = list_size;
     free(entries);
     return backing;
 
@@ -93,6 +101,7 @@ void backing_destroy(struct venus_gpu *gpu, struct backing *backing)
         return;
     for (unsigned i = 0; i < backing->num_iov; i++)
         gpu->ops.unmap_guest(gpu->opaque, backing->iov[i].iov_base, backing->iov[i].iov_len);
+    memory_unaccount(gpu, backing->accounted);
     free(backing->iov);
     free(backing);
 }

@@ -12,7 +12,8 @@
 struct backing {
     struct iovec *iov; /* in the order of the guest's entries, neighbours merged */
     unsigned num_iov;
-    uint64_t size; /* bytes in all */
+    uint64_t size;    /* bytes in all */
+    size_t accounted; /* bytes of the list itself, against max_memory */
 };
 
 /*

@@ -190,6 +190,12 @@ void context_failed(struct venus_gpu *gpu, struct context *context)
     fence_signal_context(gpu, context->id);
 }
 
+/*
+ * Venus sends most commands over rings in shared memory, and here some kilobytes at a time. The buffer
+ * that they are copied to is kept.
+ */
+enum { MAX_STREAM_SIZE = 16 << 20 };
+
 /* A buffer of at least that size, kept for the next command stream. */
 static void *scratch(struct venus_gpu *gpu, size_t size)
 {
@@ -214,7 +220,7 @@ enum virtio_gpu_ctrl_type context_submit(struct venus_gpu *gpu, struct command *
         return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
     if (context->lost)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "the context is lost");
-    if (size % 4 || size > cmd->readable - sizeof(*req))
+    if (size % 4 || size > cmd->readable - sizeof(*req) || size > MAX_STREAM_SIZE)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                              "a command stream of %u bytes in a command of %zu", size,
                              cmd->readable);

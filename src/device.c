@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "context.h"
@@ -41,6 +42,22 @@ void venus_gpu_config_init(struct venus_gpu_config *config)
     };
 }
 
+/*
+ * Every resource takes a descriptor of this process, ours or virglrenderer's. Those that a context
+ * takes, and as many again for the monitor as a small one needs, are not the guest's.
+ */
+static uint32_t resources_by_descriptors(const struct venus_gpu_config *config)
+{
+    const rlim_t per_context = 8, reserve = 256;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT32_MAX;
+    /* Half of it at least, where there are so few that the reserve takes it all. */
+    rlim_t kept = reserve + per_context * config->max_contexts;
+    rlim_t rest = limit.rlim_cur > 2 * kept ? limit.rlim_cur - kept : limit.rlim_cur / 2;
+    return rest < UINT32_MAX ? (uint32_t)rest : UINT32_MAX;
+}
+
 /* Replace 0 by the default. */
 static void fill_in_limits(struct venus_gpu_config *config)
 {
@@ -52,6 +69,8 @@ static void fill_in_limits(struct venus_gpu_config *config)
         config->max_memory = default_max_memory;
     if (!config->max_blob_memory)
         config->max_blob_memory = UINT64_MAX;
+    if (config->max_resources > resources_by_descriptors(config))
+        config->max_resources = resources_by_descriptors(config);
 }
 
 static char *message(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -124,12 +143,15 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
         return ret;
     }
 
-    ret = gpu->renderer->capset_info(&gpu->capset_version, &gpu->capset_size);
+    /* What was learnt at the first start stays: others read it, and the guest relies on it. */
+    uint32_t version, size;
+    char name[sizeof(gpu->renderer_name)];
+    ret = gpu->renderer->capset_info(&version, &size);
     if (ret < 0) {
         *error = message("This virglrenderer was built without Venus.\n"
                          "Install one that has it: 1.0 or newer, configured with -Dvenus=true.");
     } else {
-        ret = gpu->renderer->device_name(gpu->renderer_name, sizeof(gpu->renderer_name));
+        ret = gpu->renderer->device_name(name, sizeof(name));
         if (ret == -ENODEV)
             *error = message("The host has no Vulkan device for the guest.\n"
                              "Install a Vulkan driver; mesa-vulkan-drivers has lavapipe for any "
@@ -138,8 +160,13 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
             *error = message("The render server does not answer.\n"
                              "Is virgl_render_server installed, and allowed to run?");
     }
-    if (ret < 0)
+    if (ret < 0) {
         device_stop_renderer(gpu);
+    } else if (!gpu->started) {
+        gpu->capset_version = version;
+        gpu->capset_size = size;
+        memcpy(gpu->renderer_name, name, sizeof(name));
+    }
     return ret;
 }
 

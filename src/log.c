@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <time.h>
 
-/* A hostile guest can make a mistake per command; a person needs to see the first few of a kind. */
-enum { GUEST_LINES_PER_SECOND = 10 };
+/*
+ * A hostile guest can make a mistake, or use a broken host, once per command; a person needs to see the
+ * first few of each level. What is only for information comes from ourselves.
+ */
+enum { LINES_PER_SECOND = 10 };
 
 void log_init(struct log *log, const struct venus_gpu_ops *ops, void *opaque)
 {
@@ -20,25 +23,24 @@ void log_finish(struct log *log)
     pthread_mutex_destroy(&log->lock);
 }
 
-/* Whether a guest's mistake may be logged now; *suppressed: how many were not, before this one. */
-static bool guest_line_allowed(struct log *log, unsigned *suppressed)
+/* Whether a line may be logged now; *suppressed: how many were not, before this one. */
+static bool line_allowed(struct log *log, enum venus_gpu_log_level level, unsigned *suppressed)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
 
     *suppressed = 0;
     pthread_mutex_lock(&log->lock);
-    if (log->second != (int64_t)now.tv_sec) {
-        log->second = now.tv_sec;
-        log->in_second = 0;
-        *suppressed = log->suppressed;
-        log->suppressed = 0;
+    struct log_rate *rate = &log->rate[level];
+    if (rate->second != (int64_t)now.tv_sec) {
+        *suppressed = rate->suppressed;
+        *rate = (struct log_rate){ .second = now.tv_sec };
     }
-    bool allowed = log->in_second < GUEST_LINES_PER_SECOND;
+    bool allowed = rate->in_second < LINES_PER_SECOND;
     if (allowed)
-        log->in_second++;
+        rate->in_second++;
     else
-        log->suppressed++;
+        rate->suppressed++;
     pthread_mutex_unlock(&log->lock);
     return allowed;
 }
@@ -50,11 +52,11 @@ void log_line(struct log *log, enum venus_gpu_log_level level, const char *forma
 
     char line[512];
     unsigned suppressed = 0;
-    if (level == VENUS_GPU_LOG_GUEST && !guest_line_allowed(log, &suppressed))
+    if (level <= VENUS_GPU_LOG_GUEST && !line_allowed(log, level, &suppressed))
         return;
     if (suppressed) {
-        snprintf(line, sizeof(line), "%u more mistakes of the guest were not logged", suppressed);
-        log->write(log->opaque, VENUS_GPU_LOG_GUEST, line);
+        snprintf(line, sizeof(line), "%u more lines like the next were not logged", suppressed);
+        log->write(log->opaque, level, line);
     }
 
     va_list args;

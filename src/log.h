@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One line for the front end's log; the guest's mistakes are held to a rate. */
+/* One line for the front end's log, where what a guest can provoke is held to a rate. */
 #ifndef LOG_H
 #define LOG_H
 
@@ -12,11 +12,13 @@ struct log {
     void (*write)(void *opaque, enum venus_gpu_log_level level, const char *message);
     void *opaque;
 
-    /* Guards what follows: how many guest mistakes were logged in the current second. */
+    /* Guards what follows: how many lines of each level were logged in the current second. */
     pthread_mutex_t lock;
-    int64_t second;
-    unsigned in_second;
-    unsigned suppressed;
+    struct log_rate {
+        int64_t second;
+        unsigned in_second;
+        unsigned suppressed;
+    } rate[VENUS_GPU_LOG_GUEST + 1];
 };
 
 void log_init(struct log *log, const struct venus_gpu_ops *ops, void *opaque);

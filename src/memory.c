@@ -23,6 +23,39 @@ uint64_t page_round(uint64_t size)
     return size > UINT64_MAX - mask ? 0 : (size + mask) & ~mask;
 }
 
+bool memory_account(struct venus_gpu *gpu, uint64_t size)
+{
+    uint64_t max = gpu->config.max_memory;
+    if (size > max || stat_get(&gpu->stats, STAT_MEMORY_BYTES) > max - size)
+        return false;
+    stat_add(&gpu->stats, STAT_MEMORY_BYTES, size);
+    return true;
+}
+
+void memory_unaccount(struct venus_gpu *gpu, uint64_t size)
+{
+    stat_sub(&gpu->stats, STAT_MEMORY_BYTES, size);
+}
+
+/*
+ * Linux allows a process 65530 address ranges unless told otherwise (vm.max_map_count). Half of them
+ * for the guest leaves the other half to the monitor, whose own allocations fail when they run out.
+ */
+enum { MAX_RANGES = 32768 };
+
+bool memory_account_ranges(struct venus_gpu *gpu, unsigned ranges)
+{
+    if (stat_get(&gpu->stats, STAT_ADDRESS_RANGES) + ranges > MAX_RANGES)
+        return false;
+    stat_add(&gpu->stats, STAT_ADDRESS_RANGES, ranges);
+    return true;
+}
+
+void memory_unaccount_ranges(struct venus_gpu *gpu, unsigned ranges)
+{
+    stat_sub(&gpu->stats, STAT_ADDRESS_RANGES, ranges);
+}
+
 static struct memory *memory_new(struct venus_gpu *gpu, void *ptr, size_t size)
 {
     struct memory *memory = calloc(1, sizeof(*memory));
@@ -57,25 +90,34 @@ static int shared_file(size_t size)
 struct memory *memory_create(struct venus_gpu *gpu, size_t size)
 {
     size = page_round(size);
-    if (!size || size > gpu->config.max_memory ||
-        stat_get(&gpu->stats, STAT_MEMORY_BYTES) > gpu->config.max_memory - size)
+    if (!size || !memory_account_ranges(gpu, 1))
         return NULL;
+    if (!memory_account(gpu, size))
+        goto fail_ranges;
 
     int fd = shared_file(size);
     if (fd < 0)
-        return NULL;
+        goto fail_account;
     void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    struct memory *memory = ptr == MAP_FAILED ? NULL : memory_new(gpu, ptr, size);
-    if (!memory) {
-        if (ptr != MAP_FAILED)
-            munmap(ptr, size);
-        close(fd);
-        return NULL;
-    }
+    if (ptr == MAP_FAILED)
+        goto fail_fd;
+    struct memory *memory = memory_new(gpu, ptr, size);
+    if (!memory)
+        goto fail_map;
     memory->fd = fd;
     memory->accounted = size;
-    stat_add(&gpu->stats, STAT_MEMORY_BYTES, size);
+    memory->ranges = 1;
     return memory;
+
+fail_map:
+    munmap(ptr, size);
+fail_fd:
+    close(fd);
+fail_account:
+    memory_unaccount(gpu, size);
+fail_ranges:
+    memory_unaccount_ranges(gpu, 1);
+    return NULL;
 }
 
 /*
@@ -93,22 +135,23 @@ static int alias_pages(void *src, size_t size, void *dst)
 #endif
 }
 
-/*
- * Each run of guest pages is a mapping of its own, of which a process has some 65530 on Linux by
- * default. A guest that scatters its pages more than this gets a copy.
- */
+/* A guest that scatters its pages more than this gets a copy: showing it must not take up all ranges. */
 enum { ALIAS_MAX_RUNS = 4096 };
 
 struct memory *memory_alias_backing(struct venus_gpu *gpu, const struct backing *backing, size_t size)
 {
     size_t page = page_size();
-    if (!size || backing->num_iov > ALIAS_MAX_RUNS || backing->size < size)
+    unsigned ranges = backing->num_iov;
+    if (!size || ranges > ALIAS_MAX_RUNS || backing->size < size ||
+        !memory_account_ranges(gpu, ranges))
         return NULL;
     size = page_round(size);
 
     char *ptr = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (ptr == MAP_FAILED)
+    if (ptr == MAP_FAILED) {
+        memory_unaccount_ranges(gpu, ranges);
         return NULL;
+    }
 
     size_t done = 0;
     for (unsigned i = 0; i < backing->num_iov && done < size; i++) {
@@ -123,21 +166,46 @@ struct memory *memory_alias_backing(struct venus_gpu *gpu, const struct backing 
         done += len;
     }
     struct memory *memory = done == size ? memory_new(gpu, ptr, size) : NULL;
-    if (memory)
+    if (memory) {
+        memory->ranges = ranges;
         return memory;
+    }
 fail:
     munmap(ptr, size);
+    memory_unaccount_ranges(gpu, ranges);
     return NULL;
 }
 
-/* How long the file behind a descriptor is, or 0 where it does not say. */
+/*
+ * Whether the last page of a mapping is there. A guest says how large a blob is; if the memory behind it
+ * is smaller, touching its end would end this process. Files have their hole at the end, so if the last
+ * page can be read, all can.
+ */
+static bool last_page_is_there(void *ptr, uint64_t size)
+{
+#ifdef MADV_POPULATE_READ
+    char *last = (char *)ptr + size - page_size();
+    return madvise(last, page_size(), MADV_POPULATE_READ) == 0 || errno != EFAULT;
+#else
+    (void)ptr, (void)size;
+    return true;
+#endif
+}
+
+/* How long the file behind a descriptor is, or UINT64_MAX where it does not say. */
 static uint64_t file_size(int fd)
 {
     struct stat st;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-        return st.st_size < 0 ? 0 : (uint64_t)st.st_size;
+        return (uint64_t)st.st_size;
     off_t end = lseek(fd, 0, SEEK_END); /* a dma-buf tells by seeking */
-    return end < 0 ? 0 : (uint64_t)end;
+    return end < 0 ? UINT64_MAX : (uint64_t)end;
+}
+
+static uint64_t file_pages(int fd)
+{
+    uint64_t size = file_size(fd);
+    return size == UINT64_MAX ? size : page_round(size);
 }
 
 static int place_by_fd(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size, void *dst,
@@ -149,12 +217,11 @@ static int place_by_fd(struct venus_gpu *gpu, uint32_t resource_id, uint64_t siz
     if (ret < 0)
         return ret;
 
-    /* An opaque descriptor means something to the Vulkan driver only. A file that is shorter than
-     * the blob would fault when its end is touched. */
+    /* An opaque descriptor means something to the Vulkan driver only. */
     if (type != RENDERER_FD_SHM && type != RENDERER_FD_DMABUF) {
         ret = -ENOTSUP;
-    } else if (page_round(file_size(fd)) < size) {
-        ret = -EINVAL;
+    } else if (file_pages(fd) < size) {
+        ret = -EOVERFLOW;
     } else {
         void *ptr = mmap(dst, size, PROT_READ | PROT_WRITE, MAP_SHARED | (dst ? MAP_FIXED : 0), fd, 0);
         if (ptr == MAP_FAILED)
@@ -202,9 +269,14 @@ int memory_place_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size
 
     *tier = MEMORY_FIXED;
     int ret = place_by_fd(gpu, resource_id, size, dst, place);
-    if (ret < 0) {
+    if (ret < 0 && ret != -EOVERFLOW) {
         *tier = MEMORY_ALIAS;
         ret = place_by_alias(gpu, resource_id, size, dst, place);
+    }
+    if (ret == 0 && !last_page_is_there(*place, size)) {
+        if (!dst)
+            munmap(*place, size);
+        ret = -EOVERFLOW;
     }
     return ret;
 }
@@ -217,7 +289,8 @@ static struct memory *memory_pin_blob(struct venus_gpu *gpu, uint32_t resource_i
         return NULL;
 
     struct memory *memory = NULL;
-    if ((uintptr_t)ptr % page_size() == 0 && page_round(mapped_size) >= page_round(size))
+    if ((uintptr_t)ptr % page_size() == 0 && page_round(mapped_size) >= page_round(size) &&
+        last_page_is_there(ptr, page_round(size)))
         memory = memory_new(gpu, ptr, page_round(size));
     if (!memory) {
         gpu->renderer->unmap(resource_id);
@@ -233,14 +306,23 @@ static struct memory *memory_pin_blob(struct venus_gpu *gpu, uint32_t resource_i
 
 struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size)
 {
+    if (!memory_account_ranges(gpu, 1))
+        return NULL;
     void *place;
     enum memory_tier tier;
-    if (memory_place_blob(gpu, resource_id, size, NULL, &place, &tier) < 0)
-        return memory_pin_blob(gpu, resource_id, size);
-
-    struct memory *memory = memory_new(gpu, place, page_round(size));
-    if (!memory)
-        munmap(place, page_round(size));
+    struct memory *memory = NULL;
+    int ret = memory_place_blob(gpu, resource_id, size, NULL, &place, &tier);
+    if (ret == 0) {
+        memory = memory_new(gpu, place, page_round(size));
+        if (!memory)
+            munmap(place, page_round(size));
+    } else if (ret != -EOVERFLOW) {
+        memory = memory_pin_blob(gpu, resource_id, size);
+    }
+    if (memory)
+        memory->ranges = 1;
+    else
+        memory_unaccount_ranges(gpu, 1);
     return memory;
 }
 
@@ -257,6 +339,7 @@ void memory_unref(struct memory *memory)
         return;
 
     struct venus_gpu *gpu = memory->gpu;
+    memory_unaccount_ranges(gpu, memory->ranges);
     if (memory->pinned) {
         pthread_mutex_lock(&gpu->lock);
         SLIST_INSERT_HEAD(&gpu->released, memory, released_link);
@@ -267,8 +350,7 @@ void memory_unref(struct memory *memory)
     munmap(memory->ptr, memory->size);
     if (memory->fd >= 0)
         close(memory->fd);
-    if (memory->accounted)
-        stat_sub(&gpu->stats, STAT_MEMORY_BYTES, memory->accounted);
+    memory_unaccount(gpu, memory->accounted);
     free(memory);
 }
 

@@ -30,6 +30,7 @@ struct memory {
     /* Counted against the device's max_memory: bytes, or 0. */
     struct venus_gpu *gpu;
     size_t accounted;
+    unsigned ranges; /* address ranges of this process that it takes up */
 
     /* Pinned memory only. */
     bool pinned;
@@ -57,8 +58,9 @@ struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint6
 
 /*
  * Place a renderer's blob at dst, which is part of a mapping of ours, or anywhere if dst is NULL.
- * Returns 0 and the tier, or a negative errno value with nothing changed at dst, except that an
- * address range of dst may have been unmapped. Device thread.
+ * Returns 0 and the tier, or a negative errno value, and then what is at dst is not defined: put
+ * something else there. -EOVERFLOW: the blob is longer than its memory, and must be mapped in no way.
+ * Device thread.
  */
 int memory_place_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size, void *dst,
                       void **place, enum memory_tier *tier);
@@ -79,6 +81,15 @@ bool memory_id_in_use(struct venus_gpu *gpu, uint32_t resource_id, bool wait);
 
 /* Give released pinned memory back to the renderer. Device thread, without the device's lock. */
 void memory_reap(struct venus_gpu *gpu);
+
+/* Count host memory that a guest makes us use against max_memory. False if it would be too much. Taken
+ * on the device thread, given back on any. */
+bool memory_account(struct venus_gpu *gpu, uint64_t size);
+void memory_unaccount(struct venus_gpu *gpu, uint64_t size);
+
+/* The same for address ranges of this process, of which the kernel allows so many. */
+bool memory_account_ranges(struct venus_gpu *gpu, unsigned ranges);
+void memory_unaccount_ranges(struct venus_gpu *gpu, unsigned ranges);
 
 size_t page_size(void);
 

@@ -24,6 +24,9 @@
 #include "memory.h"
 #include "resource.h"
 
+/* A blob in the window is an address range, and may split the one that was there. */
+enum { RANGES_PER_BLOB = 2 };
+
 struct window_region {
     struct venus_gpu_region base; /* first: the public part */
     struct memory *memory;
@@ -172,7 +175,9 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
     struct window *window = &gpu->window;
     uint64_t offset = resource->range.start;
 
-    if (gpu->config.window_mode == VENUS_GPU_WINDOW_AUTO) {
+    /* Pinned memory is the renderer's own mapping, and the renderer gives no other. */
+    bool pinned = resource->memory && resource->memory->pinned;
+    if (gpu->config.window_mode == VENUS_GPU_WINDOW_AUTO && !pinned) {
         void *ptr;
         enum memory_tier tier;
         int ret = memory_place_blob(gpu, resource->id, resource->size, window->base + offset, &ptr,
@@ -181,14 +186,14 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
             stat_add(&gpu->stats, tier == MEMORY_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS, 1);
             return 0;
         }
-        /* A failed attempt may have taken the old pages away. */
-        ret = window_fill(window, offset, resource->range.end - offset);
-        if (ret < 0) {
+        /* A failed attempt may have taken the old pages away, or put wrong ones there. */
+        int fill = window_fill(window, offset, resource->range.end - offset);
+        if (fill < 0)
             log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
                      "the window has a hole at offset 0x%llx: no pages could be put there (%d)",
-                     (unsigned long long)offset, ret);
+                     (unsigned long long)offset, fill);
+        if (fill < 0 || ret == -EOVERFLOW)
             return ret;
-        }
     }
     int ret = map_region(gpu, resource);
     if (ret == 0)
@@ -229,9 +234,14 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
                              (unsigned long long)offset);
 
     uint32_t map_info = 0;
-    int ret = gpu->renderer->map_info(resource->id, &map_info);
-    if (ret == 0)
-        ret = place(gpu, resource);
+    int ret = memory_account_ranges(gpu, RANGES_PER_BLOB) ? 0 : -ENOMEM;
+    if (ret == 0) {
+        ret = gpu->renderer->map_info(resource->id, &map_info);
+        if (ret == 0)
+            ret = place(gpu, resource);
+        if (ret < 0)
+            memory_unaccount_ranges(gpu, RANGES_PER_BLOB);
+    }
     if (ret < 0) {
         tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
         return command_error(cmd,
@@ -263,6 +273,7 @@ void window_unmap(struct venus_gpu *gpu, struct resource *resource)
                  resource->id);
     }
     tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
+    memory_unaccount_ranges(gpu, RANGES_PER_BLOB);
     resource->mapped = false;
     stat_sub(&gpu->stats, STAT_MAPPED, 1);
     stat_sub(&gpu->stats, STAT_MAPPED_BYTES, size);
