@@ -1,0 +1,70 @@
+/*
+ * virtio-gpu-venus: read-only QOM properties, for qom-get
+ *
+ * Each of the library's counters is a property stat-NAME, whatever counters
+ * there are; renderer and library-version say what does the work.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "venus-internal.h"
+
+/* All counters; free with g_free(). */
+static struct venus_gpu_stat *venus_stats_read(VirtIOGPUVenus *v, size_t *count)
+{
+    size_t max = venus_gpu_stats(v->gpu, NULL, 0);
+    struct venus_gpu_stat *stats = g_new0(struct venus_gpu_stat, max);
+
+    *count = MIN(venus_gpu_stats(v->gpu, stats, max), max);
+    return stats;
+}
+
+/* @opaque is the counter's place among all counters. */
+static void venus_get_stat(Object *obj, Visitor *visitor, const char *name,
+                           void *opaque, Error **errp)
+{
+    size_t count, index = (uintptr_t)opaque;
+    g_autofree struct venus_gpu_stat *stats =
+        venus_stats_read(VIRTIO_GPU_VENUS(obj), &count);
+
+    if (index >= count) {
+        error_setg(errp, "there is no counter '%s' any more", name);
+        return;
+    }
+    visit_type_uint64(visitor, name, &stats[index].value, errp);
+}
+
+static char *venus_get_renderer(Object *obj, Error **errp)
+{
+    return g_strdup(venus_gpu_renderer_name(VIRTIO_GPU_VENUS(obj)->gpu));
+}
+
+static char *venus_get_library_version(Object *obj, Error **errp)
+{
+    return g_strdup(venus_gpu_version());
+}
+
+void venus_stats_add_properties(VirtIOGPUVenus *v)
+{
+    Object *obj = OBJECT(v);
+    size_t i, count;
+    g_autofree struct venus_gpu_stat *stats = venus_stats_read(v, &count);
+
+    for (i = 0; i < count; i++) {
+        g_autofree char *name = g_strdup_printf("stat-%s", stats[i].name);
+
+        object_property_add(obj, name, "uint64", venus_get_stat, NULL, NULL,
+                            (void *)(uintptr_t)i);
+        object_property_set_description(obj, name, stats[i].help);
+    }
+    object_property_add_str(obj, "renderer", venus_get_renderer, NULL);
+    object_property_set_description(obj, "renderer",
+                                    "Name of the host's Vulkan device");
+    object_property_add_str(obj, "library-version", venus_get_library_version,
+                            NULL);
+    object_property_set_description(obj, "library-version",
+                                    "Version of libvenusgpu");
+}

@@ -1,0 +1,381 @@
+/*
+ * virtio-gpu-venus: the device
+ *
+ * A virtio-gpu device that speaks 2D and one capability set, Venus (Vulkan).
+ * All that a command means is in libvenusgpu; this device lends the library
+ * what it needs of QEMU: virtqueues (venus-queue.c), consoles
+ * (venus-display.c), PCI memory (venus-window.c), and here guest memory,
+ * properties and configuration space.
+ *
+ * It is a child of virtio-gpu-base and no relative of virtio-gpu-device, and it
+ * leaves the base class's virgl flag alone: that flag would make the consoles
+ * ask for a display with OpenGL.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "hw/virtio/virtio-bus.h"
+#include "migration/blocker.h"
+#include "monitor/monitor.h"
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "qemu/error-report.h"
+#include "qemu/log.h"
+#include "qemu/module.h"
+#include "qemu/rcu.h"
+#include "qemu/sockets.h"
+#include "qemu/units.h"
+#include "trace.h"
+#include "venus-compat.h"
+#include "venus-internal.h"
+
+/* Entries in the control queue: the same as other virtio-gpu 3D devices. */
+#define VENUS_CONTROL_QUEUE_SIZE 256
+
+/* PCI wants a power of two; more than this few hosts can address. */
+#define VENUS_MIN_HOSTMEM (1 * MiB)
+#define VENUS_MAX_HOSTMEM (1 * TiB)
+
+/* Guest memory */
+
+/*
+ * Only plain RAM is mapped.  Anything else would go through a bounce buffer and
+ * MMIO handlers, which need the BQL; and the window is what the library itself
+ * puts there.
+ */
+static void *venus_map_guest(void *opaque, uint64_t addr, uint64_t *len)
+{
+    VirtIOGPUVenus *v = opaque;
+    AddressSpace *as = VIRTIO_DEVICE(v)->dma_as;
+    hwaddr offset, mapped = *len;
+    MemoryRegion *mr;
+
+    RCU_READ_LOCK_GUARD();
+    mr = address_space_translate(as, addr, &offset, &mapped, false,
+                                 MEMTXATTRS_UNSPECIFIED);
+    if (!mapped || !memory_region_is_ram(mr) ||
+        memory_region_is_ram_device(mr) || venus_window_contains(v, mr)) {
+        return NULL;
+    }
+    memory_region_ref(mr);
+    *len = mapped;
+    return (uint8_t *)memory_region_get_ram_ptr(mr) + offset;
+}
+
+static void venus_unmap_guest(void *opaque, void *ptr, uint64_t len)
+{
+    ram_addr_t offset;
+
+    memory_region_unref(memory_region_from_host(ptr, &offset));
+}
+
+/* The library's other needs */
+
+static void venus_config_changed(void *opaque)
+{
+    trace_virtio_gpu_venus_config_changed();
+    virtio_notify_config(VIRTIO_DEVICE(opaque));
+}
+
+static void venus_log(void *opaque, enum venus_gpu_log_level level,
+                      const char *message)
+{
+    switch (level) {
+    case VENUS_GPU_LOG_ERROR:
+        error_report("virtio-gpu-venus: %s", message);
+        break;
+    case VENUS_GPU_LOG_WARNING:
+        warn_report("virtio-gpu-venus: %s", message);
+        break;
+    case VENUS_GPU_LOG_GUEST:
+        qemu_log_mask(LOG_GUEST_ERROR, "virtio-gpu-venus: %s\n", message);
+        break;
+    default:
+        trace_virtio_gpu_venus_log(message);
+        break;
+    }
+}
+
+static void venus_thread_started(void *opaque)
+{
+    rcu_register_thread();
+}
+
+static void venus_thread_stopping(void *opaque)
+{
+    rcu_unregister_thread();
+}
+
+static const struct venus_gpu_ops venus_ops = {
+    .size = sizeof(venus_ops),
+    .map_guest = venus_map_guest,
+    .unmap_guest = venus_unmap_guest,
+    .command_done = venus_queue_command_done,
+    .scanout_changed = venus_display_scanout_changed,
+    .scanout_flush = venus_display_scanout_flush,
+    .cursor_changed = venus_display_cursor_changed,
+    .config_changed = venus_config_changed,
+    .region_map = venus_window_region_map,
+    .region_unmap = venus_window_region_unmap,
+    .log = venus_log,
+    .thread_started = venus_thread_started,
+    .thread_stopping = venus_thread_stopping,
+};
+
+/* Virtio */
+
+static uint64_t venus_get_features(VirtIODevice *vdev, uint64_t features,
+                                   Error **errp)
+{
+    VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(vdev);
+
+    features |= venus_gpu_features(v->gpu);
+    if (!virtio_gpu_edid_enabled(VIRTIO_GPU_BASE(v)->conf)) {
+        virtio_clear_feature(&features, VIRTIO_GPU_F_EDID);
+    }
+    /*
+     * Guest memory is mapped without the BQL, where an IOMMU could not report
+     * a fault.  Without this bit the virtio bus turns iommu_platform=on down.
+     */
+    virtio_clear_feature(&features, VIRTIO_F_IOMMU_PLATFORM);
+    /* The library resets the device as a whole. */
+    virtio_clear_feature(&features, VIRTIO_F_RING_RESET);
+    return features;
+}
+
+static void venus_get_config(VirtIODevice *vdev, uint8_t *config)
+{
+    venus_gpu_read_config(VIRTIO_GPU_VENUS(vdev)->gpu, 0, config,
+                          sizeof(struct virtio_gpu_config));
+}
+
+static void venus_set_config(VirtIODevice *vdev, const uint8_t *config)
+{
+    /* We get all of it at each write, and this is what a guest can write. */
+    size_t offset = offsetof(struct virtio_gpu_config, events_clear);
+
+    venus_gpu_write_config(VIRTIO_GPU_VENUS(vdev)->gpu, offset,
+                           config + offset, sizeof(uint32_t));
+}
+
+static void venus_reset(VirtIODevice *vdev)
+{
+    VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(vdev);
+
+    trace_virtio_gpu_venus_reset();
+    venus_gpu_reset(v->gpu);
+    venus_queue_reset(v);
+    venus_window_flush(v);
+    venus_display_reset(v);
+}
+
+/* Life */
+
+/* @size as one would write it on the command line */
+static char *venus_size_option(uint64_t size)
+{
+    static const char suffixes[] = "\0KMGT";
+    int i = 0;
+
+    while (size && size % KiB == 0 && i < 4) {
+        size /= KiB;
+        i++;
+    }
+    return g_strdup_printf("%" PRIu64 "%.1s", size, &suffixes[i]);
+}
+
+bool virtio_gpu_venus_check_conf(VirtIOGPUVenus *v, Error **errp)
+{
+    VirtIOGPUBase *g = VIRTIO_GPU_BASE(v);
+    uint64_t size = g->conf.hostmem;
+    g_autofree char *given = venus_size_option(size);
+    g_autofree char *less = NULL, *more = NULL;
+
+    if (!g->conf.max_outputs || g->conf.max_outputs > VENUS_GPU_MAX_SCANOUTS) {
+        error_setg(errp, "max_outputs=%u is not possible: use 1 to %d",
+                   g->conf.max_outputs, VENUS_GPU_MAX_SCANOUTS);
+        return false;
+    }
+    if (size && (size < VENUS_MIN_HOSTMEM || size > VENUS_MAX_HOSTMEM)) {
+        error_setg(errp, "hostmem=%s is not possible: use a power of two "
+                   "from 1M to 1T, or 0 for none", given);
+        return false;
+    }
+    if (size && !is_power_of_2(size)) {
+        less = venus_size_option(pow2floor(size));
+        more = venus_size_option(pow2ceil(size));
+        error_setg(errp, "hostmem=%s is not a power of two: use %s or %s",
+                   given, less, more);
+        return false;
+    }
+    return true;
+}
+
+/* "fd:" and a number or a name that the monitor knows, or else a program */
+static bool venus_set_render_server(VirtIOGPUVenus *v,
+                                    struct venus_gpu_config *config,
+                                    Error **errp)
+{
+    const char *name;
+    int fd;
+
+    if (!v->render_server || !strstart(v->render_server, "fd:", &name)) {
+        config->render_server = v->render_server;
+        return true;
+    }
+    fd = monitor_fd_param(monitor_cur(), name, errp);
+    if (fd < 0) {
+        return false;
+    }
+    if (!fd_is_socket(fd)) {
+        error_setg(errp, "render-server=%s is not a socket: start "
+                   "virgl_render_server --socket-fd with the other end of a "
+                   "SOCK_SEQPACKET socket pair", v->render_server);
+        return false;
+    }
+    config->render_server_fd = fd;
+    return true;
+}
+
+static bool venus_create(VirtIOGPUVenus *v, Error **errp)
+{
+    ERRP_GUARD();
+    VirtIOGPUBase *g = VIRTIO_GPU_BASE(v);
+    struct venus_gpu_config config;
+    char *message = NULL, *hint;
+
+    venus_gpu_config_init(&config);
+    config.num_outputs = g->conf.max_outputs;
+    /* 0 if the transport has no shared memory; only PCI has. */
+    config.window_size = memory_region_size(&g->hostmem);
+    config.window_mode = v->window_regions ? VENUS_GPU_WINDOW_REGIONS
+                                           : VENUS_GPU_WINDOW_AUTO;
+    config.max_contexts = v->max_contexts;
+    config.max_resources = v->max_resources;
+    config.max_memory = v->max_memory;
+    config.max_blob_memory = v->max_blob_memory;
+    if (!venus_set_render_server(v, &config, errp)) {
+        return false;
+    }
+
+    v->gpu = venus_gpu_create(&config, &venus_ops, v, &message);
+    if (v->gpu) {
+        return true;
+    }
+    hint = message ? strchr(message, '\n') : NULL;
+    if (hint) {
+        *hint++ = '\0';
+    }
+    error_setg(errp, "%s", message ?: "the device could not be created");
+    if (hint) {
+        error_append_hint(errp, "%s\n", hint);
+    }
+    free(message);
+    return false;
+}
+
+static void venus_finish(VirtIOGPUVenus *v)
+{
+    VirtIOGPUBase *g = VIRTIO_GPU_BASE(v);
+
+    venus_window_detach(v);
+    venus_gpu_destroy(v->gpu);
+    v->gpu = NULL;
+    venus_window_finish(v);
+    venus_display_finish(v);
+    venus_queue_finish(v);
+    migrate_del_blocker(&g->migration_blocker);
+}
+
+static void venus_realize(DeviceState *dev, Error **errp)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(dev);
+    VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(dev);
+    VirtIOGPUBase *g = VIRTIO_GPU_BASE(dev);
+
+    if (!virtio_gpu_venus_check_conf(v, errp)) {
+        return;
+    }
+
+    error_setg(&g->migration_blocker, "virtio-gpu-venus is not migratable: "
+               "what the guest has in Vulkan cannot be saved");
+    if (migrate_add_blocker(&g->migration_blocker, errp) < 0) {
+        return;
+    }
+
+    venus_queue_init(v);
+    venus_display_init(v);
+    venus_window_init(v);
+    /* Before there are consoles, since these cannot be taken back. */
+    if (!venus_create(v, errp) ||
+        !virtio_gpu_base_device_realize(dev, venus_queue_kick,
+                                        venus_queue_kick, errp)) {
+        venus_finish(v);
+        return;
+    }
+
+    /* The base class makes the control queue large for virgl only. */
+    virtio_del_queue(vdev, 0);
+    virtio_add_queue(vdev, VENUS_CONTROL_QUEUE_SIZE, venus_queue_kick);
+
+    venus_window_attach(v);
+    venus_display_attach(v);
+    venus_stats_add_properties(v);
+    trace_virtio_gpu_venus_realize(venus_gpu_version(),
+                                   venus_gpu_renderer_name(v->gpu));
+}
+
+static void venus_unrealize(DeviceState *dev)
+{
+    VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(dev);
+
+    venus_reset(VIRTIO_DEVICE(dev));
+    virtio_gpu_base_device_unrealize(dev);
+    venus_finish(v);
+}
+
+static const Property venus_properties[] = {
+    VIRTIO_GPU_BASE_PROPERTIES(VirtIOGPUBase, conf),
+    DEFINE_PROP_SIZE("hostmem", VirtIOGPUBase, conf.hostmem, 256 * MiB),
+    DEFINE_PROP_UINT32("max-contexts", VirtIOGPUVenus, max_contexts, 0),
+    DEFINE_PROP_UINT32("max-resources", VirtIOGPUVenus, max_resources, 0),
+    DEFINE_PROP_SIZE("max-memory", VirtIOGPUVenus, max_memory, 0),
+    DEFINE_PROP_SIZE("max-blob-memory", VirtIOGPUVenus, max_blob_memory, 0),
+    DEFINE_PROP_STRING("render-server", VirtIOGPUVenus, render_server),
+    DEFINE_PROP_BOOL("x-window-regions", VirtIOGPUVenus, window_regions,
+                     false),
+};
+
+static void venus_class_init(ObjectClass *klass, VenusClassData *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    VirtioDeviceClass *vdc = VIRTIO_DEVICE_CLASS(klass);
+
+    vdc->realize = venus_realize;
+    vdc->unrealize = venus_unrealize;
+    vdc->reset = venus_reset;
+    vdc->get_features = venus_get_features;
+    vdc->get_config = venus_get_config;
+    vdc->set_config = venus_set_config;
+    dc->desc = "virtio-gpu for Vulkan (Venus), without OpenGL";
+    device_class_set_props(dc, venus_properties);
+}
+
+static const TypeInfo venus_info = {
+    .name = TYPE_VIRTIO_GPU_VENUS,
+    .parent = TYPE_VIRTIO_GPU_BASE,
+    .instance_size = sizeof(VirtIOGPUVenus),
+    .class_init = venus_class_init,
+};
+module_obj(TYPE_VIRTIO_GPU_VENUS);
+module_kconfig(VIRTIO_GPU_VENUS);
+
+static void venus_register_types(void)
+{
+    type_register_static(&venus_info);
+}
+
+type_init(venus_register_types)
+
+module_dep("hw-display-virtio-gpu");

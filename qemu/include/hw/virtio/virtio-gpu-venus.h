@@ -1,0 +1,81 @@
+/*
+ * virtio-gpu-venus: a virtio-gpu device for Vulkan, without OpenGL
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_VIRTIO_GPU_VENUS_H
+#define HW_VIRTIO_GPU_VENUS_H
+
+#include <venus-gpu.h>
+
+#include "hw/virtio/virtio-gpu.h"
+#include "qemu/thread.h"
+
+#define TYPE_VIRTIO_GPU_VENUS "virtio-gpu-venus-device"
+OBJECT_DECLARE_SIMPLE_TYPE(VirtIOGPUVenus, VIRTIO_GPU_VENUS)
+
+typedef struct VenusCommand VenusCommand;
+typedef struct VenusRegionJob VenusRegionJob;
+
+/* Commands on their way through the library: venus-queue.c */
+typedef struct VenusQueues {
+    QEMUBH *bh;
+    QTAILQ_HEAD(, VenusCommand) in_flight;  /* under the BQL */
+
+    QemuMutex lock;
+    QSIMPLEQ_HEAD(, VenusCommand) done;     /* under @lock */
+} VenusQueues;
+
+/* What the library wants one output to show: venus-display.c */
+typedef struct VenusPending {
+    bool changed;                       /* @frame replaces what is shown */
+    struct venus_gpu_frame *frame;      /* ours; NULL: nothing is shown */
+    struct venus_gpu_rect damage;       /* empty where the width is 0 */
+    GPtrArray *flushes;                 /* to be answered; NULL: none */
+
+    bool cursor_changed;
+    struct venus_gpu_cursor cursor;     /* its place; the image is @image */
+    QEMUCursor *image;                  /* ours; NULL: unchanged */
+} VenusPending;
+
+typedef struct VenusDisplay {
+    QEMUBH *bh;
+
+    QemuMutex lock;
+    VenusPending pending[VENUS_GPU_MAX_SCANOUTS];   /* under @lock */
+} VenusDisplay;
+
+/* The host-visible window: venus-window.c */
+typedef struct VenusWindow {
+    MemoryRegion ram;
+    QEMUBH *bh;
+
+    QemuMutex lock;
+    QSIMPLEQ_HEAD(, VenusRegionJob) jobs;           /* under @lock */
+} VenusWindow;
+
+struct VirtIOGPUVenus {
+    VirtIOGPUBase parent_obj;
+
+    struct venus_gpu *gpu;
+    VenusQueues queues;
+    VenusDisplay display;
+    VenusWindow window;
+
+    /* properties */
+    uint32_t max_contexts;
+    uint32_t max_resources;
+    uint64_t max_memory;
+    uint64_t max_blob_memory;
+    char *render_server;
+    bool window_regions;
+};
+
+/*
+ * Check what the user asked for, as far as it has to be right before the
+ * transport makes a PCI BAR of it.
+ */
+bool virtio_gpu_venus_check_conf(VirtIOGPUVenus *v, Error **errp);
+
+#endif
