@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A renderer in memory, for tests: no GPU, no processes, and everything can be made to fail.
+ *
+ * It is as strict as virglrenderer, and stricter: whatever the library must never do (map a mapped
+ * blob, use what is gone, end the renderer while something lives) is *misuse*, remembered and
+ * reported by fake_complaint(). Like virglrenderer it has one state per process, so a test that
+ * starts begins with fake_reset().
+ *
+ * Functions may be called from any thread.
+ */
+#ifndef FAKE_RENDERER_H
+#define FAKE_RENDERER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "renderer.h"
+
+extern const struct renderer fake_renderer;
+
+enum fake_call {
+    FAKE_INIT,
+    FAKE_FINI,
+    FAKE_DEVICE_NAME,
+    FAKE_CAPSET_INFO,
+    FAKE_CAPSET_FILL,
+    FAKE_CONTEXT_CREATE,
+    FAKE_CONTEXT_DESTROY,
+    FAKE_SUBMIT,
+    FAKE_FENCE,
+    FAKE_BLOB_CREATE,
+    FAKE_RESOURCE_UNREF,
+    FAKE_ATTACH,
+    FAKE_DETACH,
+    FAKE_MAP,
+    FAKE_UNMAP,
+    FAKE_MAP_INFO,
+    FAKE_EXPORT,
+    FAKE_CALLS,
+};
+
+/* What a call was about; fields that it does not have are 0. */
+struct fake_record {
+    enum fake_call call;
+    uint32_t context_id, resource_id;
+    uint32_t ring_idx; /* FENCE */
+    uint32_t mem, flags; /* BLOB_CREATE */
+    uint64_t id;       /* BLOB_CREATE: the blob's; FENCE: the fence's */
+    uint64_t size;     /* bytes: BLOB_CREATE, SUBMIT, the name of CONTEXT_CREATE */
+    unsigned num_iov;  /* BLOB_CREATE */
+    char name[65];     /* CONTEXT_CREATE */
+};
+
+/* What the memory of a blob is like. */
+enum fake_memory {
+    FAKE_SHM,    /* a descriptor that can be mapped */
+    FAKE_DMABUF, /* likewise */
+    FAKE_OPAQUE, /* a descriptor of no use, but the renderer's mapping can be aliased */
+    FAKE_PINNED, /* nor that: there is the renderer's own mapping and nothing else */
+    FAKE_SHORT,  /* SHM whose file is a page shorter than the blob */
+    FAKE_SMALL,  /* OPAQUE whose mapping is a page shorter than the blob */
+};
+
+/* When fences signal. */
+enum fake_fences {
+    FAKE_FENCES_AT_ONCE,  /* before fence() returns */
+    FAKE_FENCES_SOON,     /* from a thread of the renderer */
+    FAKE_FENCES_WHEN_SAID /* fake_signal() */
+};
+
+/* Forget everything, the settings below included. */
+void fake_reset(void);
+
+/* What was misused or has leaked, or NULL. Ends the test's last device first. */
+const char *fake_complaint(void);
+
+/* The memory of the blobs that are made from now on. */
+void fake_set_memory(enum fake_memory memory);
+/* What map_info answers from now on. */
+void fake_set_map_info(uint32_t map_info);
+void fake_set_fences(enum fake_fences fences);
+
+/* Have the `after`th call from now (0: the next) and `times` in all of that kind fail. */
+void fake_fail(enum fake_call call, int error, unsigned after, unsigned times);
+
+/* How often it was called since fake_reset(), and the newest record of it (zeroes if none). */
+unsigned fake_count(enum fake_call call);
+struct fake_record fake_last(enum fake_call call);
+
+/* The first calls' kinds since the last fake_forget_calls(), as far as they fit. */
+size_t fake_calls(enum fake_call *calls, size_t max);
+void fake_forget_calls(void);
+
+/* Copy the bytes of the newest submit. */
+size_t fake_submitted(void *data, size_t max);
+
+/* Fences that wait. fake_signal() signals the oldest of a ring and returns whether there was one. */
+unsigned fake_pending(void);
+bool fake_signal(uint32_t context_id, uint32_t ring_idx);
+/* Report a fence that the library does not know (any more). */
+void fake_signal_id(uint64_t fence_id);
+
+/* Write a line to the renderer's log. */
+void fake_log(bool is_error, const char *line);
+
+/* The bytes of a blob as the GPU sees them; NULL if there is no such blob. */
+void *fake_blob(uint32_t resource_id);
+unsigned fake_blobs(void);
+unsigned fake_contexts(void);
+bool fake_attached(uint32_t context_id, uint32_t resource_id);
+
+#endif
