@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc tells about this process and its children: for tests of leaks and of dead servers. */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+unsigned process_fds(void);
+unsigned process_threads(void);
+unsigned process_maps(void);
+
+/* Processor time of this process so far, user and system. */
+uint64_t process_cpu_ms(void);
+
+/* The children of a process, zombies left out; returns how many there are, at most max. */
+unsigned process_children(pid_t parent, pid_t *children, unsigned max);
+
+/* This process' only child: the render server. */
+pid_t process_server(void);
+
+/* The child of the server that is not in the list: who serves the context that was just created. */
+pid_t process_new_worker(pid_t server, const pid_t *known, unsigned num_known);
+
+/* Kill a process, and wait until it is dead (not until it is reaped). */
+void process_kill(pid_t pid);
+
+#endif
