@@ -314,10 +314,12 @@ static enum virtio_gpu_ctrl_type command_run(struct command *cmd)
 
     command_read(cmd, 0, &request, type->request_size);
     enum virtio_gpu_ctrl_type result = type->handler(gpu, cmd, &request);
-    /* A context that was destroyed by this very command has no rings to wait for. */
-    if (wants_ring_fence(cmd) && result < VIRTIO_GPU_RESP_ERR_UNSPEC &&
-        context_find(gpu, cmd->hdr.ctx_id))
-        fence_create(gpu, cmd);
+    if (wants_ring_fence(cmd) && result < VIRTIO_GPU_RESP_ERR_UNSPEC) {
+        /* A lost context, or one that was destroyed by this command, has no rings to wait for. */
+        const struct context *context = context_find(gpu, cmd->hdr.ctx_id);
+        if (context && !context->lost)
+            fence_create(gpu, cmd);
+    }
     return result;
 }
 
