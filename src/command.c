@@ -315,9 +315,9 @@ static enum virtio_gpu_ctrl_type command_run(struct command *cmd)
     command_read(cmd, 0, &request, type->request_size);
     enum virtio_gpu_ctrl_type result = type->handler(gpu, cmd, &request);
     if (wants_ring_fence(cmd) && result < VIRTIO_GPU_RESP_ERR_UNSPEC) {
-        /* A lost context, or one that was destroyed by this command, has no rings to wait for. */
+        /* Gone by this very command, or without a renderer, it has no rings to wait for. */
         const struct context *context = context_find(gpu, cmd->hdr.ctx_id);
-        if (context && !context->lost)
+        if (context && context->renders)
             fence_create(gpu, cmd);
     }
     return result;

@@ -3,7 +3,11 @@
  * See context.h. Commands CTX_CREATE, CTX_DESTROY, CTX_ATTACH_RESOURCE, CTX_DETACH_RESOURCE and
  * SUBMIT_3D (specification, 5.7.6.9).
  *
- * A context whose render server process is gone is *lost*: what it submits is refused, its fences
+ * A context is for Venus, or for nothing: Linux makes a context that names no capability set for each
+ * client of the display that has only 2D buffers, such as its own console. It is an id that resources
+ * can be attached to; the renderer does not hear of it, and it takes no command streams.
+ *
+ * A Venus context whose render server process is gone is *lost*: what it submits is refused, its fences
  * signal, and everything else in the device goes on. It stays until the guest destroys it.
  */
 #include "context.h"
@@ -30,6 +34,14 @@ static struct context *find_or_refuse(struct venus_gpu *gpu, struct command *cmd
     return context;
 }
 
+static int create_in_renderer(struct venus_gpu *gpu, uint32_t id, const char *name, uint32_t nlen)
+{
+    int ret = gpu->renderer->context_create(id, name, nlen);
+    if (ret < 0 && device_revive_renderer(gpu))
+        ret = gpu->renderer->context_create(id, name, nlen);
+    return ret;
+}
+
 enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *cmd,
                                          const void *request)
 {
@@ -41,7 +53,7 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
     if (id == 0 || context_find(gpu, id))
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID,
                              id ? "the context exists" : "context 0 is reserved");
-    if (capset != VIRTIO_GPU_CAPSET_VENUS)
+    if (capset != VIRTIO_GPU_CAPSET_VENUS && capset != 0)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                              "capability set %u is not Venus (%u)", capset,
                              VIRTIO_GPU_CAPSET_VENUS);
@@ -56,12 +68,10 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
     if (!context)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     context->id = id;
+    context->renders = capset == VIRTIO_GPU_CAPSET_VENUS;
     LIST_INIT(&context->attachments);
 
-    int ret = gpu->renderer->context_create(id, req->debug_name, nlen);
-    if (ret < 0 && device_revive_renderer(gpu))
-        ret = gpu->renderer->context_create(id, req->debug_name, nlen);
-    if (ret < 0) {
+    if (context->renders && create_in_renderer(gpu, id, req->debug_name, nlen) < 0) {
         free(context);
         log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
                  "the render server could not start a process for context %u", id);
@@ -69,7 +79,8 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
     }
     HASH_ADD(hh, gpu->contexts, id, sizeof(context->id), context);
     if (!context->hh.tbl) {
-        gpu->renderer->context_destroy(id);
+        if (context->renders)
+            gpu->renderer->context_destroy(id);
         free(context);
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     }
@@ -81,7 +92,7 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
 /* in_renderer: the renderer is to be told, since the context lives on. */
 static void detach(struct venus_gpu *gpu, struct attachment *attachment, bool in_renderer)
 {
-    if (in_renderer && attachment->resource->in_renderer && !attachment->context->lost)
+    if (in_renderer && attachment->resource->in_renderer && attachment->context->renders)
         gpu->renderer->detach(attachment->context->id, attachment->resource->id);
     LIST_REMOVE(attachment, in_context);
     LIST_REMOVE(attachment, in_resource);
@@ -90,7 +101,7 @@ static void detach(struct venus_gpu *gpu, struct attachment *attachment, bool in
 
 static void destroy(struct venus_gpu *gpu, struct context *context)
 {
-    if (!context->lost)
+    if (context->renders)
         gpu->renderer->context_destroy(context->id);
     fence_signal_context(gpu, context->id);
     while (!LIST_EMPTY(&context->attachments))
@@ -149,7 +160,7 @@ enum virtio_gpu_ctrl_type context_attach_resource(struct venus_gpu *gpu, struct 
     *attachment = (struct attachment){ .context = context, .resource = resource };
     LIST_INSERT_HEAD(&context->attachments, attachment, in_context);
     LIST_INSERT_HEAD(&resource->attachments, attachment, in_resource);
-    if (resource->in_renderer && !context->lost)
+    if (resource->in_renderer && context->renders)
         gpu->renderer->attach(context->id, resource->id);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -181,7 +192,7 @@ void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource)
 
 void context_failed(struct venus_gpu *gpu, struct context *context)
 {
-    context->lost = true;
+    context->renders = false;
     stat_add(&gpu->stats, STAT_CONTEXTS_LOST, 1);
     log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
              "context %u is lost: its render server process is gone or refused what it was sent",
@@ -218,8 +229,8 @@ enum virtio_gpu_ctrl_type context_submit(struct venus_gpu *gpu, struct command *
     struct context *context = find_or_refuse(gpu, cmd);
     if (!context)
         return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
-    if (context->lost)
-        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "the context is lost");
+    if (!context->renders)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "the context is not for Venus, or lost");
     if (size % 4 || size > cmd->readable - sizeof(*req) || size > MAX_STREAM_SIZE)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                              "a command stream of %u bytes in a command of %zu", size,

@@ -21,7 +21,7 @@ struct attachment {
 
 struct context {
     uint32_t id;
-    bool lost; /* its render server process failed: it takes no more commands */
+    bool renders; /* it has a process of the render server: it is Venus, and not lost */
     LIST_HEAD(, attachment) attachments;
     UT_hash_handle hh;
 };
