@@ -80,8 +80,24 @@ static int init(const struct renderer_config *config)
     return ret ? -EIO : 0;
 }
 
+/*
+ * virglrenderer ends the server with a signal, which may come before the server has read that it is to
+ * end this or that context's process. Such a process goes by itself when it finds its socket closed,
+ * unless it hangs in the driver: then it would be there for ever. Creating one more context is the
+ * request that is answered, and so after all earlier ones.
+ */
+static void wait_for_server(void)
+{
+    const uint32_t any = 1;
+    static const char name[] = "end";
+    if (virgl_renderer_context_create_with_flags(any, VIRTIO_GPU_CAPSET_VENUS, sizeof(name) - 1,
+                                                 name) == 0)
+        virgl_renderer_context_destroy(any);
+}
+
 static void fini(void)
 {
+    wait_for_server();
     virgl_renderer_cleanup(&state);
 }
 
