@@ -201,6 +201,12 @@ void context_failed(struct venus_gpu *gpu, struct context *context)
     fence_signal_context(gpu, context->id);
 }
 
+void context_check(struct venus_gpu *gpu, struct context *context)
+{
+    if (context->renders && !fence_can_be_made(gpu, context->id))
+        context_failed(gpu, context);
+}
+
 /*
  * Venus sends most commands over rings in shared memory, and here some kilobytes at a time. The buffer
  * that they are copied to is kept.

@@ -32,8 +32,11 @@ struct context *context_find(struct venus_gpu *gpu, uint32_t id);
 /* Detach a resource from every context. */
 void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource);
 
-/* The renderer failed to do something for a context: see whether it can go on. */
+/* The renderer takes nothing more for a context: it is lost. */
 void context_failed(struct venus_gpu *gpu, struct context *context);
+
+/* The renderer refused something, by the guest's fault or because the context is lost: find out. */
+void context_check(struct venus_gpu *gpu, struct context *context);
 
 void context_destroy_all(struct venus_gpu *gpu);
 

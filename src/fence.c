@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "context.h"
 #include "device.h"
 #include "table.h"
 
@@ -49,11 +50,17 @@ void fence_create(struct venus_gpu *gpu, struct command *cmd)
 
     /* From here on the fence may signal, and be gone, at any time. */
     if (gpu->renderer->fence(context_id, ring_idx, id) < 0) {
-        log_line(&gpu->log, VENUS_GPU_LOG_WARNING,
-                 "context %u: no fence on ring %u can be made: it signals at once", context_id,
-                 ring_idx);
-        fence_signal(gpu, id);
+        /* The ring's number is good, so what failed is the context; its fences signal with it. */
+        context_failed(gpu, context_find(gpu, context_id));
     }
+}
+
+bool fence_can_be_made(struct venus_gpu *gpu, uint32_t context_id)
+{
+    pthread_mutex_lock(&gpu->lock);
+    uint64_t id = ++gpu->next_fence_id;
+    pthread_mutex_unlock(&gpu->lock);
+    return gpu->renderer->fence(context_id, 0, id) == 0;
 }
 
 static void signal_locked(struct venus_gpu *gpu, struct fence *fence)

@@ -3,16 +3,21 @@
 #ifndef FENCE_H
 #define FENCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct command;
 struct venus_gpu;
 
 /*
- * Make the command's response wait for its context's ring. A fence that the renderer cannot take
- * counts as signalled, since a driver would wait for it forever. Device thread.
+ * Make the command's response wait for its context's ring. Where the renderer cannot take the fence the
+ * context is lost (context_failed), and the fence signals, since a driver would wait for it forever.
+ * Device thread.
  */
 void fence_create(struct venus_gpu *gpu, struct command *cmd);
+
+/* Whether a context still takes fences: one that nobody waits for is made. Device thread. */
+bool fence_can_be_made(struct venus_gpu *gpu, uint32_t context_id);
 
 /* The renderer's event: respond to the command that waits for it. Any thread. */
 void fence_signal(void *gpu, uint64_t fence_id);

@@ -173,10 +173,12 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
         .iov = resource->backing ? resource->backing->iov : NULL,
         .num_iov = resource->backing ? resource->backing->num_iov : 0,
     };
-    if (gpu->renderer->blob_create(&blob) < 0)
+    if (gpu->renderer->blob_create(&blob) < 0) {
+        context_check(gpu, context);
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "the renderer has no blob %llu of %llu bytes",
                              (unsigned long long)blob_id, (unsigned long long)resource->size);
+    }
     resource->in_renderer = true;
     resource->context_id = context->id;
     stat_add(&gpu->stats, STAT_BLOB_BYTES, resource->size);
