@@ -1034,7 +1034,6 @@ static void test_contexts(void)
 
     assert_error(INVALID_CONTEXT_ID,
                  create_context(v, 0, VIRTIO_GPU_CAPSET_VENUS));
-    assert_error(INVALID_PARAMETER, create_context(v, 1, 0));
     assert_error(INVALID_PARAMETER,
                  create_context(v, 1, VIRTIO_GPU_CAPSET_VIRGL2));
     assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
@@ -1067,6 +1066,25 @@ static void test_contexts(void)
     assert_mapped(map_blob(v, 10, 0));
     assert_ok(unref(v, 10));
     assert_error(INVALID_CONTEXT_ID, run(v, too_long));
+    venus_stop(v);
+}
+
+/* Linux makes such a context for a client that has nothing but 2D buffers. */
+static void test_context_without_capset(void)
+{
+    Venus *v = venus_start("");
+    struct virtio_gpu_cmd_submit cmd = {
+        .hdr.type = VIRTIO_GPU_CMD_SUBMIT_3D,
+        .hdr.ctx_id = 1,
+    };
+
+    assert_ok(create_context(v, 1, 0));
+    assert_ok(create_2d(v, 10, formats[0].virtio, 4, 4));
+    assert_ok(context_resource(v, VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, 1, 10));
+    assert_ok(context_resource(v, VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE, 1, 10));
+    assert_error(UNSPEC, run(v, cmd));
+    assert_error(UNSPEC, create_shm(v, 1, 11, PAGE));
+    assert_ok(destroy_context(v, 1));
     venus_stop(v);
 }
 
@@ -1891,6 +1909,8 @@ int main(int argc, char **argv)
     qtest_add_func("virtio-gpu-venus/2d/cursor", test_cursor);
     qtest_add_func("virtio-gpu-venus/2d/uuid", test_uuid);
     qtest_add_func("virtio-gpu-venus/contexts", test_contexts);
+    qtest_add_func("virtio-gpu-venus/context-without-capset",
+                   test_context_without_capset);
     qtest_add_func("virtio-gpu-venus/opengl-commands", test_opengl_commands);
     qtest_add_data_func("virtio-gpu-venus/blobs/auto", "", test_blobs);
     qtest_add_data_func("virtio-gpu-venus/blobs/regions", regions, test_blobs);
