@@ -54,11 +54,7 @@ build() {
     fi
     "$scripts/in-root.sh" meson compile -C "$build"
     "$scripts/in-root.sh" env DESTDIR="$work/install" meson install --no-rebuild -C "$build"
-    mkdir -p "$prefix"
     sync_tree "$work/install$prefix" "$prefix"
-    (cd "$prefix" && find . -type f -o -type l) | while IFS= read -r file; do
-        [ -e "$work/install$prefix/$file" ] || rm -f "$prefix/$file"
-    done
 }
 
 root=$("$scripts/host-root.sh")

@@ -8,7 +8,7 @@
 #   --version VERSION  one of versions.sh's instead of the first that can be had
 #   --qtest            build the device's qtest too, and print its path instead
 #   --build-dir        print the path of the build directory instead
-# A change to a laid-over file rebuilds that file; a change to the patches begins with a fresh tree.
+# Only what a change touches is built again, be it the change of a patch, of a file or of the version.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
@@ -47,65 +47,40 @@ overlay_files() {
         ! -name '*~' ! -path '*/__pycache__/*' -print) | LC_ALL=C sort
 }
 
-# inputs: what may change without a fresh tree.
-inputs() {
-    overlay_files | (cd "$top" && sed "s|^\./|qemu/|" | xargs -r -d '\n' sha256sum --)
-    [ -z "$prefix" ] || (cd "$prefix" && sha256sum include/*.h lib/pkgconfig/*.pc)
-}
-
+# Puts together what the tree is to look like, and brings the tree to it.
 # shellcheck disable=SC2317
 make_tree() {
-    local patch
-    cp -a --reflink=auto "$source" "$work/src"
-    cd "$work/src"
+    local patch file how=--link
+    mkdir "$work/tree"
+    # The untouched source is linked to, not copied: patch and we replace files, never write into them.
+    # A user's own source may be on another file system.
+    [ -z "${QEMU_SRC:-}" ] || how=--reflink=auto
+    find "$source" -mindepth 1 -maxdepth 1 ! -name .git ! -name roms ! -name 'build*' \
+        -exec cp -a "$how" -t "$work/tree" {} +
+    cd "$work/tree"
     patches | while IFS= read -r patch; do
         echo "patch ${patch##*/}"
         patch -p1 --no-backup-if-mismatch <"$patch"
     done
-    rm -rf "$dir"
-    mkdir -p "$dir"
-    mv -T "$work/src" "$dir/src"
-}
-
-# fits: whether lay_over can bring the tree up to date. Where a file of QEMU's own was laid over and is no
-# longer, it takes a fresh tree.
-fits() {
-    [ -d "$dir/src" ] || return 1
-    local gone
-    gone=$(overlay_files | LC_ALL=C comm -23 <(cat "$dir/overlay" 2>/dev/null) -)
-    [ -z "$gone" ] || ! printf '%s\n' "$gone" | grep -qvxF -f "$dir/added"
-}
-
-# lay_over: the overlay's files into the tree, those that differ; files that the overlay no longer has
-# out of it.
-lay_over() {
-    local file
-    overlay_files >"$work/overlay"
-    touch "$dir/overlay" "$dir/added"
-    LC_ALL=C comm -23 "$dir/overlay" "$work/overlay" | while IFS= read -r file; do
-        rm -f "$dir/src/$file"
+    overlay_files | while IFS= read -r file; do
+        mkdir -p "${file%/*}"
+        cp --remove-destination "$overlay/$file" "$file"
     done
-    mkdir "$work/lay"
-    while IFS= read -r file; do
-        [ -e "$dir/src/$file" ] || printf '%s\n' "$file" >>"$dir/added"
-        mkdir -p "$work/lay/${file%/*}"
-        cp "$overlay/$file" "$work/lay/$file"
-    done <"$work/overlay"
-    cp "$work/overlay" "$dir/overlay"
-    sync_tree "$work/lay" "$dir/src"
+    sync_tree "$work/tree" "$dir/src"
 }
 
 # shellcheck disable=SC2317
 build() {
     local path
-    export CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$dir CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=3G
+    export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=3G
     mkdir -p "$build"
     cd "$build"
-    if ! [ -f "$dir/configured" ]; then
+    if [ "$(cat "$dir/configured" 2>/dev/null)" != "$configuration" ]; then
+        rm -f "$dir/configured"
         find . -mindepth 1 -delete
         "$scripts/in-root.sh" env "PKG_CONFIG_PATH=$prefix/lib/pkgconfig" \
             ../src/configure "${options[@]}" || { tail -n 40 config.log; exit 1; }
-        touch "$dir/configured"
+        printf '%s\n' "$configuration" >"$dir/configured"
     fi
     # A QEMU that runs from its build directory looks for all its paths under qemu-bundle.
     for path in "${firmware[@]}"; do
@@ -126,47 +101,58 @@ if [ "$root" != / ] || command -v ccache >/dev/null; then
     options+=(--cc="ccache gcc")
 fi
 
-# Of a source that is the user's own we know only its files' names, sizes and dates.
-own=$([ -z "${QEMU_SRC:-}" ] || find "$source" -name .git -prune -o -type f -printf '%P %s %T@\n' |
-    LC_ALL=C sort | key_of)
-key=$( (
-    printf '%s\n' "$top" "$source" "$own" "$(root_key "$root")" "${options[@]}"
-    patches | xargs -r -d '\n' cat
-    declare -f make_tree build
+# What takes a fresh build directory when it changes.
+configuration=$( (
+    printf '%s\n' "$(root_key "$root")" "${options[@]}"
+    [ -z "$prefix" ] || cat "$prefix"/lib/pkgconfig/*.pc
+    declare -f build
 ) | key_of)
+
+# inputs: everything that the result depends on. Of a source that is the user's own we know only its
+# files' names, sizes and dates.
+inputs() {
+    {
+        printf '%s\n' "$source" "$configuration"
+        [ -z "${QEMU_SRC:-}" ] ||
+            find "$source" -name .git -prune -o -type f -printf '%P %s %T@\n' | LC_ALL=C sort
+        patches | xargs -r -d '\n' cat
+        overlay_files | (cd "$top" && sed 's|^\./|qemu/|' | xargs -r -d '\n' sha256sum --)
+        [ -z "$prefix" ] || cat "$prefix"/include/*.h
+        declare -f make_tree sync_tree
+    } | key_of
+}
+
 place=$(printf '%s\n' "$top" "$source" | key_of)
-dir=$cache/qemu/$place-$key
+dir=$cache/qemu/$place
 build=$dir/build
 qemu=$build/qemu-system-x86_64
 qtest=$build/tests/qtest/virtio-gpu-venus-test
 targets=(qemu-system-x86_64)
 [ "$print" != qtest ] || targets+=(tests/qtest/virtio-gpu-venus-test)
-
 # Either is what is printed; shellcheck does not see it in ${!print}.
 : "$qemu" "$qtest"
 
 # current: whether what we were asked for was built from what there is now.
 current() {
-    [ -x "${!print}" ] && [ "$(inputs)" = "$(cat "$dir/inputs-${targets[-1]##*/}" 2>/dev/null)" ]
+    [ -e "${!print}" ] && [ "$(inputs)" = "$(cat "$dir/made-${targets[-1]##*/}" 2>/dev/null)" ]
 }
 
 if ! current; then
-    need flock:util-linux
+    need patch flock:util-linux
     lock "qemu-$place"
     if ! current; then
         step_dir "qemu-$place"
+        mkdir -p "$dir"
+        made=$(inputs)
+        # Should the build fail or be stopped, no target counts as made.
+        rm -f "$dir"/made-*
         name="QEMU $(cat "$source/VERSION")"
-        fits || run_step "$name, patched" make_tree
-        lay_over
-        # Should the build fail or be stopped, neither target counts as made.
-        rm -f "$dir"/inputs-*
-        inputs >"$work/inputs"
-        run_step "$name" build
+        run_step "$name: source and patches" make_tree
+        run_step "$name: build" build
         for target in "${targets[@]}"; do
-            cp "$work/inputs" "$dir/inputs-${target##*/}"
+            printf '%s\n' "$made" >"$dir/made-${target##*/}"
         done
         prune "$cache/qemu" "$dir" 14
-        prune "$cache/qemu" "$dir" 1 "$place-*" # trees of earlier patches
     fi
     unlock
 fi

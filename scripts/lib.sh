@@ -161,22 +161,36 @@ prune() {
         done
 }
 
-# sync_tree FROM TO: makes every file of FROM be in TO too. Touches only those that differ, each with
-# one rename and a new date, so that a build sees what changed and nothing else.
+# sync_tree FROM TO: makes TO the same as FROM. Touches only what differs, each file with one rename and
+# a new date, so that a build sees what changed and nothing else, whatever dates the files of FROM have.
 sync_tree() {
     local file
-    (cd "$1" && find . \( -type f -o -type l \) -print) | while IFS= read -r file; do
-        file=${file#./}
-        if [ -L "$1/$file" ]; then
-            [ "$(readlink "$1/$file")" = "$(readlink "$2/$file" 2>/dev/null)" ] && continue
-        elif [ ! -L "$2/$file" ] && cmp -s "$1/$file" "$2/$file"; then
-            continue
-        fi
-        mkdir -p "$(dirname "$2/$file")"
+    rm -rf "$2".new.*
+    if [ ! -e "$2" ]; then
+        cp -a "$1" "$2.new.$$"
+        mv -T "$2.new.$$" "$2"
+        return
+    fi
+    list_tree "$1" >"$work/sync-from"
+    list_tree "$2" >"$work/sync-to"
+    LC_ALL=C comm -13 <(cut -f2 "$work/sync-from" | LC_ALL=C sort) \
+        <(cut -f2 "$work/sync-to" | LC_ALL=C sort) | (cd "$2" && xargs -r -d '\n' rm -f --)
+    LC_ALL=C comm -23 "$work/sync-from" "$work/sync-to" | cut -f2 | while IFS= read -r file; do
+        mkdir -p "$2/${file%/*}"
         cp -P --preserve=mode "$1/$file" "$2/$file.new"
         mv -f "$2/$file.new" "$2/$file"
     done
 }
+
+# list_tree DIR: a line of content, mode, a tab and the name for each file and link.
+list_tree() (
+    cd "$1"
+    {
+        find . -type f -print0 | xargs -0 -r sha256sum -- | sed 's/  /\t/'
+        find . -type f -perm -u+x -printf 'x\t%p\n'
+        find . -type l -printf '%l\t%p\n'
+    } | LC_ALL=C sort
+)
 
 # root_key ROOT: what identifies the system that host-root.sh chose: builds made in another are not to
 # be trusted in this one.

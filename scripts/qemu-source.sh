@@ -31,6 +31,7 @@ fetch_and_unpack() {
     done <files
     # The hash of the .dsc was checked; whether its signer's key is on this machine says nothing more.
     dpkg-source --no-check -x "$dsc" source
+    rm -rf source/roms # two thirds of it, and only for those who build firmware
     mv -T source "$sources/$1"
 }
 
