@@ -88,6 +88,16 @@ unsigned process_children(pid_t parent, pid_t *children, unsigned max)
     return count;
 }
 
+void process_wait_for_children(pid_t parent, unsigned count)
+{
+    enum { MAX = 64, PATIENCE_MS = 20000, STEP_MS = 2 };
+    pid_t children[MAX];
+    for (int ms = 0; ms < PATIENCE_MS && process_children(parent, children, MAX) != count;
+         ms += STEP_MS)
+        sleep_ms(STEP_MS);
+    assert_int_equal(process_children(parent, children, MAX), count);
+}
+
 pid_t process_server(void)
 {
     pid_t children[2];

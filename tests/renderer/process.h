@@ -16,6 +16,9 @@ uint64_t process_cpu_ms(void);
 /* The children of a process, zombies left out; returns how many there are, at most max. */
 unsigned process_children(pid_t parent, pid_t *children, unsigned max);
 
+/* Wait until a process has that many children: ends of processes take their time. */
+void process_wait_for_children(pid_t parent, unsigned count);
+
 /* This process' only child: the render server. */
 pid_t process_server(void);
 

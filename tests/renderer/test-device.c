@@ -90,13 +90,12 @@ static void twenty_devices_leave_nothing_behind(void **state)
 {
     struct guest *guest = *state;
     unsigned fds = 0, threads = 0, maps = 0;
-    pid_t child;
 
     for (int i = 0; i < 20; i++) {
         guest_start(guest, NULL);
         use_everything(guest);
         guest_stop(guest);
-        assert_int_equal(process_children(getpid(), &child, 1), 0);
+        process_wait_for_children(getpid(), 0);
         if (i == 4) {
             fds = process_fds();
             threads = process_threads();
@@ -115,7 +114,7 @@ static void reset_leaves_nothing_behind(void **state)
 {
     struct guest *guest = *state;
     unsigned fds = 0, threads = 0, maps = 0;
-    pid_t server = process_server(), child;
+    pid_t server = process_server();
 
     for (int i = 0; i < 12; i++) {
         use_everything(guest);
@@ -136,9 +135,7 @@ static void reset_leaves_nothing_behind(void **state)
     assert_true(process_maps() < maps + 8);
 
     /* The server ends its workers on its own time. */
-    for (int i = 0; i < 1000 && process_children(server, &child, 1); i++)
-        sleep_ms(10);
-    assert_int_equal(process_children(server, &child, 1), 0);
+    process_wait_for_children(server, 0);
 }
 
 int main(void)

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the render server comes from, and what is said when it, or a Vulkan driver, is not there. */
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "process.h"
+#include "venus.h"
+
+extern char **environ;
+
+/* Distributions put it in different places. NULL: it is in none of them. */
+static const char *server_path(void)
+{
+    static const char *const paths[] = {
+        "/usr/libexec/virgl_render_server",
+        "/usr/lib/virgl_render_server",
+        "/usr/local/libexec/virgl_render_server",
+    };
+    for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (access(paths[i], X_OK) == 0)
+            return paths[i];
+    }
+    return NULL;
+}
+
+static void assert_works(struct guest *guest)
+{
+    struct venus venus;
+    venus_open_all(&venus, guest, 1);
+    assert_ok(guest_wait(venus_submit_nothing(&venus)));
+    venus_close(&venus);
+}
+
+/* The message of a device that does not start. It leaves nothing open and nothing running. */
+static void assert_fails(struct guest *guest, const struct venus_gpu_config *config,
+                         const char *message)
+{
+    unsigned fds = process_fds(), threads = process_threads();
+    int closed = config->render_server_fd >= 0 ? 1 : 0; /* taken over */
+    char *error = guest_try_start(guest, config);
+    if (!error)
+        fail_msg("it started");
+    bool found = strstr(error, message);
+    print_message("# %s\n", strtok(error, "\n"));
+    if (!found)
+        fail_msg("no \"%s\" in it", message);
+    free(error);
+    assert_int_equal(process_fds(), fds - closed);
+    assert_int_equal(process_threads(), threads);
+    process_wait_for_children(getpid(), 0);
+}
+
+static void server_by_its_path(void **state)
+{
+    struct guest *guest = *state;
+    struct venus_gpu_config config;
+    guest_config(&config);
+    config.render_server = server_path();
+    if (!config.render_server)
+        skip();
+    for (int i = 0; i < 3; i++) {
+        unsigned fds = process_fds();
+        guest_start(guest, &config);
+        assert_works(guest);
+        guest_stop(guest);
+        process_wait_for_children(getpid(), 0);
+        if (i) /* the first one loads the driver, which keeps what it opens */
+            assert_int_equal(process_fds(), fds);
+    }
+
+    /* A killed server is started from it again, when its owner has forgotten the path. */
+    char *path = strdup(config.render_server);
+    assert_non_null(path);
+    config.render_server = path;
+    guest_start(guest, &config);
+    free(path);
+    process_kill(process_server());
+    guest_reset(guest);
+    assert_works(guest);
+}
+
+/* As a monitor does it that may start no processes itself: the descriptor was opened by its parent. */
+static int start_server(const char *path, pid_t *pid)
+{
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, fds[1], 30);
+    char *argv[] = { (char *)path, (char *)"--socket-fd", (char *)"30", NULL };
+    assert_int_equal(posix_spawn(pid, path, &actions, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(fds[1]);
+    return fds[0];
+}
+
+static void server_by_a_descriptor(void **state)
+{
+    struct guest *guest = *state;
+    struct venus_gpu_config config;
+    pid_t pid;
+    if (!server_path())
+        skip();
+    guest_config(&config);
+    config.render_server_fd = start_server(server_path(), &pid);
+    guest_start(guest, &config);
+    assert_int_equal(process_server(), pid); /* no other one was started */
+    assert_works(guest);
+    guest_reset(guest);
+    assert_works(guest);
+    guest_stop(guest);
+    /* It was ours to start, so it is ours to reap; it ends when it is left alone. */
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* There is no way to start another one: contexts fail, and no more than that. */
+static void killed_server_of_a_descriptor(void **state)
+{
+    struct guest *guest = *state;
+    struct venus_gpu_config config;
+    pid_t pid;
+    if (!server_path())
+        skip();
+    guest_config(&config);
+    config.render_server_fd = start_server(server_path(), &pid);
+    guest_start(guest, &config);
+    assert_ok(guest_context_create(guest, 1));
+    process_kill(pid);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_ok(guest_wait(guest_submit_fenced(guest, 1, 0, NULL, 0)));
+    guest_reset(guest);
+    assert_int_equal(guest_context_create(guest, 1), VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+    process_wait_for_children(getpid(), 0);
+}
+
+static void wrong_server(void **state)
+{
+    struct guest *guest = *state;
+    struct venus_gpu_config config;
+
+    guest_config(&config);
+    config.render_server = "/nowhere/virgl_render_server";
+    assert_fails(guest, &config, "/nowhere/virgl_render_server");
+    config.render_server = "/"; /* nothing that could be run */
+    assert_fails(guest, &config, "Cannot start the render server /");
+    config.render_server = "/dev/null";
+    assert_fails(guest, &config, "/dev/null");
+    config.render_server = "/bin/true"; /* no render server */
+    assert_fails(guest, &config, "does not answer");
+
+    guest_start(guest, NULL);
+    assert_works(guest);
+}
+
+static void wrong_descriptor(void **state)
+{
+    struct guest *guest = *state;
+    struct venus_gpu_config config;
+    int fds[2];
+
+    guest_config(&config);
+    config.render_server_fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* no socket */
+    assert_fails(guest, &config, "render_server");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+    close(fds[1]); /* nobody there */
+    config.render_server_fd = fds[0];
+    assert_fails(guest, &config, "does not answer");
+    config.render_server_fd = dup(2);
+    config.render_server = "/bin/true";
+    assert_fails(guest, &config, "not both");
+    config.render_server = NULL;
+    config.render_server_fd = -1;
+    guest_start(guest, &config);
+    assert_works(guest);
+}
+
+static void no_vulkan_driver(void **state)
+{
+    struct guest *guest = *state;
+    struct venus_gpu_config config;
+
+    guest_config(&config);
+    /* The server inherits it. The loader looks nowhere else then. */
+    setenv("VK_DRIVER_FILES", "/nowhere/driver.json", 1);
+    assert_fails(guest, &config, "The host has no Vulkan device for the guest.");
+    unsetenv("VK_DRIVER_FILES");
+    guest_start(guest, &config);
+    assert_works(guest);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(server_by_its_path, guest_setup_without_device,
+                                        guest_teardown),
+        cmocka_unit_test_setup_teardown(server_by_a_descriptor, guest_setup_without_device,
+                                        guest_teardown),
+        cmocka_unit_test_setup_teardown(killed_server_of_a_descriptor, guest_setup_without_device,
+                                        guest_teardown),
+        cmocka_unit_test_setup_teardown(wrong_server, guest_setup_without_device, guest_teardown),
+        cmocka_unit_test_setup_teardown(wrong_descriptor, guest_setup_without_device, guest_teardown),
+        cmocka_unit_test_setup_teardown(no_vulkan_driver, guest_setup_without_device, guest_teardown),
+    };
+    return cmocka_run_group_tests_name("server", tests, NULL, NULL);
+}
