@@ -207,18 +207,26 @@ root_key() {
 # need COMMAND[:PACKAGE]...: the host's commands. Root on a Debian gets what is missing installed;
 # anybody else is told what to install.
 need() {
-    local item missing=()
     PATH=$PATH:/usr/sbin:/sbin
-    for item in "$@"; do
-        command -v "${item%%:*}" >/dev/null || missing+=("${item##*:}")
-    done
-    [ ${#missing[@]} -gt 0 ] || return 0
+    [ -n "$(missing "$@")" ] || return 0
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        die "this machine lacks ${missing[*]}; install them (on Debian: apt-get install ${missing[*]})"
+        die "this machine lacks $(missing "$@"); install them (on Debian: apt-get install $(missing "$@"))"
     fi
     lock host-tools
-    run_step "host tools (${missing[*]})" install_packages "${missing[@]}"
+    if [ -n "$(missing "$@")" ]; then
+        # shellcheck disable=SC2046 # a word for each package
+        run_step "host tools ($(missing "$@"))" install_packages $(missing "$@")
+    fi
     unlock
+}
+
+# missing COMMAND[:PACKAGE]...: prints the packages of those commands that there are not.
+missing() {
+    local item names=()
+    for item in "$@"; do
+        command -v "${item%%:*}" >/dev/null || names+=("${item##*:}")
+    done
+    echo "${names[*]}"
 }
 
 install_packages() {
