@@ -207,6 +207,13 @@ void context_check(struct venus_gpu *gpu, struct context *context)
         context_failed(gpu, context);
 }
 
+void context_check_all(struct venus_gpu *gpu)
+{
+    struct context *context;
+    for (context = gpu->contexts; context; context = context->hh.next)
+        context_check(gpu, context);
+}
+
 /*
  * Venus sends most commands over rings in shared memory, and here some kilobytes at a time. The buffer
  * that they are copied to is kept.

@@ -37,6 +37,7 @@ void context_failed(struct venus_gpu *gpu, struct context *context);
 
 /* The renderer refused something, by the guest's fault or because the context is lost: find out. */
 void context_check(struct venus_gpu *gpu, struct context *context);
+void context_check_all(struct venus_gpu *gpu);
 
 void context_destroy_all(struct venus_gpu *gpu);
 

@@ -10,7 +10,9 @@
 #include "thread.h"
 
 #include <errno.h>
+#include <time.h>
 
+#include "context.h"
 #include "device.h"
 #include "fence.h"
 #include "memory.h"
@@ -67,6 +69,30 @@ static void reset_locked(struct venus_gpu *gpu)
     pthread_cond_broadcast(&gpu->idle);
 }
 
+/*
+ * virglrenderer does not tell when a context's process ends. Mostly the next command for it fails, but a
+ * guest may send none, while virglrenderer's thread for that context turns without rest until the
+ * context is destroyed. So when there has been nothing to do for this long, ask.
+ */
+enum { CHECK_CONTEXTS_S = 5 };
+
+/* False if there was nothing to do for long. */
+static bool wait_for_work_locked(struct venus_gpu *gpu)
+{
+    int ret = 0;
+    gpu->sleeping = true;
+    if (gpu->contexts) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += CHECK_CONTEXTS_S;
+        ret = pthread_cond_timedwait(&gpu->work, &gpu->lock, &until);
+    } else {
+        pthread_cond_wait(&gpu->work, &gpu->lock);
+    }
+    gpu->sleeping = false;
+    return ret != ETIMEDOUT;
+}
+
 static void *run(void *opaque)
 {
     struct venus_gpu *gpu = opaque;
@@ -95,10 +121,10 @@ static void *run(void *opaque)
             pthread_mutex_unlock(&gpu->lock);
             command_execute(cmd);
             pthread_mutex_lock(&gpu->lock);
-        } else {
-            gpu->sleeping = true;
-            pthread_cond_wait(&gpu->work, &gpu->lock);
-            gpu->sleeping = false;
+        } else if (!wait_for_work_locked(gpu)) {
+            pthread_mutex_unlock(&gpu->lock);
+            context_check_all(gpu);
+            pthread_mutex_lock(&gpu->lock);
         }
     }
     forget_commands_locked(gpu);
