@@ -142,6 +142,7 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
         gpu->server_pid = 0;
         return ret;
     }
+    gpu->renderer_runs = true;
 
     /* What was learnt at the first start stays: others read it, and the guest relies on it. */
     uint32_t version, size;
@@ -172,16 +173,29 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
 
 void device_stop_renderer(struct venus_gpu *gpu)
 {
-    gpu->renderer->fini();
+    /* Not where an attempt to start it anew failed. */
+    if (gpu->renderer_runs)
+        gpu->renderer->fini();
+    gpu->renderer_runs = false;
     server_stop(gpu->server_pid);
     gpu->server_pid = 0;
+}
+
+static bool has_rendering_context(const struct venus_gpu *gpu)
+{
+    const struct context *context;
+    for (context = gpu->contexts; context; context = context->hh.next) {
+        if (context->renders)
+            return true;
+    }
+    return false;
 }
 
 bool device_revive_renderer(struct venus_gpu *gpu)
 {
     /* Only the program can be started anew, not a connection that was handed to us. */
-    if (gpu->contexts || stat_get(&gpu->stats, STAT_BLOB_BYTES) || !LIST_EMPTY(&gpu->pinned) ||
-        gpu->server_was_given)
+    if (has_rendering_context(gpu) || stat_get(&gpu->stats, STAT_BLOB_BYTES) ||
+        !LIST_EMPTY(&gpu->pinned) || gpu->server_was_given)
         return false;
 
     log_line(&gpu->log, VENUS_GPU_LOG_WARNING, "the render server is gone: starting a new one");
@@ -218,6 +232,7 @@ static void device_free(struct venus_gpu *gpu)
 {
     window_finish(&gpu->window);
     free(gpu->scratch);
+    free(gpu->server_path);
     pthread_cond_destroy(&gpu->idle);
     pthread_cond_destroy(&gpu->work);
     pthread_mutex_destroy(&gpu->lock);
@@ -247,6 +262,8 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     gpu->config = *config;
     fill_in_limits(&gpu->config);
     gpu->server_was_given = config->render_server_fd >= 0;
+    if (config->render_server)
+        gpu->config.render_server = gpu->server_path = strdup(config->render_server);
     gpu->ops = *ops;
     gpu->opaque = opaque;
     gpu->renderer = renderer;
@@ -259,8 +276,12 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     TAILQ_INIT(&gpu->ordered);
     gpu->outputs[0].info = (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };
 
-    int ret = window_init(&gpu->window, gpu->config.window_size);
+    int ret = config->render_server && !gpu->server_path ? -ENOMEM : 0;
     if (ret < 0)
+        mistake = message("Out of memory.");
+    else
+        ret = window_init(&gpu->window, gpu->config.window_size);
+    if (ret < 0 && !mistake)
         mistake = message("No room for a host-visible window of %llu MiB: %s.",
                           (unsigned long long)gpu->config.window_size >> 20, strerror(-ret));
     if (ret == 0) {

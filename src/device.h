@@ -41,6 +41,7 @@ struct venus_gpu {
     void *opaque;
     const struct renderer *renderer;
     uint32_t capset_version, capset_size;
+    char *server_path;     /* a copy of the configuration's */
     bool server_was_given; /* as a descriptor: it cannot be started anew */
     char renderer_name[256];
     pthread_t thread;
@@ -75,6 +76,7 @@ struct venus_gpu {
     struct window window;
     void *scratch;                            /* for command streams, grows to what was needed */
     size_t scratch_size;
+    bool renderer_runs;                       /* init() succeeded, fini() is due */
     int server_pid;                           /* the render server that we started, or 0 */
 };
 
@@ -89,7 +91,8 @@ void device_stop_renderer(struct venus_gpu *gpu);
 
 /*
  * Start the renderer anew if its server is gone and nothing of it is in use, so that the next
- * context can be created. Returns whether it did. Device thread.
+ * context can be created. Contexts that are lost, or not for Venus, do not use it. Returns whether
+ * it did. Device thread.
  */
 bool device_revive_renderer(struct venus_gpu *gpu);
 
