@@ -106,7 +106,7 @@ static int record(const struct fake_record *call)
     fake.last[kind] = *call;
     if (fake.num_calls < MAX_CALLS)
         fake.calls[fake.num_calls++] = kind;
-    if (!fake.running && kind != FAKE_INIT)
+    if (!fake.running && kind != FAKE_INIT && kind != FAKE_CONTEXT_CREATE)
         misuse("call %d while the renderer does not run", kind);
 
     if (!fake.fail[kind].times)
@@ -267,6 +267,8 @@ static int context_create(uint32_t context_id, const char *name, uint32_t name_l
         misuse("a context's name of %u bytes", name_len);
     if (context_id == 0 || find_context(context_id))
         misuse("context %u created twice", context_id);
+    if (!fake.running)
+        ret = -EIO;
     if (ret == 0) {
         struct fake_context *context = calloc(1, sizeof(*context));
         context->id = context_id;
