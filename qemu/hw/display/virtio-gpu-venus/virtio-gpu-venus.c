@@ -15,6 +15,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <sys/resource.h>
 #include "hw/virtio/virtio-bus.h"
 #include "migration/blocker.h"
 #include "monitor/monitor.h"
@@ -238,6 +239,22 @@ static bool venus_set_render_server(VirtIOGPUVenus *v,
     return true;
 }
 
+/*
+ * Each blob takes a file descriptor, here and in the render server, which
+ * inherits the limit.  The usual soft limit of 1024 is for programs that use
+ * select(), which we do not.
+ */
+static void venus_raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static bool venus_create(VirtIOGPUVenus *v, Error **errp)
 {
     ERRP_GUARD();
@@ -259,6 +276,7 @@ static bool venus_create(VirtIOGPUVenus *v, Error **errp)
         return false;
     }
 
+    venus_raise_descriptor_limit();
     v->gpu = venus_gpu_create(&config, &venus_ops, v, &message);
     if (v->gpu) {
         return true;
