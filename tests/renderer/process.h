@@ -10,6 +10,20 @@ unsigned process_fds(void);
 unsigned process_threads(void);
 unsigned process_maps(void);
 
+/* How many mappings may be made for heaps while a test runs. Those of sanitizers are many. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define PROCESS_IS_SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PROCESS_IS_SANITIZED
+#endif
+#ifdef PROCESS_IS_SANITIZED
+enum { PROCESS_MAPS_OF_HEAPS = 1000 };
+#else
+enum { PROCESS_MAPS_OF_HEAPS = 8 };
+#endif
+
 /* Processor time of this process so far, user and system. */
 uint64_t process_cpu_ms(void);
 

@@ -227,7 +227,7 @@ static void page_flips_leave_nothing_behind(void **state)
         }
     }
     assert_int_equal(process_fds(), fds);
-    assert_true(process_maps() < maps + 4);
+    assert_true(process_maps() < maps + PROCESS_MAPS_OF_HEAPS);
     assert_int_equal(guest->flushes, 200);
 }
 

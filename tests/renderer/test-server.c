@@ -170,7 +170,7 @@ static void wrong_descriptor(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
     close(fds[1]); /* nobody there */
     config.render_server_fd = fds[0];
-    assert_fails(guest, &config, "does not answer");
+    assert_fails(guest, &config, "render_server");
     config.render_server_fd = dup(2);
     config.render_server = "/bin/true";
     assert_fails(guest, &config, "not both");
