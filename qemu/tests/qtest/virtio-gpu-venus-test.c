@@ -1208,6 +1208,27 @@ static void test_many_blobs(const void *options)
     venus_stop(v);
 }
 
+/* More regions than QEMU's memory map could take: the guest is told. */
+static void test_too_many_regions(void)
+{
+    Venus *v = venus_start(",x-window-regions=on");
+    uint32_t response = VIRTIO_GPU_RESP_OK_MAP_INFO;
+    int i;
+
+    assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
+    for (i = 0; response == VIRTIO_GPU_RESP_OK_MAP_INFO && i < 2000; i++) {
+        assert_ok(create_shm(v, 1, 10 + i, PAGE));
+        response = map_blob(v, 10 + i, i * 2 * PAGE);
+    }
+    g_assert_cmpint(i, ==, 1025);
+    assert_error(OUT_OF_MEMORY, response);
+    assert_ok(unmap_blob(v, 10));
+    assert_mapped(map_blob(v, 10 + 1024, 0));
+    window_write(v, 0, "fits");
+    assert_window(v, 0, "fits");
+    venus_stop(v);
+}
+
 static void test_blob_limits(void)
 {
     Venus *v = venus_start(",max-blob-memory=1M");
@@ -1919,6 +1940,7 @@ int main(int argc, char **argv)
     qtest_add_data_func("virtio-gpu-venus/many-blobs/regions", regions,
                         test_many_blobs);
     qtest_add_func("virtio-gpu-venus/blob-limits", test_blob_limits);
+    qtest_add_func("virtio-gpu-venus/too-many-regions", test_too_many_regions);
     qtest_add_data_func("virtio-gpu-venus/scanout-blob/auto", "",
                         test_scanout_blob);
     qtest_add_data_func("virtio-gpu-venus/scanout-blob/regions", regions,

@@ -20,8 +20,17 @@
 #include "hw/virtio/virtio-bus.h"
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
+#include "system/kvm.h"
 #include "trace.h"
 #include "venus-internal.h"
+
+/*
+ * QEMU cannot have 4096 sections of memory in an address space, and KVM has its
+ * slots; it ends the process when either runs out.  A region takes up to two,
+ * itself and the part of the window behind it.
+ */
+#define VENUS_MAX_REGIONS 1024
+#define VENUS_SPARE_KVM_SLOTS 64
 
 #define TYPE_VENUS_REGION "virtio-gpu-venus-region"
 OBJECT_DECLARE_SIMPLE_TYPE(VenusRegion, VENUS_REGION)
@@ -40,13 +49,26 @@ struct VenusRegionJob {
     QSIMPLEQ_ENTRY(VenusRegionJob) next;
 };
 
+static bool venus_region_fits(VirtIOGPUVenus *v)
+{
+    return v->window.num_regions < VENUS_MAX_REGIONS &&
+           (!kvm_enabled() ||
+            kvm_get_free_memslots() > VENUS_SPARE_KVM_SLOTS);
+}
+
 static void venus_region_map(VirtIOGPUVenus *v, struct venus_gpu_region *region)
 {
     VirtIOGPUBase *g = VIRTIO_GPU_BASE(v);
-    VenusRegion *r = VENUS_REGION(object_new(TYPE_VENUS_REGION));
+    VenusRegion *r;
 
     trace_virtio_gpu_venus_region_map(region->offset, region->size,
                                       region->ptr);
+    if (!venus_region_fits(v)) {
+        venus_gpu_region_mapped(v->gpu, region, -ENOMEM);
+        return;
+    }
+    v->window.num_regions++;
+    r = VENUS_REGION(object_new(TYPE_VENUS_REGION));
     r->gpu = v->gpu;
     r->region = region;
     region->user = r;
@@ -65,6 +87,7 @@ static void venus_region_unmap(VirtIOGPUVenus *v,
 
     trace_virtio_gpu_venus_region_unmap(region->offset, region->size);
     region->user = NULL;
+    v->window.num_regions--;
     memory_region_del_subregion(&g->hostmem, &r->mr);
     object_unref(OBJECT(r));
 }

@@ -50,6 +50,7 @@ typedef struct VenusDisplay {
 typedef struct VenusWindow {
     MemoryRegion ram;
     QEMUBH *bh;
+    unsigned num_regions;                           /* mapped over @ram */
 
     QemuMutex lock;
     QSIMPLEQ_HEAD(, VenusRegionJob) jobs;           /* under @lock */
