@@ -55,8 +55,9 @@ static struct timing make_timing(const struct venus_gpu_output *output)
     uint64_t pixels = (uint64_t)(t.width + t.hblank) * (t.height + t.vblank);
     uint64_t refresh = output->refresh_mhz ? output->refresh_mhz : DEFAULT_REFRESH_MHZ;
     uint64_t khz = (pixels * refresh + 999999) / 1000000;
-    uint64_t most = (uint64_t)10 << 24;
-    t.clock_khz = (uint32_t)(khz < most ? khz : most - 10);
+    /* Clocks are multiples of 10 kHz, and one of 0 would be no timing at all. */
+    uint64_t least = 10, most = (uint64_t)10 << 24;
+    t.clock_khz = (uint32_t)(khz < least ? least : khz < most ? khz : most - 10);
     return t;
 }
 
