@@ -203,7 +203,7 @@ void context_failed(struct venus_gpu *gpu, struct context *context)
 
 void context_check(struct venus_gpu *gpu, struct context *context)
 {
-    if (context->renders && !fence_can_be_made(gpu, context->id))
+    if (context->renders && !fence_can_be_made(gpu, context->id, &context->check))
         context_failed(gpu, context);
 }
 

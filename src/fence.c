@@ -19,35 +19,43 @@
 struct fence {
     uint64_t id;
     uint32_t context_id;
-    struct command *cmd; /* holds it (command_hold) */
+    struct command *cmd; /* holds it (command_hold); NULL: only asks whether the context is well */
     UT_hash_handle hh;
 };
 
-void fence_create(struct venus_gpu *gpu, struct command *cmd)
+/* Add a fence to the table and return its id, or 0 if there is no memory. */
+static uint64_t add(struct venus_gpu *gpu, uint32_t context_id, struct command *cmd)
 {
     struct fence *fence = calloc(1, sizeof(*fence));
-    if (!fence) {
-        log_line(&gpu->log, VENUS_GPU_LOG_WARNING, "no memory for a fence: it signals at once");
-        return;
-    }
-    uint32_t context_id = fence->context_id = cmd->hdr.ctx_id;
+    if (!fence)
+        return 0;
+    fence->context_id = context_id;
     fence->cmd = cmd;
-    uint32_t ring_idx = cmd->hdr.ring_idx;
 
     pthread_mutex_lock(&gpu->lock);
     uint64_t id = fence->id = ++gpu->next_fence_id;
     HASH_ADD(hh, gpu->fences, id, sizeof(fence->id), fence);
     bool added = fence->hh.tbl;
-    if (added) {
+    if (added && cmd) {
         command_hold(cmd);
         stat_add(&gpu->stats, STAT_FENCES_PENDING, 1);
     }
     pthread_mutex_unlock(&gpu->lock);
     if (!added) {
         free(fence);
+        return 0;
+    }
+    return id;
+}
+
+void fence_create(struct venus_gpu *gpu, struct command *cmd)
+{
+    uint32_t context_id = cmd->hdr.ctx_id, ring_idx = cmd->hdr.ring_idx;
+    uint64_t id = add(gpu, context_id, cmd);
+    if (!id) {
+        log_line(&gpu->log, VENUS_GPU_LOG_WARNING, "no memory for a fence: it signals at once");
         return;
     }
-
     /* From here on the fence may signal, and be gone, at any time. */
     if (gpu->renderer->fence(context_id, ring_idx, id) < 0) {
         /* The ring's number is good, so what failed is the context; its fences signal with it. */
@@ -55,20 +63,27 @@ void fence_create(struct venus_gpu *gpu, struct command *cmd)
     }
 }
 
-bool fence_can_be_made(struct venus_gpu *gpu, uint32_t context_id)
+bool fence_can_be_made(struct venus_gpu *gpu, uint32_t context_id, uint64_t *last)
 {
+    struct fence *fence;
+
     pthread_mutex_lock(&gpu->lock);
-    uint64_t id = ++gpu->next_fence_id;
+    HASH_FIND(hh, gpu->fences, last, sizeof(*last), fence);
     pthread_mutex_unlock(&gpu->lock);
-    return gpu->renderer->fence(context_id, 0, id) == 0;
+    if (fence)
+        return true;
+    *last = add(gpu, context_id, NULL);
+    return !*last || gpu->renderer->fence(context_id, 0, *last) == 0;
 }
 
 static void signal_locked(struct venus_gpu *gpu, struct fence *fence)
 {
     HASH_DEL(gpu->fences, fence);
-    stat_sub(&gpu->stats, STAT_FENCES_PENDING, 1);
-    stat_add(&gpu->stats, STAT_FENCES, 1);
-    command_release(fence->cmd);
+    if (fence->cmd) {
+        stat_sub(&gpu->stats, STAT_FENCES_PENDING, 1);
+        stat_add(&gpu->stats, STAT_FENCES, 1);
+        command_release(fence->cmd);
+    }
     free(fence);
 }
 

@@ -16,8 +16,12 @@ struct venus_gpu;
  */
 void fence_create(struct venus_gpu *gpu, struct command *cmd);
 
-/* Whether a context still takes fences: one that nobody waits for is made. Device thread. */
-bool fence_can_be_made(struct venus_gpu *gpu, uint32_t context_id);
+/*
+ * Whether a context still takes fences: one that nobody waits for is made. Not while the one that was
+ * made before, *last, is pending: a process that hangs would not read them, and sending would block
+ * one day. Device thread.
+ */
+bool fence_can_be_made(struct venus_gpu *gpu, uint32_t context_id, uint64_t *last);
 
 /* The renderer's event: respond to the command that waits for it. Any thread. */
 void fence_signal(void *gpu, uint64_t fence_id);

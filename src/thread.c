@@ -72,25 +72,30 @@ static void reset_locked(struct venus_gpu *gpu)
 /*
  * virglrenderer does not tell when a context's process ends. Mostly the next command for it fails, but a
  * guest may send none, while virglrenderer's thread for that context turns without rest until the
- * context is destroyed. So when there has been nothing to do for this long, ask.
+ * context is destroyed. So ask now and then, also while the guest keeps other contexts busy.
  */
 enum { CHECK_CONTEXTS_S = 5 };
 
-/* False if there was nothing to do for long. */
-static bool wait_for_work_locked(struct venus_gpu *gpu)
+static time_t seconds(void)
 {
-    int ret = 0;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* Wait for something to do, or until contexts are to be checked. */
+static void wait_for_work_locked(struct venus_gpu *gpu)
+{
     gpu->sleeping = true;
     if (gpu->contexts) {
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += CHECK_CONTEXTS_S;
-        ret = pthread_cond_timedwait(&gpu->work, &gpu->lock, &until);
+        pthread_cond_timedwait(&gpu->work, &gpu->lock, &until);
     } else {
         pthread_cond_wait(&gpu->work, &gpu->lock);
     }
     gpu->sleeping = false;
-    return ret != ETIMEDOUT;
 }
 
 static void *run(void *opaque)
@@ -108,6 +113,7 @@ static void *run(void *opaque)
     gpu->started = true;
     pthread_cond_broadcast(&gpu->idle);
 
+    time_t next_check = seconds() + CHECK_CONTEXTS_S;
     while (!error && !gpu->stopping) {
         struct command *cmd = TAILQ_FIRST(&gpu->queued);
         if (gpu->resetting) {
@@ -116,15 +122,18 @@ static void *run(void *opaque)
             pthread_mutex_unlock(&gpu->lock);
             memory_reap(gpu);
             pthread_mutex_lock(&gpu->lock);
+        } else if (gpu->contexts && seconds() >= next_check) {
+            pthread_mutex_unlock(&gpu->lock);
+            context_check_all(gpu);
+            next_check = seconds() + CHECK_CONTEXTS_S;
+            pthread_mutex_lock(&gpu->lock);
         } else if (cmd) {
             TAILQ_REMOVE(&gpu->queued, cmd, queued_link);
             pthread_mutex_unlock(&gpu->lock);
             command_execute(cmd);
             pthread_mutex_lock(&gpu->lock);
-        } else if (!wait_for_work_locked(gpu)) {
-            pthread_mutex_unlock(&gpu->lock);
-            context_check_all(gpu);
-            pthread_mutex_lock(&gpu->lock);
+        } else {
+            wait_for_work_locked(gpu);
         }
     }
     forget_commands_locked(gpu);
