@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Everything goes in every order, and a reset or the end may come at any time. */
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -236,6 +237,65 @@ static void frame_is_read_while_its_resource_goes(void **state)
     venus_gpu_frame_unref(scene.frame);
 }
 
+/* A screen of another thread, which takes frames and gives them back when it likes. */
+struct screen {
+    struct guest *guest;
+    pthread_t thread;
+    atomic_bool stop;
+};
+
+static void *screen_run(void *opaque)
+{
+    struct screen *screen = opaque;
+    struct guest *guest = screen->guest;
+    while (!atomic_load(&screen->stop)) {
+        struct venus_gpu_frame *frame = NULL;
+        pthread_mutex_lock(&guest->lock);
+        if (guest->frames[0])
+            frame = venus_gpu_frame_ref(guest->frames[0]);
+        pthread_mutex_unlock(&guest->lock);
+        if (!frame)
+            continue;
+        /* Whatever is there: that it can be read is the point. */
+        uint32_t sum = 0;
+        for (unsigned i = 0; i < SIZE; i += PAGE)
+            sum += ((const volatile unsigned char *)frame->pixels)[i];
+        (void)sum;
+        venus_gpu_frame_unref(frame);
+    }
+    return NULL;
+}
+
+static void frames_are_read_by_another_thread(void **state)
+{
+    struct guest *guest = *state;
+    struct screen screen = { .guest = guest };
+    struct venus venus;
+
+    venus_open_all(&venus, guest, 1);
+    assert_int_equal(pthread_create(&screen.thread, NULL, screen_run, &screen), 0);
+    for (unsigned i = 0; i < 200; i++) {
+        uint64_t memory = venus_allocate(&venus, SIZE);
+        uint32_t resource = 1000;
+        guest_blob_create(guest, 1, resource, VIRTIO_GPU_BLOB_MEM_HOST3D, i % 2 ? memory : 0, SIZE,
+                          NULL, 0);
+        guest_map(guest, resource, 64 * PAGE);
+        guest_set_scanout_blob(guest, 0, resource, WIDTH, HEIGHT);
+        guest_flush(guest, resource, WIDTH, HEIGHT);
+        if (i % 3)
+            guest_unmap(guest, resource);
+        guest_unref(guest, resource);
+        venus_free(&venus, memory);
+        if (i % 50 == 49) {
+            guest_reset(guest);
+            venus_open_all(&venus, guest, 1);
+        }
+    }
+    atomic_store(&screen.stop, true);
+    pthread_join(screen.thread, NULL);
+    assert_int_equal(guest_stat(guest, "command-errors"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +308,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(end_while_the_gpu_works, guest_setup_without_device,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(frame_is_read_while_its_resource_goes, guest_setup,
+                                        guest_teardown),
+        cmocka_unit_test_setup_teardown(frames_are_read_by_another_thread, guest_setup,
                                         guest_teardown),
     };
     return cmocka_run_group_tests_name("lifetimes", tests, NULL, NULL);

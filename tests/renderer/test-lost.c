@@ -107,6 +107,26 @@ static void every_command_notices_a_dead_context(void **state)
     assert_works(guest, 1);
 }
 
+/* The guest forgets one context and keeps another one busy. */
+static void forgotten_context_is_noticed(void **state)
+{
+    struct guest *guest = *state;
+    enum { MS = 10000, STEP_MS = 100 };
+
+    process_wait_for_children(process_server(), 0);
+    assert_ok(guest_context_create(guest, 1));
+    process_kill(process_new_worker(process_server(), NULL, 0));
+    assert_ok(guest_context_create(guest, 2));
+    for (int ms = 0; ms < MS && !guest_stat(guest, "contexts-lost"); ms += STEP_MS) {
+        assert_ok(guest_wait(guest_submit_fenced(guest, 2, 0, NULL, 0)));
+        sleep_ms(STEP_MS);
+    }
+    assert_int_equal(guest_stat(guest, "contexts-lost"), 1);
+    assert_true(guest_logged(guest, "context 1 is lost"));
+    assert_idle();
+    assert_ok(guest_wait(guest_submit_fenced(guest, 2, 0, NULL, 0)));
+}
+
 static void dead_context_is_destroyed_unnoticed(void **state)
 {
     struct guest *guest = *state;
@@ -241,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(killed_context_is_lost_alone, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(every_command_notices_a_dead_context, guest_setup,
                                         guest_teardown),
+        cmocka_unit_test_setup_teardown(forgotten_context_is_noticed, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(dead_context_is_destroyed_unnoticed, guest_setup,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(nonsense_costs_its_context_only, guest_setup, guest_teardown),

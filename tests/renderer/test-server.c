@@ -151,8 +151,8 @@ static void wrong_server(void **state)
     assert_fails(guest, &config, "Cannot start the render server /");
     config.render_server = "/dev/null";
     assert_fails(guest, &config, "/dev/null");
-    config.render_server = "/bin/true"; /* no render server */
-    assert_fails(guest, &config, "does not answer");
+    config.render_server = "/bin/true"; /* no render server; when that shows depends on how fast it ends */
+    assert_fails(guest, &config, "Is virgl_render_server");
 
     guest_start(guest, NULL);
     assert_works(guest);
