@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Vulkan that every program here would otherwise repeat: an instance, a device with one queue,
+ * buffers, and commands that are waited for. Everything dies with a reason when it fails.
+ *
+ * The device is the first that the loader offers; VK_DRIVER_FILES picks the driver.
+ */
+#ifndef GUEST_VK_H
+#define GUEST_VK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <vulkan/vulkan.h>
+
+#define VK_CHECK(call) vk_check((call), #call)
+
+struct vk {
+    VkInstance instance;
+    VkPhysicalDevice physical;
+    VkDevice device;
+    VkQueue queue; /* of the first family that can draw */
+    uint32_t family;
+    VkCommandPool pool;
+    char device_name[VK_MAX_PHYSICAL_DEVICE_NAME_SIZE];
+    char driver_name[VK_MAX_DRIVER_NAME_SIZE];
+};
+
+struct vk_buffer {
+    VkBuffer buffer;
+    VkDeviceMemory memory;
+    void *data; /* mapped, coherent */
+    VkDeviceSize size;
+};
+
+void vk_check(VkResult result, const char *call);
+
+/* Vulkan 1.3 with dynamic rendering and synchronization2, and the device extensions asked for. */
+void vk_create(struct vk *vk, uint32_t extension_count, const char *const *extensions);
+void vk_destroy(struct vk *vk);
+
+bool vk_has_extension(const struct vk *vk, const char *name);
+uint32_t vk_memory_type(const struct vk *vk, uint32_t allowed, VkMemoryPropertyFlags wanted);
+
+/* A buffer in memory that the CPU sees. */
+struct vk_buffer vk_buffer_create(const struct vk *vk, VkDeviceSize size, VkBufferUsageFlags usage);
+void vk_buffer_destroy(const struct vk *vk, struct vk_buffer *buffer);
+
+/* Records once; vk_end submits, waits and frees. */
+VkCommandBuffer vk_begin(const struct vk *vk);
+void vk_end(const struct vk *vk, VkCommandBuffer commands);
+
+/* Prints "device": "...", "driver": "..." for a JSON object. */
+void vk_print_device(const struct vk *vk);
+
+#endif
