@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: MIT
+"""A guest, driven from the host: boots it, runs commands in it, looks at its screen, resets it.
+
+    with Guest() as guest:
+        print(guest.run("uname -r").output)
+        guest.screendump("screen.png")
+
+Commands go to the agent in the guest (guest/agent.c says how) over a virtio-serial port; everything else
+is QEMU's monitor protocol. QEMU and whatever it started end with the guest, also when this program is
+interrupted, and nothing is left behind but what the caller asked for.
+"""
+
+import atexit
+import json
+import os
+import shlex
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+SCRIPTS = TOP / "scripts"
+
+RUN, SIGNAL, PING, HELLO, OUTPUT, ERRORS, EXIT = 1, 2, 3, 16, 17, 18, 19
+HEADER = struct.Struct("<III")  # payload length, job, kind
+
+
+class GuestError(Exception):
+    """Something about the guest did not work; says what, for a person."""
+
+
+def made_by(script, *options):
+    """What a set-up script made: the path that it prints. Its progress goes to our stderr."""
+    done = subprocess.run([SCRIPTS / script, *options], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise GuestError(f"{script} failed")
+    return Path(done.stdout.strip())
+
+
+class Job:
+    """A command that runs, or ran, in the guest."""
+
+    def __init__(self, guest, number, command):
+        self.guest, self.number, self.command = guest, number, command
+        self.stdout, self.stderr, self.wait_status = b"", b"", None
+        self.ended = threading.Event()
+
+    @property
+    def status(self):
+        """The exit status as a shell gives it, or None while the command runs."""
+        if self.wait_status is None:
+            return None
+        return os.waitstatus_to_exitcode(self.wait_status)
+
+    @property
+    def output(self):
+        return self.stdout.decode(errors="replace")
+
+    @property
+    def errors(self):
+        return self.stderr.decode(errors="replace")
+
+    def wait(self, timeout):
+        """Waits for the command's end; raises GuestError if that takes too long or QEMU ends."""
+        deadline = time.monotonic() + timeout
+        while not self.ended.wait(0.2):
+            self.guest.check_alive()
+            if time.monotonic() > deadline:
+                raise GuestError(f"'{self.command}' ran for more than {timeout} s in the guest;\n"
+                                 f"{(self.output + self.errors)[-2000:]}")
+        return self
+
+    def signal(self, number):
+        """Sends a signal to all processes of the command."""
+        self.guest.send(self.number, SIGNAL, struct.pack("<I", number))
+
+
+class Guest:
+    """One virtual machine. See __init__ for what can be chosen."""
+
+    def __init__(self, *, device="virtio-gpu-venus-pci", properties=None, memory="2G", hostmem="1G",
+                 resolution=(1280, 800), outputs=1, accel=None, smp=2, display="none", image=None,
+                 disk=None, shell=False, qemu=None, qemu_args=(), env=None, in_root=()):
+        self.qemu = Path(qemu) if qemu else made_by("build-qemu.sh")
+        self.image = Path(image) if image else made_by("guest-image.sh")
+        self.tools = made_by("tools-disk.sh")
+        self.properties = {"hostmem": hostmem, "xres": resolution[0], "yres": resolution[1],
+                           "max_outputs": outputs, **(properties or {})}
+        self.device, self.memory, self.smp, self.display = device, memory, smp, display
+        self.disk, self.shell, self.qemu_args = disk, shell, list(qemu_args)
+        self.env, self.in_root = dict(os.environ, **(env or {})), list(in_root)
+        self.accel = accel or pick_accel(self.qemu, self.image)[0]
+        self.process = self.monitor = self.port = None
+        self.lock = threading.Lock()
+        self.jobs, self.next_job, self.boot_id = {}, 1, None
+        self.hello = threading.Event()
+        self.folder = None
+
+    # --- life
+
+    def command_line(self):
+        options = ",".join(f"{name}={value}" for name, value in self.properties.items())
+        accel = "tcg,thread=multi" if self.accel == "tcg" else self.accel
+        cmdline = "console=ttyS0 root=/dev/vda rw init=/sbin/venus-init quiet"
+        if self.shell:
+            cmdline += " venus.shell"
+        boot = ["-kernel", self.image / "vmlinuz", "-initrd", self.image / "initrd.img",
+                "-append", cmdline,
+                "-drive", f"file={self.image / 'disk.img'},if=virtio,format=raw,snapshot=on",
+                "-drive", f"file={self.tools},if=virtio,format=raw,readonly=on"]
+        if self.disk:
+            boot = ["-drive", f"file={self.disk},if=virtio,snapshot=on"]
+        serial = "stdio" if self.shell else f"file:{self.folder.name}/serial.log"
+        return [SCRIPTS / "in-root.sh", "--die-with-parent", *self.in_root, "--", self.qemu,
+                "-nodefaults", "-no-user-config", "-M", "q35,memory-backend=mem", "-accel", accel,
+                "-cpu", "max" if self.accel == "tcg" else "host", "-smp", self.smp, "-m", self.memory,
+                "-object", f"memory-backend-memfd,id=mem,size={self.memory},share=on",
+                "-display", self.display, "-device", f"{self.device},id=gpu,{options}",
+                "-device", "virtio-serial-pci",
+                "-chardev", f"socket,id=agent,path={self.folder.name}/agent,server=on,wait=off",
+                "-device", "virtserialport,chardev=agent,name=venus.agent",
+                "-qmp", f"unix:{self.folder.name}/qmp,server=on,wait=off",
+                "-serial", serial, "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci",
+                *boot, *self.qemu_args]
+
+    def start(self):
+        """Starts QEMU and connects to its monitor; the guest boots meanwhile."""
+        self.folder = tempfile.TemporaryDirectory(prefix="venus-guest-")
+        atexit.register(self.close)
+        log = open(f"{self.folder.name}/qemu.log", "wb")
+        self.process = subprocess.Popen(
+            [str(word) for word in self.command_line()], env=self.env,
+            stdin=None if self.shell else subprocess.DEVNULL,
+            stdout=None if self.shell else log, stderr=None if self.shell else log,
+            preexec_fn=None if self.shell else os.setpgrp)
+        log.close()
+        self.monitor = Monitor(self.connect("qmp"))
+        return self
+
+    def connect(self, name, timeout=30):
+        """Connects to one of QEMU's sockets, as soon as it is there."""
+        deadline = time.monotonic() + timeout
+        while True:
+            self.check_alive()
+            try:
+                sock = socket.socket(socket.AF_UNIX)
+                sock.connect(f"{self.folder.name}/{name}")
+                return sock
+            except OSError:
+                sock.close()
+                if time.monotonic() > deadline:
+                    raise GuestError(f"QEMU did not open its {name} socket\n{self.last_words()}") from None
+                time.sleep(0.02)
+
+    def wait_for_agent(self, timeout=180):
+        """Waits until the guest has booted."""
+        if not self.port:
+            self.port = self.connect("agent")
+            threading.Thread(target=self.receive, daemon=True).start()
+        deadline = time.monotonic() + timeout
+        while not self.hello.wait(0.2):
+            self.check_alive()
+            if time.monotonic() > deadline:
+                raise GuestError(f"the guest did not boot in {timeout} s\n{self.last_words()}")
+        return self
+
+    def check_alive(self):
+        if self.process.poll() is not None:
+            raise GuestError(f"QEMU ended with status {self.process.returncode}\n{self.last_words()}")
+
+    def last_words(self, lines=15):
+        """The end of QEMU's and the guest's own logs."""
+        text = []
+        for name in ("qemu.log", "serial.log"):
+            try:
+                log = Path(self.folder.name, name).read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue
+            text += [f"  {name}: {line}" for line in log.splitlines()[-lines:]]
+        return "\n".join(text)
+
+    def qemu_log(self):
+        return Path(self.folder.name, "qemu.log").read_text(encoding="utf-8", errors="replace")
+
+    def close(self):
+        """Ends QEMU, at once: nothing of the guest is worth keeping."""
+        atexit.unregister(self.close)
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        for sock in (self.port, self.monitor):
+            if sock:
+                sock.close()
+        if self.folder:
+            self.folder.cleanup()
+
+    def __enter__(self):
+        try:
+            return self.start().wait_for_agent()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_):
+        self.close()
+
+    # --- commands in the guest
+
+    def send(self, job, kind, payload=b""):
+        with self.lock:
+            self.port.sendall(HEADER.pack(len(payload), job, kind) + payload)
+
+    def read_exactly(self, size):
+        data = bytearray()
+        while len(data) < size:
+            piece = self.port.recv(size - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
+        return bytes(data)
+
+    def receive(self):
+        """What the agent says, on a thread of its own."""
+        try:
+            while True:
+                length, number, kind = HEADER.unpack(self.read_exactly(HEADER.size))
+                payload = self.read_exactly(length)
+                job = self.jobs.get(number)
+                if kind == HELLO:
+                    if payload != self.boot_id:
+                        self.boot_id = payload
+                        self.hello.set()
+                elif job and kind == OUTPUT:
+                    job.stdout += payload
+                elif job and kind == ERRORS:
+                    job.stderr += payload
+                elif job and kind == EXIT:
+                    job.wait_status, = struct.unpack("<I", payload)
+                    job.ended.set()
+        except (EOFError, OSError):
+            pass  # check_alive() will say more
+
+    def spawn(self, command, stdin=b""):
+        """Starts a shell command in the guest and returns its Job."""
+        job = Job(self, self.next_job, command)
+        self.next_job += 1
+        self.jobs[job.number] = job
+        text = ("export PATH=/opt/venus:$PATH; " + command).encode()
+        self.send(job.number, RUN, struct.pack("<I", len(text)) + text + stdin)
+        return job
+
+    def run(self, command, timeout=120, check=True, stdin=b""):
+        """Runs a shell command to its end. check: raise GuestError unless it succeeds."""
+        job = self.spawn(command, stdin).wait(timeout)
+        if check and job.status != 0:
+            raise GuestError(f"'{command}' ended with status {job.status} in the guest:\n"
+                             f"{(job.output + job.errors)[-3000:]}")
+        return job
+
+    def run_json(self, command, timeout=300):
+        """What a program of guest/ prints: one JSON object on its last line."""
+        return json.loads(self.run(command, timeout).output.strip().splitlines()[-1])
+
+    # --- the machine
+
+    def screendump(self, path, form="png"):
+        """Saves what the first output shows."""
+        path = Path(path).resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="venus-screen-") as folder:
+            target = Path(folder, "screen")
+            self.monitor.ask("screendump", filename=str(target), format=form)
+            path.write_bytes(target.read_bytes())
+        return path
+
+    def reset(self, timeout=180):
+        """Presses the reset button and waits until the guest has booted again."""
+        self.hello.clear()
+        self.monitor.ask("system_reset")
+        return self.wait_for_agent(timeout)
+
+    def device_path(self):
+        """The QOM path of the virtio device behind its PCI or VGA wrapper."""
+        return "/machine/peripheral/gpu/virtio-backend"
+
+    def stat(self, name):
+        """One of the device's counters, such as "contexts"."""
+        return self.monitor.ask("qom-get", path=self.device_path(), property=f"stat-{name}")
+
+    def stats(self):
+        """All of the device's counters by name."""
+        names = [item["name"] for item in self.monitor.ask("qom-list", path=self.device_path())]
+        return {name[5:]: self.stat(name[5:]) for name in names if name.startswith("stat-")}
+
+    def renderer(self):
+        return self.monitor.ask("qom-get", path=self.device_path(), property="renderer")
+
+    def qemu_version(self):
+        found = self.monitor.greeting["QMP"]["version"]["qemu"]
+        return f"{found['major']}.{found['minor']}.{found['micro']}"
+
+
+class Monitor:
+    """QEMU's monitor, as far as it is needed here."""
+
+    def __init__(self, sock):
+        self.sock, self.file = sock, sock.makefile("rw", encoding="utf-8")
+        self.greeting = json.loads(self.file.readline())
+        self.ask("qmp_capabilities")
+
+    def ask(self, command, **arguments):
+        """Asks QEMU to do something and returns its answer; events in between are dropped."""
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.file.flush()
+        for line in self.file:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise GuestError(f"QEMU's {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+        raise GuestError("QEMU closed its monitor")
+
+    def close(self):
+        try:
+            self.file.close()
+            self.sock.close()
+        except OSError:
+            pass
+
+
+# --- which accelerator ----------------------------------------------------------------------------
+
+def pick_accel(qemu, image):
+    """The accelerator to use and why: ("kvm" | "hvf" | "tcg", one line).
+
+    That /dev/kvm opens says little: some machines have one that cannot run an ordinary kernel. So let it
+    run the guest's kernel for a moment. What came out is kept for as long as this machine runs.
+    """
+    wanted = os.environ.get("ACCEL")
+    if wanted:
+        return wanted, f"{wanted}: ACCEL says so"
+    kernel = image / "vmlinuz"
+    if os.uname().sysname == "Darwin":
+        return "hvf", "hvf: this is a Mac"
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "tcg", "tcg: there is no /dev/kvm that we may open (slow)"
+    memory = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "virtio-gpu-venus", "accel")
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    key = f"{boot} {kernel.stat().st_mtime_ns} {kernel.stat().st_size}"
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+        if known["key"] == key:
+            return known["accel"], known["why"]
+    except (OSError, ValueError, KeyError):
+        pass
+    accel, why = "tcg", "tcg: KVM is there, but cannot run the guest's kernel (slow)"
+    if kernel_runs(qemu, kernel, "kvm"):
+        accel, why = "kvm", "kvm: it runs the guest's kernel"
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    memory.write_text(json.dumps({"key": key, "accel": accel, "why": why}), encoding="utf-8")
+    return accel, why
+
+
+def kernel_runs(qemu, kernel, accel, timeout=10):
+    """Whether a kernel gets as far as looking for its root, which there is none of."""
+    command = [SCRIPTS / "in-root.sh", "--die-with-parent", "--", qemu, "-nodefaults", "-M", "q35",
+               "-accel", accel, "-cpu", "host", "-m", "512M", "-display", "none", "-no-reboot",
+               "-serial", "stdio", "-kernel", kernel, "-append", "console=ttyS0 panic=-1"]
+    with tempfile.TemporaryFile() as output:
+        child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
+                                 stdout=output, stderr=subprocess.STDOUT)
+        try:
+            deadline = time.monotonic() + timeout
+            while time.monotonic() < deadline and child.poll() is None:
+                time.sleep(0.1)
+                output.seek(0)
+                if b"Unable to mount root" in output.read():
+                    return True
+            output.seek(0)
+            return b"Unable to mount root" in output.read()
+        finally:
+            child.kill()
+            child.wait()
+
+
+def frames_environment(log=None, hold=None):
+    """The environment, as shell words, that counts the frames of a Vulkan program in the guest."""
+    words = ["VK_LAYER_PATH=/opt/venus", "VK_INSTANCE_LAYERS=VK_LAYER_VENUS_frames"]
+    if log:
+        words.append(f"VENUS_FRAMES_LOG={shlex.quote(log)}")
+    if hold:
+        words.append(f"VENUS_FRAMES_HOLD={hold}")
+    return "env " + " ".join(words)
+
+
+def end_on_signals():
+    """Makes SIGTERM and SIGHUP end the program as Ctrl-C does, so that guests are closed."""
+    def interrupt(*_):
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
