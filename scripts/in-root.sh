@@ -59,6 +59,7 @@ fi
 # shellcheck disable=SC2016
 mounts='
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 root=$1 keep=$2
 shift 2
 here=$PWD

@@ -274,7 +274,7 @@ make_debian() {
     [ "$(id -u)" = 0 ] || mode=unshare
     pin="Package: src:mesa\nPin: release n=$debian_suite-backports\nPin-Priority: 900\n"
     # INITRD=No: the kernel package's hook is not to make an initrd; those who need one make their own.
-    TMPDIR=$work INITRD=No SOURCE_DATE_EPOCH=0 mmdebstrap --mode="$mode" --variant=minbase \
+    TMPDIR=$work INITRD=No mmdebstrap --mode="$mode" --variant=minbase \
         --format="$format" --include="$packages" \
         --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
