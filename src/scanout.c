@@ -122,8 +122,11 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                              "the rectangle %u x %u at (%u, %u) is not within %u x %u", rect->width,
                              rect->height, rect->x, rect->y, picture->width, picture->height);
+    /* A guest's blob can always be seen: at worst by a copy, which takes memory. */
     if (!resource_memory(gpu, resource))
-        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
+        return command_error(cmd,
+                             resource->in_renderer ? VIRTIO_GPU_RESP_ERR_UNSPEC
+                                                   : VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "the host cannot see the memory of resource %u", resource->id);
 
     uint64_t offset = picture->offset + (uint64_t)rect->y * picture->stride +
