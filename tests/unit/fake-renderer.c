@@ -61,7 +61,7 @@ static struct {
     LIST_HEAD(, fake_attachment) attachments;
     TAILQ_HEAD(, fake_fence) fences;
 
-    pthread_t thread; /* signals fences under FAKE_FENCES_SOON; runs while `running` */
+    pthread_t thread; /* signals fences; runs while `running` */
 
     char misuse[256]; /* the first one, or "" */
     enum fake_memory memory;
@@ -149,12 +149,25 @@ static struct fake_attachment *find_attachment(uint32_t context_id, uint32_t res
     return NULL;
 }
 
-/* Take the oldest fence of a ring off the list (any ring: context_id 0). */
+/* Take the oldest fence of a ring off the list. */
 static struct fake_fence *take_fence(uint32_t context_id, uint32_t ring_idx)
 {
     struct fake_fence *fence;
     TAILQ_FOREACH(fence, &fake.fences, link) {
-        if (!context_id || (fence->context_id == context_id && fence->ring_idx == ring_idx)) {
+        if (fence->context_id == context_id && fence->ring_idx == ring_idx) {
+            TAILQ_REMOVE(&fake.fences, fence, link);
+            return fence;
+        }
+    }
+    return NULL;
+}
+
+/* Take the oldest fence off the list that is to signal by itself. */
+static struct fake_fence *take_due_fence(void)
+{
+    struct fake_fence *fence;
+    TAILQ_FOREACH(fence, &fake.fences, link) {
+        if (fake.fence_mode != FAKE_FENCES_WHEN_SAID || fence->ring_idx == 0) {
             TAILQ_REMOVE(&fake.fences, fence, link);
             return fence;
         }
@@ -174,8 +187,7 @@ static void *fence_thread(void *unused)
     (void)unused;
     pthread_mutex_lock(&fake.lock);
     while (fake.running) {
-        struct fake_fence *fence =
-            fake.fence_mode == FAKE_FENCES_SOON ? take_fence(0, 0) : NULL;
+        struct fake_fence *fence = take_due_fence();
         if (fence) {
             pthread_mutex_unlock(&fake.lock);
             report(fence);
@@ -332,8 +344,9 @@ static int fence(uint32_t context_id, uint32_t ring_idx, uint64_t fence_id)
     struct fake_fence *new = NULL;
 
     pthread_mutex_lock(&fake.lock);
-    int ret = record(&(struct fake_record){ .call = FAKE_FENCE, .context_id = context_id,
-                                            .ring_idx = ring_idx, .id = fence_id });
+    int ret = record(&(struct fake_record){ .call = ring_idx ? FAKE_FENCE : FAKE_FENCE_0,
+                                            .context_id = context_id, .ring_idx = ring_idx,
+                                            .id = fence_id });
     if (!find_context(context_id))
         misuse("a fence of context %u, which does not exist", context_id);
     if (ring_idx > VIRTIO_GPU_MAX_RING_IDX)
@@ -692,17 +705,6 @@ size_t fake_submitted(void *data, size_t max)
         memcpy(data, fake.submitted, size < max ? size : max);
     pthread_mutex_unlock(&fake.lock);
     return size;
-}
-
-unsigned fake_pending(void)
-{
-    unsigned count = 0;
-    struct fake_fence *fence;
-    pthread_mutex_lock(&fake.lock);
-    TAILQ_FOREACH(fence, &fake.fences, link)
-        count++;
-    pthread_mutex_unlock(&fake.lock);
-    return count;
 }
 
 bool fake_signal(uint32_t context_id, uint32_t ring_idx)

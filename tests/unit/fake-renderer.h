@@ -29,7 +29,8 @@ enum fake_call {
     FAKE_CONTEXT_CREATE,
     FAKE_CONTEXT_DESTROY,
     FAKE_SUBMIT,
-    FAKE_FENCE,
+    FAKE_FENCE,   /* on any ring but 0 */
+    FAKE_FENCE_0, /* on ring 0 */
     FAKE_BLOB_CREATE,
     FAKE_RESOURCE_UNREF,
     FAKE_ATTACH,
@@ -63,7 +64,11 @@ enum fake_memory {
     FAKE_SMALL,  /* OPAQUE whose mapping is a page shorter than the blob */
 };
 
-/* When fences signal. */
+/*
+ * When fences signal. The library makes fences of its own on ring 0, now and then, to ask whether a
+ * context is well. So they are told apart from others here: they always signal without being asked
+ * for, and tests that count fences or hold them use other rings.
+ */
 enum fake_fences {
     FAKE_FENCES_AT_ONCE,  /* before fence() returns */
     FAKE_FENCES_SOON,     /* from a thread of the renderer */
@@ -96,8 +101,7 @@ void fake_forget_calls(void);
 /* Copy the bytes of the newest submit. */
 size_t fake_submitted(void *data, size_t max);
 
-/* Fences that wait. fake_signal() signals the oldest of a ring and returns whether there was one. */
-unsigned fake_pending(void);
+/* Signal the oldest fence of a ring that waits. Returns whether there was one. */
 bool fake_signal(uint32_t context_id, uint32_t ring_idx);
 /* Report a fence that the library does not know (any more). */
 void fake_signal_id(uint64_t fence_id);

@@ -322,6 +322,7 @@ static void test_ring_index_range(void **state)
     vm_start(NULL);
     assert_ok(create_context(1));
     assert_ok(wait_for(send_fence(1, 0, 1)));
+    assert_ok(wait_for(send_fence(1, 1, 1)));
     assert_ok(wait_for(send_fence(1, 63, 2)));
     assert_error(wait_for(send_fence(1, 64, 3)), INVALID_PARAMETER);
     assert_error(wait_for(send_fence(1, 255, 4)), INVALID_PARAMETER);
@@ -354,7 +355,7 @@ static void test_errors_do_not_wait_for_rings(void **state)
     struct virtio_gpu_resource_unref request = {
         .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_UNREF),
                  .flags = le32(VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX),
-                 .ctx_id = le32(1) },
+                 .ctx_id = le32(1), .ring_idx = 1 },
         .resource_id = le32(99),
     };
     assert_error(run_request(request), INVALID_RESOURCE_ID);
@@ -374,7 +375,7 @@ static void test_waits_for_ring_and_flush(void **state)
     struct virtio_gpu_resource_flush request = {
         .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_FLUSH),
                  .flags = le32(VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX),
-                 .ctx_id = le32(1) },
+                 .ctx_id = le32(1), .ring_idx = 7 },
         .r = rect(0, 0, 8, 8), .resource_id = le32(1),
     };
     for (unsigned i = 0; i < 2; i++) {
@@ -384,11 +385,11 @@ static void test_waits_for_ring_and_flush(void **state)
         if (i == 0)
             answer_flush(i);
         else
-            assert_true(fake_signal(1, 0));
+            assert_true(fake_signal(1, 7));
         settle();
         assert_false(is_done(sent));
         if (i == 0)
-            assert_true(fake_signal(1, 0));
+            assert_true(fake_signal(1, 7));
         else
             answer_flush(i);
         assert_ok(wait_for(sent));

@@ -323,11 +323,31 @@ static void test_fence_of_lost_context(void **state)
     const struct virtio_gpu_resource_create_2d request = {
         .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D),
                  .flags = le32(VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX),
-                 .ctx_id = le32(1) },
+                 .ctx_id = le32(1), .ring_idx = 1 },
         .resource_id = le32(1), .format = le32(1), .width = le32(8), .height = le32(8),
     };
     assert_ok(run_request(request));
     assert_int_equal(fake_count(FAKE_FENCE), 0);
+}
+
+/* A blob that cannot be made may be the guest's fault, or say that the context is lost. */
+static void test_check_after_blob(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    fake_set_fences(FAKE_FENCES_AT_ONCE);
+    assert_ok(create_context(1));
+    fake_fail(FAKE_BLOB_CREATE, -EINVAL, 0, 1);
+    assert_error(create_host_blob(1, PAGE), OUT_OF_MEMORY);
+    assert_int_equal(stat_value("contexts-lost"), 0);
+    assert_ok(create_host_blob(1, PAGE));
+
+    fake_fail(FAKE_BLOB_CREATE, -EINVAL, 0, 1);
+    fake_fail(FAKE_FENCE_0, -EIO, 0, 1000);
+    assert_error(create_host_blob(2, PAGE), OUT_OF_MEMORY);
+    assert_int_equal(stat_value("contexts-lost"), 1);
+    assert_error(create_host_blob(2, PAGE), UNSPEC);
+    assert_int_equal(stat_value("resources"), 1);
 }
 
 int main(void)
@@ -348,6 +368,7 @@ int main(void)
         TEST(test_submit_errors),
         TEST(test_lost_context),
         TEST(test_fence_of_lost_context),
+        TEST(test_check_after_blob),
     };
     return RUN_TESTS(tests);
 }

@@ -29,7 +29,7 @@ static void test_signalled_by_a_thread(void **state)
     enum { MANY = 500 };
     struct sent *sent[MANY];
     for (unsigned i = 0; i < MANY; i++)
-        sent[i] = send_fence(1 + i % 2, (uint8_t)(i % 64), i);
+        sent[i] = send_fence(1 + i % 2, (uint8_t)(i % 63 + 1), i);
     for (unsigned i = 0; i < MANY; i++)
         assert_ok(wait_for(sent[i]));
     assert_int_equal(stat_value("fences"), MANY);
@@ -42,17 +42,17 @@ static void test_rings_are_independent(void **state)
 {
     (void)state;
     start(FAKE_FENCES_WHEN_SAID);
-    struct sent *a = send_fence(1, 0, 1), *b = send_fence(1, 1, 1), *c = send_fence(2, 0, 1);
+    struct sent *a = send_fence(1, 1, 1), *b = send_fence(1, 2, 1), *c = send_fence(2, 1, 1);
     settle();
     assert_int_equal(stat_value("fences-pending"), 3);
-    assert_true(fake_signal(2, 0));
+    assert_true(fake_signal(2, 1));
     assert_ok(wait_for(c));
-    assert_true(fake_signal(1, 1));
+    assert_true(fake_signal(1, 2));
     assert_ok(wait_for(b));
     assert_false(is_done(a));
-    assert_true(fake_signal(1, 0));
+    assert_true(fake_signal(1, 1));
     assert_ok(wait_for(a));
-    assert_false(fake_signal(1, 0));
+    assert_false(fake_signal(1, 1));
 }
 
 /* The guest's ids need not differ: the renderer is given ours. */
@@ -60,12 +60,12 @@ static void test_same_guest_id(void **state)
 {
     (void)state;
     start(FAKE_FENCES_WHEN_SAID);
-    struct sent *first = send_fence(1, 0, 7), *second = send_fence(1, 0, 7);
+    struct sent *first = send_fence(1, 1, 7), *second = send_fence(1, 1, 7);
     settle();
-    assert_true(fake_signal(1, 0));
+    assert_true(fake_signal(1, 1));
     assert_ok(wait_for(first));
     assert_false(is_done(second));
-    assert_true(fake_signal(1, 0));
+    assert_true(fake_signal(1, 1));
     assert_ok(wait_for(second));
 }
 
@@ -81,12 +81,15 @@ static void test_after_the_submission(void **state)
     };
     request.request.hdr.flags = le32(VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX);
     request.request.hdr.ctx_id = le32(1);
+    request.request.hdr.ring_idx = 1;
     fake_forget_calls();
     assert_ok(run_request(request));
     enum fake_call calls[4];
-    assert_int_equal(fake_calls(calls, COUNT(calls)), 2);
-    assert_int_equal(calls[0], FAKE_SUBMIT);
-    assert_int_equal(calls[1], FAKE_FENCE);
+    /* The library's own fences may come between. */
+    size_t count = fake_calls(calls, COUNT(calls));
+    assert_in_range(count, 2, COUNT(calls));
+    assert_int_equal(calls[count - 1], FAKE_FENCE);
+    assert_int_equal(fake_count(FAKE_SUBMIT), 1);
 }
 
 /* A renderer that takes no fence has lost the context; no driver waits for it. */
@@ -97,7 +100,7 @@ static void test_fence_fails(void **state)
     struct sent *earlier = send_fence(1, 3, 1), *other = send_fence(2, 3, 1);
     settle();
     fake_fail(FAKE_FENCE, -EIO, 0, 1);
-    assert_ok(wait_for(send_fence(1, 0, 2)));
+    assert_ok(wait_for(send_fence(1, 1, 2)));
     assert_ok(wait_for(earlier));
     assert_false(is_done(other));
     assert_int_equal(stat_value("contexts-lost"), 1);
@@ -113,8 +116,8 @@ static void test_context_destroyed(void **state)
 {
     (void)state;
     start(FAKE_FENCES_WHEN_SAID);
-    struct sent *sent[3] = { send_fence(1, 0, 1), send_fence(1, 0, 2), send_fence(1, 9, 3) };
-    struct sent *other = send_fence(2, 0, 1);
+    struct sent *sent[3] = { send_fence(1, 1, 1), send_fence(1, 1, 2), send_fence(1, 9, 3) };
+    struct sent *other = send_fence(2, 1, 1);
     settle();
     assert_ok(destroy_context(1));
     for (unsigned i = 0; i < COUNT(sent); i++)
@@ -122,10 +125,10 @@ static void test_context_destroyed(void **state)
     assert_false(is_done(other));
     /* The same id again is another context. */
     assert_ok(create_context(1));
-    struct sent *again = send_fence(1, 0, 1);
+    struct sent *again = send_fence(1, 1, 1);
     settle();
     assert_false(is_done(again));
-    assert_true(fake_signal(1, 0));
+    assert_true(fake_signal(1, 1));
     assert_ok(wait_for(again));
     assert_int_equal(stat_value("fences-pending"), 1);
 }
@@ -138,6 +141,7 @@ static void test_destroying_command(void **state)
     struct virtio_gpu_ctx_destroy request = { REQUEST(CTX_DESTROY) };
     request.hdr.flags = le32(VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX);
     request.hdr.ctx_id = le32(1);
+    request.hdr.ring_idx = 1;
     assert_ok(run_request(request));
     assert_int_equal(fake_count(FAKE_FENCE), 0);
 }
@@ -150,10 +154,11 @@ static void test_cursor_queue(void **state)
     struct virtio_gpu_update_cursor request = { REQUEST(MOVE_CURSOR) };
     request.hdr.flags = le32(VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX);
     request.hdr.ctx_id = le32(1);
+    request.hdr.ring_idx = 1;
     struct sent *sent = send_on(VENUS_GPU_QUEUE_CURSOR, &request, sizeof(request), 0);
     settle();
     assert_false(is_done(sent));
-    assert_true(fake_signal(1, 0));
+    assert_true(fake_signal(1, 1));
     wait_for(sent);
     assert_int_equal(sent->written, 0);
 }
@@ -162,7 +167,7 @@ static void test_unknown_ids(void **state)
 {
     (void)state;
     start(FAKE_FENCES_WHEN_SAID);
-    struct sent *sent = send_fence(1, 0, 1);
+    struct sent *sent = send_fence(1, 1, 1);
     settle();
     fake_signal_id(0);
     fake_signal_id(UINT64_MAX);
@@ -182,7 +187,7 @@ static void test_race_with_destruction(void **state)
     for (unsigned round = 0; round < 50; round++) {
         struct sent *sent[10];
         for (unsigned i = 0; i < COUNT(sent); i++)
-            sent[i] = send_fence(1, (uint8_t)i, round);
+            sent[i] = send_fence(1, (uint8_t)(i + 1), round);
         assert_ok(destroy_context(1));
         for (unsigned i = 0; i < COUNT(sent); i++)
             assert_ok(wait_for(sent[i]));

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of the device as a whole: creation and what is said when it fails, features, counters, log. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "harness.h"
+
+/* Creation must fail with a message that has this text; vm is as vm_prepare() and the test made it. */
+static void check_refused(const char *text)
+{
+    char *error = NULL;
+    struct venus_gpu *gpu = device_create(&vm.config, &vm.ops, &vm, &fake_renderer, &error);
+    assert_null(gpu);
+    assert_non_null(error);
+    if (!strstr(error, text))
+        fail_msg("\"%s\" says nothing of \"%s\"", error, text);
+    /* One or two lines, without a newline at the end. */
+    char *newline = strchr(error, '\n');
+    assert_true(!newline || (newline[1] && !strchr(newline + 1, '\n')));
+    free(error);
+    /* A front end may not care. */
+    assert_null(device_create(&vm.config, &vm.ops, &vm, &fake_renderer, NULL));
+}
+
+static void test_wrong_versions(void **state)
+{
+    (void)state;
+    vm_prepare(NULL);
+    vm.config.size++;
+    check_refused("another version");
+    vm.config.size = sizeof(vm.config);
+    vm.ops.size--;
+    check_refused(venus_gpu_version());
+}
+
+static void test_required_callbacks(void **state)
+{
+    (void)state;
+    vm_prepare(NULL);
+    vm.ops.map_guest = NULL;
+    check_refused("required");
+    vm_prepare(NULL);
+    vm.ops.unmap_guest = NULL;
+    check_refused("required");
+    vm_prepare(NULL);
+    vm.ops.command_done = NULL;
+    check_refused("required");
+}
+
+static void test_wrong_config(void **state)
+{
+    (void)state;
+    vm_prepare(NULL);
+    vm.config.num_outputs = 0;
+    check_refused("1 to 16 outputs, not 0");
+    vm.config.num_outputs = 17;
+    check_refused("1 to 16 outputs, not 17");
+    vm.config.num_outputs = 16;
+    vm.config.window_size = WINDOW_SIZE + 1;
+    check_refused("multiple of");
+    vm.config.window_size = UINT64_C(1) << 60;
+    check_refused("No room");
+    assert_int_equal(fake_count(FAKE_INIT), 0);
+}
+
+static void test_wrong_server(void **state)
+{
+    (void)state;
+    vm_prepare(NULL);
+    vm.config.render_server = "/nowhere/virgl_render_server";
+    check_refused("/nowhere/virgl_render_server");
+    vm.config.render_server = "/dev/null";
+    check_refused("/dev/null");
+    vm.config.render_server = "/bin/true";
+    vm.config.render_server_fd = STDERR_FILENO + 1000; /* not looked at, but closed */
+    check_refused("not both");
+}
+
+/* A descriptor belongs to the device from the call on, also if that fails. */
+static void test_descriptor_is_taken(void **state)
+{
+    (void)state;
+    vm_prepare(NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        int fd = vm.config.render_server_fd = dup(STDERR_FILENO);
+        assert_true(fd >= 0);
+        char *error = NULL;
+        if (i == 0)
+            vm.config.num_outputs = 0;
+        if (i == 1)
+            fake_fail(FAKE_DEVICE_NAME, -EIO, 0, 1);
+        struct venus_gpu *gpu = device_create(&vm.config, &vm.ops, &vm, &fake_renderer, &error);
+        assert_int_equal(gpu != NULL, i == 2);
+        venus_gpu_destroy(gpu);
+        free(error);
+        assert_int_equal(fcntl(fd, F_GETFD), -1);
+        vm.config.num_outputs = 1;
+    }
+}
+
+static void test_renderer_fails(void **state)
+{
+    (void)state;
+    vm_prepare(NULL);
+    fake_fail(FAKE_INIT, -EIO, 0, 2);
+    check_refused("virgl_render_server");
+    assert_int_equal(fake_count(FAKE_FINI), 0);
+    fake_fail(FAKE_CAPSET_INFO, -ENODEV, 0, 2);
+    check_refused("without Venus");
+    assert_int_equal(fake_count(FAKE_FINI), 2);
+    fake_fail(FAKE_DEVICE_NAME, -ENODEV, 0, 2);
+    check_refused("no Vulkan device");
+    fake_fail(FAKE_DEVICE_NAME, -EIO, 0, 2);
+    check_refused("does not answer");
+    assert_int_equal(fake_count(FAKE_FINI), 6);
+    assert_int_equal(vm.threads_started, 8);
+}
+
+static void test_second_device(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    check_refused("one in a process");
+    /* The first one does not notice. */
+    assert_ok(create_context(1));
+    venus_gpu_reset(vm.gpu);
+    venus_gpu_destroy(vm.gpu);
+    vm.gpu = NULL;
+    vm_stop();
+    vm_start(NULL);
+    assert_ok(create_context(1));
+}
+
+static void test_start_and_stop(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        vm_start(NULL);
+        assert_true(was_logged(VENUS_GPU_LOG_INFO, "a renderer in memory"));
+        assert_string_equal(venus_gpu_renderer_name(vm.gpu), "a renderer in memory");
+        assert_int_equal(vm.threads_started, 1);
+        vm_stop();
+        assert_int_equal(fake_count(FAKE_FINI), 1);
+    }
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct venus_gpu_config config;
+    memset(&config, 0xee, sizeof(config));
+    venus_gpu_config_init(&config);
+    assert_int_equal(config.size, sizeof(config));
+    assert_int_equal(config.num_outputs, 1);
+    assert_int_equal(config.window_size, 0);
+    assert_int_equal(config.window_mode, VENUS_GPU_WINDOW_AUTO);
+    assert_int_equal(config.render_server_fd, -1);
+    assert_null(config.render_server);
+
+    /* The limits' defaults let a usual guest in. */
+    vm_start(NULL);
+    assert_ok(create_2d(1, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 7680, 4320));
+    for (uint32_t id = 1; id <= 100; id++)
+        assert_ok(create_context(id));
+}
+
+static void test_features(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    assert_int_equal(venus_gpu_features(vm.gpu), 0x1f); /* all of VIRTIO 1.3 */
+    vm_stop();
+    vm_start(&(struct vm_options){ .no_window = true });
+    assert_int_equal(venus_gpu_features(vm.gpu), 0x17);
+}
+
+static void test_version(void **state)
+{
+    (void)state;
+    unsigned major, minor, micro;
+    char end;
+    assert_int_equal(sscanf(venus_gpu_version(), "%u.%u.%u%c", &major, &minor, &micro, &end), 3);
+}
+
+static void test_counters(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    struct venus_gpu_stat stats[128];
+    size_t count = venus_gpu_stats(vm.gpu, stats, COUNT(stats));
+    assert_in_range(count, 10, COUNT(stats));
+    for (size_t i = 0; i < count; i++) {
+        assert_true(stats[i].name[0] && stats[i].help[0]);
+        for (const char *c = stats[i].name; *c; c++)
+            assert_true(islower((unsigned char)*c) || isdigit((unsigned char)*c) || *c == '-');
+        assert_int_equal(stats[i].value, 0);
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(stats[i].name, stats[j].name);
+    }
+    /* Fewer than there are, and none. */
+    struct venus_gpu_stat few[3] = { { .name = NULL } };
+    assert_int_equal(venus_gpu_stats(vm.gpu, few, 2), count);
+    assert_string_equal(few[1].name, stats[1].name);
+    assert_null(few[2].name);
+    assert_int_equal(venus_gpu_stats(vm.gpu, NULL, 0), count);
+
+    assert_error(unref(1), INVALID_RESOURCE_ID);
+    settle();
+    assert_int_equal(stat_value("commands"), 2);
+    assert_int_equal(stat_value("command-errors"), 1);
+}
+
+static void test_renderer_log(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    fake_log(true, "it hurts");
+    fake_log(false, "it goes on");
+    assert_true(was_logged(VENUS_GPU_LOG_WARNING, "it hurts"));
+    assert_true(was_logged(VENUS_GPU_LOG_DEBUG, "it goes on"));
+}
+
+static void test_mistakes_are_logged_with_ids(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    struct virtio_gpu_resource_unref request = {
+        REQUEST(RESOURCE_UNREF), .resource_id = le32(123456),
+    };
+    request.hdr.ctx_id = le32(789);
+    assert_error(run_request(request), INVALID_RESOURCE_ID);
+    assert_true(was_logged(VENUS_GPU_LOG_GUEST, "RESOURCE_UNREF"));
+    assert_true(was_logged(VENUS_GPU_LOG_GUEST, "123456"));
+    assert_true(was_logged(VENUS_GPU_LOG_GUEST, "789"));
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_GUEST), 1);
+}
+
+static void sleep_until_next_second(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const struct timespec next = { .tv_sec = now.tv_sec + 1, .tv_nsec = 1000000 };
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL) == EINTR)
+        ;
+}
+
+static void test_log_is_held_to_a_rate(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    sleep_until_next_second();
+    for (unsigned i = 0; i < 200; i++)
+        assert_error(unref(1), INVALID_RESOURCE_ID);
+    /* Ten, or more if the machine was so slow that seconds went by. */
+    unsigned lines = lines_logged(VENUS_GPU_LOG_GUEST);
+    assert_in_range(lines, 10, 100);
+    fake_log(true, "another level"); /* is not held up by these */
+    assert_true(was_logged(VENUS_GPU_LOG_WARNING, "another level"));
+
+    forget_lines();
+    sleep_until_next_second();
+    assert_error(unref(1), INVALID_RESOURCE_ID);
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_GUEST), 2);
+    if (lines == 10)
+        assert_true(was_logged(VENUS_GPU_LOG_GUEST, "190 more lines like the next"));
+    assert_true(was_logged(VENUS_GPU_LOG_GUEST, "no resource 1"));
+
+    /* What is only for information is not held up. */
+    forget_lines();
+    for (unsigned i = 0; i < 50; i++)
+        fake_log(false, "x");
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_DEBUG), 50);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_wrong_versions),
+        TEST(test_required_callbacks),
+        TEST(test_wrong_config),
+        TEST(test_wrong_server),
+        TEST(test_descriptor_is_taken),
+        TEST(test_renderer_fails),
+        TEST(test_second_device),
+        TEST(test_start_and_stop),
+        TEST(test_defaults),
+        TEST(test_features),
+        TEST(test_version),
+        TEST(test_counters),
+        TEST(test_renderer_log),
+        TEST(test_mistakes_are_logged_with_ids),
+        TEST(test_log_is_held_to_a_rate),
+    };
+    return RUN_TESTS(tests);
+}

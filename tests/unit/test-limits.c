@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of the ceilings on what a guest can make the host allocate. */
+#include <sys/resource.h>
+
+#include "harness.h"
+
+static const uint32_t format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM;
+
+static void test_contexts(void **state)
+{
+    (void)state;
+    vm_start(&(struct vm_options){ .max_contexts = 3 });
+    for (uint32_t id = 1; id <= 3; id++)
+        assert_ok(create_context(id));
+    assert_error(create_context(4), OUT_OF_MEMORY);
+    assert_error(create_context(3), INVALID_CONTEXT_ID);
+    assert_int_equal(stat_value("contexts"), 3);
+    assert_ok(destroy_context(2));
+    assert_ok(create_context(4));
+    assert_error(create_context(2), OUT_OF_MEMORY);
+    vm_reset();
+    for (uint32_t id = 1; id <= 3; id++)
+        assert_ok(create_context(id));
+}
+
+static void test_resources(void **state)
+{
+    (void)state;
+    vm_start(&(struct vm_options){ .max_resources = 3 });
+    const struct virtio_gpu_mem_entry page = entry(RAM_ADDR, PAGE);
+    assert_ok(create_context(1));
+    assert_ok(create_2d(1, format, 8, 8));
+    assert_ok(create_guest_blob(2, PAGE, &page, 1));
+    assert_ok(create_host_blob(3, PAGE));
+    assert_error(create_2d(4, format, 8, 8), OUT_OF_MEMORY);
+    assert_error(create_guest_blob(4, PAGE, &page, 1), OUT_OF_MEMORY);
+    assert_error(create_host_blob(4, PAGE), OUT_OF_MEMORY);
+    assert_int_equal(stat_value("resources"), 3);
+    assert_ok(unref(2));
+    assert_ok(create_host_blob(4, PAGE));
+    assert_error(create_2d(2, format, 8, 8), OUT_OF_MEMORY);
+}
+
+/* Each resource may take a descriptor, which the monitor needs too. */
+static void test_descriptors(void **state)
+{
+    (void)state;
+    struct rlimit limit, low;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    low = limit;
+    low.rlim_cur = 300;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    vm_start(NULL);
+    uint32_t id = 1;
+    while (id < 1000 && create_2d(id, format, 1, 1) == VIRTIO_GPU_RESP_OK_NODATA)
+        id++;
+    assert_in_range(id, 50, 250);
+    assert_error(create_2d(id, format, 1, 1), OUT_OF_MEMORY);
+    assert_true(was_logged(VENUS_GPU_LOG_GUEST, "max_resources"));
+    assert_ok(unref(1));
+    assert_ok(create_2d(id, format, 1, 1));
+    vm_stop();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    vm_start(&(struct vm_options){ .max_memory = 10 * PAGE });
+    assert_ok(create_2d(1, format, 1024, 4)); /* 4 pages */
+    assert_ok(create_2d(2, format, 1024, 5));
+    assert_ok(create_2d(3, format, 1, 1)); /* whole pages count */
+    assert_error(create_2d(4, format, 1, 1), OUT_OF_MEMORY);
+    assert_int_equal(stat_value("memory-bytes"), 10 * PAGE);
+    assert_int_equal(stat_value("resources"), 3);
+    assert_ok(unref(1));
+    assert_error(create_2d(4, format, 1024, 5), OUT_OF_MEMORY);
+    assert_ok(create_2d(4, format, 1024, 4));
+    vm_stop();
+
+    vm_start(&(struct vm_options){ .max_memory = PAGE - 1 });
+    assert_error(create_2d(1, format, 1, 1), OUT_OF_MEMORY);
+}
+
+/* A guest blob that has to be copied to be seen. */
+static void test_memory_of_copies(void **state)
+{
+    (void)state;
+    vm_start(&(struct vm_options){ .private_ram = true, .max_memory = 9 * PAGE });
+    const struct virtio_gpu_mem_entry entries = entry(RAM_ADDR, 4 * PAGE);
+    for (uint32_t id = 1; id <= 3; id++)
+        assert_ok(create_guest_blob(id, 4 * PAGE, &entries, 1));
+    struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, 64, 64);
+    assert_ok(set_scanout_blob(&request));
+    request.resource_id = le32(2);
+    assert_ok(set_scanout_blob(&request));
+    request.resource_id = le32(3);
+    assert_error(set_scanout_blob(&request), OUT_OF_MEMORY);
+    assert_int_equal(shown(0)->resource_id, 2);
+    assert_ok(unref(1));
+    assert_ok(set_scanout_blob(&request));
+}
+
+static void test_memory_of_lists(void **state)
+{
+    (void)state;
+    vm_start(&(struct vm_options){ .max_memory = 2 * PAGE });
+    static struct virtio_gpu_mem_entry entries[2 * PAGE / 16];
+    for (unsigned i = 0; i < COUNT(entries); i++)
+        entries[i] = entry(RAM_ADDR + i * 32, 16);
+    assert_ok(create_2d(1, format, 1, 1));
+    assert_error(attach_backing(1, entries, COUNT(entries)), OUT_OF_MEMORY);
+    assert_int_equal(guest_mappings(), 0);
+    assert_int_equal(stat_value("memory-bytes"), PAGE);
+    assert_ok(attach_backing(1, entries, PAGE / 16));
+    assert_error(create_guest_blob(2, 16, entries, 1), OUT_OF_MEMORY);
+    assert_int_equal(stat_value("resources"), 1);
+    assert_ok(detach_backing(1));
+    assert_ok(create_guest_blob(2, 16, entries, 1));
+}
+
+static void test_blob_memory(void **state)
+{
+    (void)state;
+    vm_start(&(struct vm_options){ .max_blob_memory = 10 * PAGE });
+    assert_ok(create_context(1));
+    assert_ok(create_host_blob(1, 9 * PAGE));
+    assert_error(create_host_blob(2, PAGE + 1), OUT_OF_MEMORY);
+    assert_ok(create_host_blob(2, PAGE));
+    assert_error(create_host_blob(3, 1), OUT_OF_MEMORY);
+    assert_error(create_host_blob(3, UINT64_C(1) << 62), OUT_OF_MEMORY);
+    assert_int_equal(stat_value("blob-bytes"), 10 * PAGE);
+    assert_int_equal(fake_count(FAKE_BLOB_CREATE), 2);
+    /* The guest's own memory does not count. */
+    const struct virtio_gpu_mem_entry page = entry(RAM_ADDR, PAGE);
+    assert_ok(create_guest_blob(3, PAGE, &page, 1));
+    assert_ok(unref(1));
+    assert_ok(create_host_blob(1, 9 * PAGE));
+}
+
+/* The address ranges of the process: guest blobs in many pieces are copied when they run out. */
+static void test_address_ranges(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    enum { RUNS = 4000, SIZE = RUNS * PAGE, BLOBS = 32768 / RUNS };
+    static struct virtio_gpu_mem_entry entries[RUNS];
+    for (unsigned i = 0; i < RUNS; i++)
+        entries[i] = entry(RAM_ADDR + (i * 2 % (RAM_SIZE / PAGE)) * PAGE, PAGE);
+    for (uint32_t id = 1; id <= BLOBS + 1; id++) {
+        assert_ok(create_guest_blob(id, SIZE, entries, RUNS));
+        const struct virtio_gpu_set_scanout_blob request = blob_scanout(0, id, 1024, 1000);
+        assert_ok(set_scanout_blob(&request));
+    }
+    assert_true(stat_value("address-ranges") <= 32768);
+    assert_int_equal(stat_value("guest-aliases"), BLOBS);
+    assert_int_equal(stat_value("guest-copies"), 1);
+    vm_reset();
+    assert_int_equal(stat_value("address-ranges"), 0);
+}
+
+static void test_command_streams(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    assert_ok(create_context(1));
+    enum { MOST = 16 << 20 };
+    static uint8_t data[MOST + 4];
+    assert_ok(submit(1, data, MOST));
+    assert_error(submit(1, data, MOST + 4), INVALID_PARAMETER);
+    assert_int_equal(fake_count(FAKE_SUBMIT), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_contexts),
+        TEST(test_resources),
+        TEST(test_descriptors),
+        TEST(test_memory),
+        TEST(test_memory_of_copies),
+        TEST(test_memory_of_lists),
+        TEST(test_blob_memory),
+        TEST(test_address_ranges),
+        TEST(test_command_streams),
+    };
+    return RUN_TESTS(tests);
+}
