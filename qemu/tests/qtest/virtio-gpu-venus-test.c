@@ -1840,7 +1840,7 @@ static void test_errors(void)
         { "-device virtio-gpu-venus-pci,render-server=/no/such/program",
           "/no/such/program" },
         { "-device virtio-gpu-venus-pci,render-server=fd:0x",
-          "Invalid file descriptor number '0x'" },
+          "render-server=fd:0x is not a socket" },
         { "-device virtio-gpu-venus-pci,render-server=fd:2",
           "render-server=fd:2 is not a socket" },
         { "-device virtio-gpu-venus-pci,iommu_platform=on",

@@ -18,7 +18,6 @@
 #include <sys/resource.h>
 #include "hw/virtio/virtio-bus.h"
 #include "migration/blocker.h"
-#include "monitor/monitor.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
@@ -213,7 +212,7 @@ bool virtio_gpu_venus_check_conf(VirtIOGPUVenus *v, Error **errp)
     return true;
 }
 
-/* "fd:" and a number or a name that the monitor knows, or else a program */
+/* "fd:" and a number, or else a program */
 static bool venus_set_render_server(VirtIOGPUVenus *v,
                                     struct venus_gpu_config *config,
                                     Error **errp)
@@ -225,11 +224,8 @@ static bool venus_set_render_server(VirtIOGPUVenus *v,
         config->render_server = v->render_server;
         return true;
     }
-    fd = monitor_fd_param(monitor_cur(), name, errp);
-    if (fd < 0) {
-        return false;
-    }
-    if (!fd_is_socket(fd)) {
+    fd = qemu_parse_fd(name);
+    if (fd < 0 || !fd_is_socket(fd)) {
         error_setg(errp, "render-server=%s is not a socket: start "
                    "virgl_render_server --socket-fd with the other end of a "
                    "SOCK_SEQPACKET socket pair", v->render_server);
