@@ -367,6 +367,7 @@ static int fence(uint32_t context_id, uint32_t ring_idx, uint64_t fence_id)
     return ret;
 }
 
+/* A guest may ask for more than there is. */
 static int blob_memory(struct fake_blob *blob)
 {
     int flags = MAP_SHARED;
@@ -379,11 +380,18 @@ static int blob_memory(struct fake_blob *blob)
         flags = MAP_PRIVATE | MAP_ANONYMOUS;
     } else {
         blob->fd = memfd_create("fake-blob", MFD_CLOEXEC);
-        if (blob->fd < 0 || ftruncate(blob->fd, (off_t)file_size) < 0)
-            return -errno;
+        if (blob->fd < 0)
+            return -ENOMEM;
+        if (ftruncate(blob->fd, (off_t)file_size) < 0)
+            goto fail;
     }
-    blob->gpu = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, flags, blob->fd, 0);
-    return blob->gpu == MAP_FAILED ? -ENOMEM : 0;
+    blob->gpu = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, blob->fd, 0);
+    if (blob->gpu != MAP_FAILED)
+        return 0;
+fail:
+    if (blob->fd >= 0)
+        close(blob->fd);
+    return -ENOMEM;
 }
 
 static int blob_create(const struct renderer_blob *args)
@@ -405,9 +413,11 @@ static int blob_create(const struct renderer_blob *args)
         blob->id = args->resource_id;
         blob->memory = fake.memory;
         blob->size = round_up(args->size);
-        if (blob_memory(blob) < 0)
-            abort();
-        LIST_INSERT_HEAD(&fake.blobs, blob, link);
+        ret = blob_memory(blob);
+        if (ret == 0)
+            LIST_INSERT_HEAD(&fake.blobs, blob, link);
+        else
+            free(blob);
     }
     pthread_mutex_unlock(&fake.lock);
     return ret;
@@ -497,12 +507,14 @@ static int map(uint32_t resource_id, void **ptr, uint64_t *size)
         blob->mapping = blob->gpu;
         if (blob->memory != FAKE_PINNED)
             blob->mapping = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, blob->fd, 0);
-        if (blob->mapping == MAP_FAILED)
-            abort();
         *ptr = blob->mapping;
         *size = blob->size;
         if (blob->memory == FAKE_SMALL)
             *size -= (size_t)sysconf(_SC_PAGESIZE);
+        if (blob->mapping == MAP_FAILED) {
+            blob->mapping = NULL;
+            ret = -ENOMEM;
+        }
     }
     pthread_mutex_unlock(&fake.lock);
     return ret;
