@@ -46,7 +46,7 @@ changed_behind_ninja() {
 
 # shellcheck disable=SC2317
 build() {
-    export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=3G
+    export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=3G CCACHE_COMPILERCHECK=content
     if ! [ -f "$dir/configured" ]; then
         rm -rf "$build"
         "$scripts/in-root.sh" meson setup --prefix="$prefix" "${options[@]}" "$build" "$top"

@@ -268,13 +268,15 @@ debian_mirror() {
 # FORMAT is tar (on stdout) or null (then an option's hook takes what it wants). WORK is for its
 # temporary files; it must be open to all, as unprivileged it works as another user.
 make_debian() {
-    local work=$1 format=$2 packages=$3 mirror mode=root pin
+    local work=$1 format=$2 packages=$3 mirror pin
+    local mmdebstrap=(unshare --mount -- mmdebstrap --mode=root)
     shift 3
     mirror=$(debian_mirror)
-    [ "$(id -u)" = 0 ] || mode=unshare
+    # As root mmdebstrap mounts /proc and the like where everybody sees it, so we give it a namespace.
+    [ "$(id -u)" = 0 ] || mmdebstrap=(mmdebstrap --mode=unshare)
     pin="Package: src:mesa\nPin: release n=$debian_suite-backports\nPin-Priority: 900\n"
     # INITRD=No: the kernel package's hook is not to make an initrd; those who need one make their own.
-    TMPDIR=$work INITRD=No mmdebstrap --mode="$mode" --variant=minbase \
+    TMPDIR=$work INITRD=No "${mmdebstrap[@]}" --variant=minbase \
         --format="$format" --include="$packages" \
         --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
