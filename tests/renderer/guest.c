@@ -25,7 +25,7 @@ void sleep_ms(unsigned milliseconds)
     nanosleep(&time, NULL);
 }
 
-/* ---- the front end ------------------------------------------------------------------------------ */
+/* ---- the front end --------------------------------------------------------------------------- */
 
 static void *map_guest(void *opaque, uint64_t addr, uint64_t *len)
 {
@@ -133,7 +133,7 @@ static const struct venus_gpu_ops ops = {
     .log = keep_log,
 };
 
-/* ---- its life ------------------------------------------------------------------------------------ */
+/* ---- its life -------------------------------------------------------------------------------- */
 
 void guest_config(struct venus_gpu_config *config)
 {
@@ -241,7 +241,7 @@ int guest_teardown(void **state)
     return 0;
 }
 
-/* ---- commands ------------------------------------------------------------------------------------ */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 struct ticket *guest_send(struct guest *guest, const void *request, size_t request_size,
                           const void *more, size_t more_size, size_t answer_size)
@@ -313,7 +313,8 @@ uint32_t guest_wait(struct ticket *ticket)
 
 static uint32_t run(struct guest *guest, const void *request, size_t size)
 {
-    return guest_wait(guest_send(guest, request, size, NULL, 0, sizeof(struct virtio_gpu_ctrl_hdr)));
+    return guest_wait(
+        guest_send(guest, request, size, NULL, 0, sizeof(struct virtio_gpu_ctrl_hdr)));
 }
 
 uint32_t guest_context_create(struct guest *guest, uint32_t context)
@@ -359,7 +360,9 @@ static struct ticket *submit(struct guest *guest, uint32_t context, uint32_t fla
                              const void *data, size_t size)
 {
     const struct virtio_gpu_cmd_submit request = {
-        .hdr = { .type = VIRTIO_GPU_CMD_SUBMIT_3D, .flags = flags, .ctx_id = context,
+        .hdr = { .type = VIRTIO_GPU_CMD_SUBMIT_3D,
+                 .flags = flags,
+                 .ctx_id = context,
                  .ring_idx = (uint8_t)ring },
         .size = (uint32_t)size,
     };
@@ -414,8 +417,8 @@ uint32_t guest_map(struct guest *guest, uint32_t resource, uint64_t offset)
         .offset = offset,
     };
     struct virtio_gpu_resp_map_info answer;
-    return guest_finish(guest_send(guest, &request, sizeof(request), NULL, 0, sizeof(answer)), &answer,
-                        sizeof(answer));
+    return guest_finish(guest_send(guest, &request, sizeof(request), NULL, 0, sizeof(answer)),
+                        &answer, sizeof(answer));
 }
 
 uint32_t guest_unmap(struct guest *guest, uint32_t resource)
@@ -463,8 +466,8 @@ char *guest_map_anywhere(struct guest *guest, uint32_t resource, uint64_t size)
 uint32_t guest_shm(struct guest *guest, uint32_t context, uint64_t size, char **mapped)
 {
     uint32_t resource = guest_new_resource(guest);
-    assert_ok(guest_blob_create(guest, context, resource, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, size, NULL,
-                                0));
+    assert_ok(
+        guest_blob_create(guest, context, resource, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, size, NULL, 0));
     assert_ok(guest_attach(guest, context, resource));
     char *ptr = guest_map_anywhere(guest, resource, size);
     if (mapped)
@@ -472,7 +475,7 @@ uint32_t guest_shm(struct guest *guest, uint32_t context, uint64_t size, char **
     return resource;
 }
 
-/* ---- what else there is ---------------------------------------------------------------------------- */
+/* ---- what else there is ---------------------------------------------------------------------- */
 
 uint32_t guest_new_resource(struct guest *guest)
 {

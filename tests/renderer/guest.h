@@ -60,14 +60,14 @@ struct guest {
     unsigned flushes;
     bool hold_flushes; /* answer none, keep the last one in `flush` */
     struct venus_gpu_flush *flush;
-    unsigned regions; /* in the window now */
+    unsigned regions;                /* in the window now */
     struct venus_gpu_region *region; /* the last one */
-    bool no_regions; /* refuse them */
-    char log[1 << 16]; /* all lines, newest last */
+    bool no_regions;                 /* refuse them */
+    char log[1 << 16];               /* all lines, newest last */
     size_t log_size;
 };
 
-/* Setup and teardown of a test: *state is a guest with a default device, or one without a device. */
+/* Setup and teardown of a test: *state is a guest with a default device, or without one. */
 int guest_setup(void **state);
 int guest_setup_without_device(void **state);
 int guest_teardown(void **state);

@@ -71,13 +71,13 @@ static void what_is_no_memory_is_refused(void **state)
                      VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
     /* Memory that is a blob already. */
     venus_blob(&venus, PAGE, &memory);
-    assert_int_equal(guest_blob_create(guest, 1, resource, VIRTIO_GPU_BLOB_MEM_HOST3D, memory, PAGE,
-                                       NULL, 0),
-                     VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+    assert_int_equal(
+        guest_blob_create(guest, 1, resource, VIRTIO_GPU_BLOB_MEM_HOST3D, memory, PAGE, NULL, 0),
+        VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
     /* No such context. */
-    assert_int_equal(guest_blob_create(guest, 2, resource, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, PAGE, NULL,
-                                       0),
-                     VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID);
+    assert_int_equal(
+        guest_blob_create(guest, 2, resource, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, PAGE, NULL, 0),
+        VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID);
     /* The id is free, and the context well. */
     assert_ok(guest_blob_create(guest, 1, resource, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, PAGE, NULL, 0));
     assert_int_equal(guest_stat(guest, "contexts-lost"), 0);
@@ -146,8 +146,8 @@ static void guest_blob_is_guest_memory(void **state)
 
     const struct virtio_gpu_mem_entry entry = guest_new_memory(guest, 4 * PAGE);
     uint32_t resource = guest_new_resource(guest);
-    assert_ok(guest_blob_create(guest, 0, resource, VIRTIO_GPU_BLOB_MEM_GUEST, 0, 4 * PAGE, &entry,
-                                1));
+    assert_ok(
+        guest_blob_create(guest, 0, resource, VIRTIO_GPU_BLOB_MEM_GUEST, 0, 4 * PAGE, &entry, 1));
     assert_ok(guest_context_create(guest, 1));
     assert_ok(guest_attach(guest, 1, resource));
     /* It is in the guest already, so there is nothing to map. */
@@ -196,9 +196,9 @@ static void limit_of_blob_memory_is_kept(void **state)
     assert_ok(guest_context_create(guest, 1));
     uint32_t resource = guest_shm(guest, 1, 3 * PAGE, NULL);
     uint32_t other = guest_new_resource(guest);
-    assert_int_equal(guest_blob_create(guest, 1, other, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, 2 * PAGE,
-                                       NULL, 0),
-                     VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+    assert_int_equal(
+        guest_blob_create(guest, 1, other, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, 2 * PAGE, NULL, 0),
+        VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
     assert_ok(guest_blob_create(guest, 1, other, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, PAGE, NULL, 0));
     assert_ok(guest_unref(guest, resource));
     assert_ok(guest_unref(guest, other));
@@ -208,7 +208,8 @@ static void limit_of_blob_memory_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(shm_is_shared_memory_of_zeroes, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(shm_is_shared_memory_of_zeroes, guest_setup,
+                                        guest_teardown),
         cmocka_unit_test_setup_teardown(odd_sizes_can_be_touched_to_the_end_of_their_page,
                                         guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(vulkan_memory_becomes_a_blob, guest_setup, guest_teardown),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A device's start and end: what it finds, that it can start again and again, what it leaves behind. */
+/* A device's start and end: what it finds, that it can start again, what it leaves behind. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,10 +26,10 @@ static void capset_is_that_of_venus(void **state)
     struct guest *guest = *state;
     const struct virtio_gpu_get_capset_info info = { .hdr.type = VIRTIO_GPU_CMD_GET_CAPSET_INFO };
     struct virtio_gpu_resp_capset_info info_answer;
-    assert_int_equal(guest_finish(guest_send(guest, &info, sizeof(info), NULL, 0,
-                                             sizeof(info_answer)),
-                                  &info_answer, sizeof(info_answer)),
-                     VIRTIO_GPU_RESP_OK_CAPSET_INFO);
+    assert_int_equal(
+        guest_finish(guest_send(guest, &info, sizeof(info), NULL, 0, sizeof(info_answer)),
+                     &info_answer, sizeof(info_answer)),
+        VIRTIO_GPU_RESP_OK_CAPSET_INFO);
     assert_int_equal(info_answer.capset_id, VIRTIO_GPU_CAPSET_VENUS);
     assert_int_equal(info_answer.capset_max_version, 0);
     assert_in_range(info_answer.capset_max_size, 160, 4096);
@@ -47,8 +47,9 @@ static void capset_is_that_of_venus(void **state)
         .hdr.type = VIRTIO_GPU_CMD_GET_CAPSET,
         .capset_id = VIRTIO_GPU_CAPSET_VENUS,
     };
-    assert_int_equal(guest_finish(guest_send(guest, &get, sizeof(get), NULL, 0, size), &answer, size),
-                     VIRTIO_GPU_RESP_OK_CAPSET);
+    assert_int_equal(
+        guest_finish(guest_send(guest, &get, sizeof(get), NULL, 0, size), &answer, size),
+        VIRTIO_GPU_RESP_OK_CAPSET);
     assert_int_equal(answer.wire_format_version, 1);
     assert_true(answer.vk_xml_version >= 1 << 22); /* Vulkan 1.0 */
     assert_int_equal(answer.supports_blob_id_0, 1);

@@ -82,7 +82,9 @@ static void answer_has_the_guest_s_fence(void **state)
 {
     struct guest *guest = *state;
     struct virtio_gpu_cmd_submit request = {
-        .hdr = { .type = VIRTIO_GPU_CMD_SUBMIT_3D, .ctx_id = 3, .fence_id = 0x123456789abcdef,
+        .hdr = { .type = VIRTIO_GPU_CMD_SUBMIT_3D,
+                 .ctx_id = 3,
+                 .fence_id = 0x123456789abcdef,
                  .flags = VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX },
     };
     struct virtio_gpu_ctrl_hdr answer;
@@ -90,8 +92,9 @@ static void answer_has_the_guest_s_fence(void **state)
     assert_ok(guest_context_create(guest, 3));
     /* The same one twice: ids are the guest's own affair. */
     for (int i = 0; i < 2; i++) {
-        assert_ok(guest_finish(guest_send(guest, &request, sizeof(request), NULL, 0, sizeof(answer)),
-                               &answer, sizeof(answer)));
+        assert_ok(
+            guest_finish(guest_send(guest, &request, sizeof(request), NULL, 0, sizeof(answer)),
+                         &answer, sizeof(answer)));
         assert_int_equal(answer.flags, request.hdr.flags);
         assert_int_equal(answer.fence_id, request.hdr.fence_id);
         assert_int_equal(answer.ctx_id, 3);

@@ -10,7 +10,7 @@
 
 enum { WIDTH = 32, HEIGHT = 32, SIZE = WIDTH * HEIGHT * 4 };
 
-/* The ends of a blob that is mapped, shown and kept on the screen, and of the context that made it. */
+/* The ends of a blob that is mapped, shown and kept on the screen, and of its context. */
 enum end { END_CONTEXT, END_RESOURCE, END_MAPPING, END_SCANOUT, END_FRAME, END_COUNT };
 
 struct scene {
@@ -224,8 +224,8 @@ static void frame_is_read_while_its_resource_goes(void **state)
         .r = { 0, 0, WIDTH, HEIGHT },
         .resource_id = scene.resource,
     };
-    struct ticket *flush = guest_send(guest, &request, sizeof(request), NULL, 0,
-                                      sizeof(struct virtio_gpu_ctrl_hdr));
+    struct ticket *flush =
+        guest_send(guest, &request, sizeof(request), NULL, 0, sizeof(struct virtio_gpu_ctrl_hdr));
     scene_end(&scene, END_RESOURCE);
     assert_false(flush->done);
     scene_end(&scene, END_CONTEXT);
@@ -304,7 +304,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(vulkan_memory_ends_in_all_orders, guest_setup,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(reset_while_the_gpu_works, guest_setup, guest_teardown),
-        cmocka_unit_test_setup_teardown(reset_while_commands_are_queued, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(reset_while_commands_are_queued, guest_setup,
+                                        guest_teardown),
         cmocka_unit_test_setup_teardown(end_while_the_gpu_works, guest_setup_without_device,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(frame_is_read_while_its_resource_goes, guest_setup,

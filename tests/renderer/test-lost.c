@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What goes wrong on the other side: the process of a context is killed or fed nonsense, or the render
- * server itself is killed. The rest goes on, nobody waits for ever, and no processor is kept busy.
+ * What goes wrong on the other side: the process of a context is killed or fed nonsense, or the
+ * render server itself is killed. The rest goes on, nobody waits for ever, and no processor is kept
+ * busy.
  */
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 
 enum { PATIENCE_MS = 20000 };
 
-/* virglrenderer's thread polls the closed socket of a lost context until the context is destroyed. */
+/* virglrenderer's thread polls a lost context's closed socket until the context is destroyed. */
 static void assert_idle(void)
 {
     uint64_t before = process_cpu_ms();
@@ -195,8 +196,8 @@ static void fence_on_a_ring_without_a_queue(void **state)
 }
 
 /*
- * The contexts' processes do without it. New ones cannot be made as long as there are old ones, since
- * virglrenderer has to be started anew for them.
+ * The contexts' processes do without it. New ones cannot be made as long as there are old ones,
+ * since virglrenderer has to be started anew for them.
  */
 static void killed_server_is_started_again(void **state)
 {
@@ -264,10 +265,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(forgotten_context_is_noticed, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(dead_context_is_destroyed_unnoticed, guest_setup,
                                         guest_teardown),
-        cmocka_unit_test_setup_teardown(nonsense_costs_its_context_only, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(nonsense_costs_its_context_only, guest_setup,
+                                        guest_teardown),
         cmocka_unit_test_setup_teardown(nonsense_of_any_size, guest_setup, guest_teardown),
-        cmocka_unit_test_setup_teardown(fence_on_a_ring_without_a_queue, guest_setup, guest_teardown),
-        cmocka_unit_test_setup_teardown(killed_server_is_started_again, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(fence_on_a_ring_without_a_queue, guest_setup,
+                                        guest_teardown),
+        cmocka_unit_test_setup_teardown(killed_server_is_started_again, guest_setup,
+                                        guest_teardown),
         cmocka_unit_test_setup_teardown(reset_brings_a_killed_server_back, guest_setup,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(device_without_a_server_can_be_destroyed, guest_setup,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blobs on the screen: the very memory that the GPU writes, mapped by the guest at the same time. */
+/* Blobs on the screen: the memory that the GPU writes, mapped by the guest at the same time. */
 #include <string.h>
 
 #include "process.h"
@@ -28,8 +28,8 @@ static void picture_init(struct picture *picture, struct guest *guest, bool by_g
     } else {
         assert_ok(guest_context_create(guest, 1));
         picture->resource = guest_new_resource(guest);
-        assert_ok(guest_blob_create(guest, 1, picture->resource, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, SIZE,
-                                    NULL, 0));
+        assert_ok(guest_blob_create(guest, 1, picture->resource, VIRTIO_GPU_BLOB_MEM_HOST3D, 0,
+                                    SIZE, NULL, 0));
     }
     picture->offset = guest_new_offset(guest, SIZE);
 }
@@ -176,8 +176,8 @@ static void frame_s_id_can_be_used_again(void **state)
     change(&picture, 0xabcd, true, true);
     struct venus_gpu_frame *frame = guest_keep_frame(guest, 0);
     assert_ok(guest_unref(guest, picture.resource));
-    assert_ok(guest_blob_create(guest, 1, picture.resource, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, SIZE, NULL,
-                                0));
+    assert_ok(guest_blob_create(guest, 1, picture.resource, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, SIZE,
+                                NULL, 0));
     map(&picture);
     assert_pixels(mapped(&picture), 0);
     assert_pixels(frame->pixels, 0xabcd);
@@ -244,8 +244,8 @@ static void flush_is_answered_when_the_frame_was_read(void **state)
         .r = { 0, 0, WIDTH, HEIGHT },
         .resource_id = picture.resource,
     };
-    struct ticket *flush = guest_send(guest, &request, sizeof(request), NULL, 0,
-                                      sizeof(struct virtio_gpu_ctrl_hdr));
+    struct ticket *flush =
+        guest_send(guest, &request, sizeof(request), NULL, 0, sizeof(struct virtio_gpu_ctrl_hdr));
     assert_false(guest_wait_for(flush, 30));
     /* The GPU draws the next picture meanwhile. */
     assert_ok(guest_wait(venus_fill(&picture.venus, picture.buffer, 9, 0)));
@@ -266,8 +266,8 @@ static void scattered_guest_blob_is_seen_in_place(void **state)
     for (unsigned i = 0; i < PAGES; i++)
         entries[i] = (struct virtio_gpu_mem_entry){ all.addr + (PAGES - 1 - i) * PAGE, PAGE, 0 };
     uint32_t resource = guest_new_resource(guest);
-    assert_ok(guest_blob_create(guest, 0, resource, VIRTIO_GPU_BLOB_MEM_GUEST, 0, SIZE, entries,
-                                PAGES));
+    assert_ok(
+        guest_blob_create(guest, 0, resource, VIRTIO_GPU_BLOB_MEM_GUEST, 0, SIZE, entries, PAGES));
     assert_ok(guest_set_scanout_blob(guest, 0, resource, WIDTH, HEIGHT));
     assert_int_equal(guest_stat(guest, "guest-aliases"), 1);
     for (unsigned i = 0; i < PAGES; i++)
@@ -288,13 +288,15 @@ static void scattered_guest_blob_is_seen_in_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(mapped_and_shown_in_every_order, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(mapped_and_shown_in_every_order, guest_setup,
+                                        guest_teardown),
         cmocka_unit_test_setup_teardown(the_same_with_regions, guest_setup_without_device,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(frame_outlives_everything, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(frame_s_id_can_be_used_again, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(two_scanouts_share_a_blob, guest_setup, guest_teardown),
-        cmocka_unit_test_setup_teardown(page_flips_leave_nothing_behind, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(page_flips_leave_nothing_behind, guest_setup,
+                                        guest_teardown),
         cmocka_unit_test_setup_teardown(flush_is_answered_when_the_frame_was_read, guest_setup,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(scattered_guest_blob_is_seen_in_place, guest_setup,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the render server comes from, and what is said when it, or a Vulkan driver, is not there. */
+/* Where the render server comes from, and what is said when it, or a driver, is not there. */
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -85,7 +85,7 @@ static void server_by_its_path(void **state)
     assert_works(guest);
 }
 
-/* As a monitor does it that may start no processes itself: the descriptor was opened by its parent. */
+/* As for a monitor that may start no processes itself: its parent opened the descriptor. */
 static int start_server(const char *path, pid_t *pid)
 {
     int fds[2];
@@ -151,7 +151,8 @@ static void wrong_server(void **state)
     assert_fails(guest, &config, "Cannot start the render server /");
     config.render_server = "/dev/null";
     assert_fails(guest, &config, "/dev/null");
-    config.render_server = "/bin/true"; /* no render server; when that shows depends on how fast it ends */
+    config.render_server =
+        "/bin/true"; /* no render server; when that shows depends on how fast it ends */
     assert_fails(guest, &config, "Is virgl_render_server");
 
     guest_start(guest, NULL);
@@ -204,8 +205,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(killed_server_of_a_descriptor, guest_setup_without_device,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(wrong_server, guest_setup_without_device, guest_teardown),
-        cmocka_unit_test_setup_teardown(wrong_descriptor, guest_setup_without_device, guest_teardown),
-        cmocka_unit_test_setup_teardown(no_vulkan_driver, guest_setup_without_device, guest_teardown),
+        cmocka_unit_test_setup_teardown(wrong_descriptor, guest_setup_without_device,
+                                        guest_teardown),
+        cmocka_unit_test_setup_teardown(no_vulkan_driver, guest_setup_without_device,
+                                        guest_teardown),
     };
     return cmocka_run_group_tests_name("server", tests, NULL, NULL);
 }

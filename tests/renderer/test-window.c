@@ -57,9 +57,9 @@ static void gpu_s_writes_appear_in_the_window(void **state)
     char *window = guest_map_anywhere(guest, resource, size);
     assert_int_equal(all_maps(guest), fixed + 1);
     print_message("# Vulkan memory is mapped %s\n",
-                  guest_stat(guest, "maps-fixed") > fixed   ? "by its descriptor"
-                  : guest_stat(guest, "maps-alias")         ? "as an alias"
-                                                            : "as a region");
+                  guest_stat(guest, "maps-fixed") > fixed ? "by its descriptor"
+                  : guest_stat(guest, "maps-alias")       ? "as an alias"
+                                                          : "as a region");
     if (strstr(venus_gpu_renderer_name(guest->gpu), "llvmpipe"))
         assert_int_equal(guest_stat(guest, "maps-region"), 0);
 
@@ -223,7 +223,8 @@ int main(void)
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(gpu_s_writes_appear_in_the_window, guest_setup,
                                         guest_teardown),
-        cmocka_unit_test_setup_teardown(gpu_reads_what_the_guest_wrote, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(gpu_reads_what_the_guest_wrote, guest_setup,
+                                        guest_teardown),
         cmocka_unit_test_setup_teardown(unmapped_range_does_not_fault, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(memory_stays_while_it_is_mapped, guest_setup,
                                         guest_teardown),

@@ -2,9 +2,9 @@
 /*
  * See venus.h.
  *
- * A command is its number and its flags, then its arguments in their order. A pointer to one thing is
- * a 64-bit 1, or 0 for NULL, and the thing; an array is its length in 64 bits and its elements; a
- * handle that is created is a number of our choice. The numbers are those of the protocol's
+ * A command is its number and its flags, then its arguments in their order. A pointer to one thing
+ * is a 64-bit 1, or 0 for NULL, and the thing; an array is its length in 64 bits and its elements;
+ * a handle that is created is a number of our choice. The numbers are those of the protocol's
  * VkCommandTypeEXT. A reply, where one is asked for, is written to the memory named before by
  * vkSetReplyCommandStreamMESA: the command's number, the result if it has one, then its outputs.
  */
@@ -40,7 +40,7 @@ enum {
     GET_DEVICE_QUEUE_2 = 155,
     SET_REPLY_COMMAND_STREAM = 178,
 
-    GENERATE_REPLY = 1, /* a flag */
+    GENERATE_REPLY = 1,                      /* a flag */
     DEVICE_QUEUE_TIMELINE_INFO = 1000384005, /* VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA */
     REPLY_SIZE = 4096,
 };
@@ -111,8 +111,8 @@ static uint32_t reply32(const struct venus *venus, size_t offset)
 /* Send it and wait until it was executed. */
 static void finish(struct venus *venus, const struct stream *stream)
 {
-    struct ticket *ticket = guest_submit_fenced(venus->guest, venus->context, 0, stream->data,
-                                                stream->size);
+    struct ticket *ticket =
+        guest_submit_fenced(venus->guest, venus->context, 0, stream->data, stream->size);
     assert_ok(guest_wait(ticket));
 }
 
