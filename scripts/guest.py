@@ -85,7 +85,8 @@ class Guest:
 
     def __init__(self, *, device="virtio-gpu-venus-pci", properties=None, memory="2G", hostmem="1G",
                  resolution=(1280, 800), outputs=1, accel=None, smp=2, display="none", image=None,
-                 disk=None, shell=False, qemu=None, qemu_args=(), env=None, in_root=()):
+                 disk=None, shell=False, qemu=None, qemu_args=(), env=None, in_root=(),
+                 memory_share="on"):
         self.qemu = Path(qemu) if qemu else made_by("build-qemu.sh")
         self.image = Path(image) if image else made_by("guest-image.sh")
         self.tools = made_by("tools-disk.sh")
@@ -93,6 +94,7 @@ class Guest:
                            "max_outputs": outputs, **(properties or {})}
         self.device, self.memory, self.smp, self.display = device, memory, smp, display
         self.disk, self.shell, self.qemu_args = disk, shell, list(qemu_args)
+        self.memory_share = memory_share
         self.env, self.in_root = dict(os.environ, **(env or {})), list(in_root)
         self.accel = accel or pick_accel(self.qemu, self.image)[0]
         self.process = self.monitor = self.port = None
@@ -119,7 +121,7 @@ class Guest:
         return [SCRIPTS / "in-root.sh", "--die-with-parent", *self.in_root, "--", self.qemu,
                 "-nodefaults", "-no-user-config", "-M", "q35,memory-backend=mem", "-accel", accel,
                 "-cpu", "max" if self.accel == "tcg" else "host", "-smp", self.smp, "-m", self.memory,
-                "-object", f"memory-backend-memfd,id=mem,size={self.memory},share=on",
+                "-object", f"memory-backend-memfd,id=mem,size={self.memory},share={self.memory_share}",
                 "-display", self.display, "-device", f"{self.device},id=gpu,{options}",
                 "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,path={self.folder.name}/agent,server=on,wait=off",
