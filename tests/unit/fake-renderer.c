@@ -2,9 +2,9 @@
 /*
  * See fake-renderer.h.
  *
- * A blob's memory is a memfd, seen through up to two mappings: the GPU's, which lives as long as the
- * blob and is the test's, and the renderer's, which lives from map() to unmap() and is the library's.
- * Only pinned memory is different: one private mapping, which is both.
+ * A blob's memory is a memfd, seen through up to two mappings: the GPU's, which lives as long as
+ * the blob and is the test's, and the renderer's, which lives from map() to unmap() and is the
+ * library's. Only pinned memory is different: one private mapping, which is both.
  */
 #include "fake-renderer.h"
 
@@ -270,7 +270,8 @@ static void capset_fill(uint32_t version, void *data)
 
 static int context_create(uint32_t context_id, const char *name, uint32_t name_len)
 {
-    struct fake_record call = { .call = FAKE_CONTEXT_CREATE, .context_id = context_id,
+    struct fake_record call = { .call = FAKE_CONTEXT_CREATE,
+                                .context_id = context_id,
                                 .size = name_len };
     memcpy(call.name, name, name_len < 64 ? name_len : 64);
     pthread_mutex_lock(&fake.lock);
@@ -325,8 +326,8 @@ static void context_destroy(uint32_t context_id)
 static int submit(uint32_t context_id, void *data, size_t size)
 {
     pthread_mutex_lock(&fake.lock);
-    int ret = record(&(struct fake_record){ .call = FAKE_SUBMIT, .context_id = context_id,
-                                            .size = size });
+    int ret = record(
+        &(struct fake_record){ .call = FAKE_SUBMIT, .context_id = context_id, .size = size });
     if (!find_context(context_id))
         misuse("submitted to context %u, which does not exist", context_id);
     if ((uintptr_t)data % 8 || size % 4)
@@ -345,7 +346,8 @@ static int fence(uint32_t context_id, uint32_t ring_idx, uint64_t fence_id)
 
     pthread_mutex_lock(&fake.lock);
     int ret = record(&(struct fake_record){ .call = ring_idx ? FAKE_FENCE : FAKE_FENCE_0,
-                                            .context_id = context_id, .ring_idx = ring_idx,
+                                            .context_id = context_id,
+                                            .ring_idx = ring_idx,
                                             .id = fence_id });
     if (!find_context(context_id))
         misuse("a fence of context %u, which does not exist", context_id);
@@ -353,8 +355,8 @@ static int fence(uint32_t context_id, uint32_t ring_idx, uint64_t fence_id)
         misuse("a fence on ring %u", ring_idx);
     if (ret == 0) {
         new = calloc(1, sizeof(*new));
-        *new = (struct fake_fence){ .context_id = context_id, .ring_idx = ring_idx,
-                                    .id = fence_id };
+        *new =
+            (struct fake_fence){ .context_id = context_id, .ring_idx = ring_idx, .id = fence_id };
         if (fake.fence_mode != FAKE_FENCES_AT_ONCE) {
             TAILQ_INSERT_TAIL(&fake.fences, new, link);
             new = NULL;
@@ -397,10 +399,14 @@ fail:
 static int blob_create(const struct renderer_blob *args)
 {
     pthread_mutex_lock(&fake.lock);
-    int ret = record(&(struct fake_record){
-        .call = FAKE_BLOB_CREATE, .context_id = args->context_id, .resource_id = args->resource_id,
-        .mem = args->mem, .flags = args->flags, .id = args->id, .size = args->size,
-        .num_iov = args->num_iov });
+    int ret = record(&(struct fake_record){ .call = FAKE_BLOB_CREATE,
+                                            .context_id = args->context_id,
+                                            .resource_id = args->resource_id,
+                                            .mem = args->mem,
+                                            .flags = args->flags,
+                                            .id = args->id,
+                                            .size = args->size,
+                                            .num_iov = args->num_iov });
     if (!find_context(args->context_id))
         misuse("a blob of context %u, which does not exist", args->context_id);
     if (find_blob(args->resource_id))
@@ -462,8 +468,8 @@ static void resource_unref(uint32_t resource_id)
 static void attach(uint32_t context_id, uint32_t resource_id)
 {
     pthread_mutex_lock(&fake.lock);
-    record(&(struct fake_record){ .call = FAKE_ATTACH, .context_id = context_id,
-                                  .resource_id = resource_id });
+    record(&(struct fake_record){
+        .call = FAKE_ATTACH, .context_id = context_id, .resource_id = resource_id });
     if (!find_context(context_id) || !find_blob(resource_id) ||
         find_attachment(context_id, resource_id)) {
         misuse("attached blob %u to context %u", resource_id, context_id);
@@ -479,8 +485,8 @@ static void attach(uint32_t context_id, uint32_t resource_id)
 static void detach(uint32_t context_id, uint32_t resource_id)
 {
     pthread_mutex_lock(&fake.lock);
-    record(&(struct fake_record){ .call = FAKE_DETACH, .context_id = context_id,
-                                  .resource_id = resource_id });
+    record(&(struct fake_record){
+        .call = FAKE_DETACH, .context_id = context_id, .resource_id = resource_id });
     struct fake_attachment *attachment = find_attachment(context_id, resource_id);
     if (attachment) {
         LIST_REMOVE(attachment, link);
@@ -599,7 +605,7 @@ const struct renderer fake_renderer = {
     .export_fd = export_fd,
 };
 
-/* ---- for tests -------------------------------------------------------------------------------- */
+/* ---- for tests ------------------------------------------------------------------------------- */
 
 void fake_reset(void)
 {

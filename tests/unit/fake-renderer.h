@@ -46,12 +46,12 @@ enum fake_call {
 struct fake_record {
     enum fake_call call;
     uint32_t context_id, resource_id;
-    uint32_t ring_idx; /* FENCE */
+    uint32_t ring_idx;   /* FENCE */
     uint32_t mem, flags; /* BLOB_CREATE */
-    uint64_t id;       /* BLOB_CREATE: the blob's; FENCE: the fence's */
-    uint64_t size;     /* bytes: BLOB_CREATE, SUBMIT, the name of CONTEXT_CREATE */
-    unsigned num_iov;  /* BLOB_CREATE */
-    char name[65];     /* CONTEXT_CREATE */
+    uint64_t id;         /* BLOB_CREATE: the blob's; FENCE: the fence's */
+    uint64_t size;       /* bytes: BLOB_CREATE, SUBMIT, the name of CONTEXT_CREATE */
+    unsigned num_iov;    /* BLOB_CREATE */
+    char name[65];       /* CONTEXT_CREATE */
 };
 
 /* What the memory of a blob is like. */

@@ -71,7 +71,7 @@ static void wait_for_count(const unsigned *counter, unsigned count)
     assert_true(in_time);
 }
 
-/* ---- the front end: callbacks ------------------------------------------------------------------- */
+/* ---- the front end: callbacks ---------------------------------------------------------------- */
 
 static void *map_guest(void *opaque, uint64_t addr, uint64_t *len)
 {
@@ -236,8 +236,8 @@ static void answer(struct venus_gpu_region *region, bool map, int error)
 static void region_event_happened(struct venus_gpu_region *region, bool map)
 {
     lock();
-    bool now = vm.regions == REGIONS_NOW || (vm.regions == REGIONS_FAIL) ||
-               vm.num_regions >= MAX_EVENTS;
+    bool now =
+        vm.regions == REGIONS_NOW || vm.regions == REGIONS_FAIL || vm.num_regions >= MAX_EVENTS;
     int error = map && vm.regions == REGIONS_FAIL ? -EBUSY : 0;
     if (vm.num_regions < MAX_EVENTS)
         vm.regions_asked[vm.num_regions] =
@@ -296,7 +296,7 @@ static void thread_stopping(void *opaque)
     vm.threads_stopping++;
 }
 
-/* ---- power ---------------------------------------------------------------------------------------- */
+/* ---- power ----------------------------------------------------------------------------------- */
 
 static unsigned count_open_files(void)
 {
@@ -454,7 +454,7 @@ int vm_teardown(void **state)
     return 0;
 }
 
-/* ---- commands ----------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 /* Cut a buffer into pieces, with an empty one in front of each where there is more than one. */
 static struct iovec *make_iov(uint8_t *buffer, size_t size, size_t piece, unsigned *num)
@@ -543,7 +543,7 @@ uint32_t create_2d(uint32_t id, uint32_t format, uint32_t width, uint32_t height
 {
     const struct virtio_gpu_resource_create_2d request = {
         REQUEST(RESOURCE_CREATE_2D), .resource_id = le32(id), .format = le32(format),
-        .width = le32(width), .height = le32(height),
+        .width = le32(width),        .height = le32(height),
     };
     return run_request(request);
 }
@@ -551,7 +551,8 @@ uint32_t create_2d(uint32_t id, uint32_t format, uint32_t width, uint32_t height
 uint32_t unref(uint32_t id)
 {
     const struct virtio_gpu_resource_unref request = {
-        REQUEST(RESOURCE_UNREF), .resource_id = le32(id),
+        REQUEST(RESOURCE_UNREF),
+        .resource_id = le32(id),
     };
     return run_request(request);
 }
@@ -573,7 +574,9 @@ static uint32_t run_with_entries(const void *request, size_t size,
 uint32_t attach_backing(uint32_t id, const struct virtio_gpu_mem_entry *entries, uint32_t count)
 {
     const struct virtio_gpu_resource_attach_backing request = {
-        REQUEST(RESOURCE_ATTACH_BACKING), .resource_id = le32(id), .nr_entries = le32(count),
+        REQUEST(RESOURCE_ATTACH_BACKING),
+        .resource_id = le32(id),
+        .nr_entries = le32(count),
     };
     return run_with_entries(&request, sizeof(request), entries, count);
 }
@@ -587,7 +590,8 @@ uint32_t attach_ram(uint32_t id, uint64_t addr, uint32_t length)
 uint32_t detach_backing(uint32_t id)
 {
     const struct virtio_gpu_resource_detach_backing request = {
-        REQUEST(RESOURCE_DETACH_BACKING), .resource_id = le32(id),
+        REQUEST(RESOURCE_DETACH_BACKING),
+        .resource_id = le32(id),
     };
     return run_request(request);
 }
@@ -595,7 +599,10 @@ uint32_t detach_backing(uint32_t id)
 uint32_t transfer(uint32_t id, struct virtio_gpu_rect r, uint64_t offset)
 {
     const struct virtio_gpu_transfer_to_host_2d request = {
-        REQUEST(TRANSFER_TO_HOST_2D), .r = r, .offset = le64(offset), .resource_id = le32(id),
+        REQUEST(TRANSFER_TO_HOST_2D),
+        .r = r,
+        .offset = le64(offset),
+        .resource_id = le32(id),
     };
     return run_request(request);
 }
@@ -603,7 +610,10 @@ uint32_t transfer(uint32_t id, struct virtio_gpu_rect r, uint64_t offset)
 uint32_t set_scanout(uint32_t scanout, uint32_t id, struct virtio_gpu_rect r)
 {
     const struct virtio_gpu_set_scanout request = {
-        REQUEST(SET_SCANOUT), .r = r, .scanout_id = le32(scanout), .resource_id = le32(id),
+        REQUEST(SET_SCANOUT),
+        .r = r,
+        .scanout_id = le32(scanout),
+        .resource_id = le32(id),
     };
     return run_request(request);
 }
@@ -611,7 +621,9 @@ uint32_t set_scanout(uint32_t scanout, uint32_t id, struct virtio_gpu_rect r)
 struct sent *send_flush(uint32_t id, struct virtio_gpu_rect r, uint32_t flags, uint64_t fence_id)
 {
     struct virtio_gpu_resource_flush request = {
-        REQUEST(RESOURCE_FLUSH), .r = r, .resource_id = le32(id),
+        REQUEST(RESOURCE_FLUSH),
+        .r = r,
+        .resource_id = le32(id),
     };
     request.hdr.flags = le32(flags);
     request.hdr.fence_id = le64(fence_id);
@@ -626,7 +638,9 @@ uint32_t flush(uint32_t id, struct virtio_gpu_rect r)
 uint32_t create_context(uint32_t context_id)
 {
     struct virtio_gpu_ctx_create request = {
-        REQUEST(CTX_CREATE), .nlen = le32(4), .context_init = le32(VIRTIO_GPU_CAPSET_VENUS),
+        REQUEST(CTX_CREATE),
+        .nlen = le32(4),
+        .context_init = le32(VIRTIO_GPU_CAPSET_VENUS),
         .debug_name = "test",
     };
     request.hdr.ctx_id = le32(context_id);
@@ -684,7 +698,9 @@ struct sent *send_fence(uint32_t context_id, uint8_t ring_idx, uint64_t fence_id
 uint32_t map_blob(uint32_t id, uint64_t offset)
 {
     const struct virtio_gpu_resource_map_blob request = {
-        REQUEST(RESOURCE_MAP_BLOB), .resource_id = le32(id), .offset = le64(offset),
+        REQUEST(RESOURCE_MAP_BLOB),
+        .resource_id = le32(id),
+        .offset = le64(offset),
     };
     return run_command(&request, sizeof(request), NULL, sizeof(struct virtio_gpu_resp_map_info));
 }
@@ -692,7 +708,8 @@ uint32_t map_blob(uint32_t id, uint64_t offset)
 uint32_t unmap_blob(uint32_t id)
 {
     const struct virtio_gpu_resource_unmap_blob request = {
-        REQUEST(RESOURCE_UNMAP_BLOB), .resource_id = le32(id),
+        REQUEST(RESOURCE_UNMAP_BLOB),
+        .resource_id = le32(id),
     };
     return run_request(request);
 }
@@ -706,9 +723,11 @@ uint32_t create_blob(const struct virtio_gpu_resource_create_blob *request,
 uint32_t create_host_blob(uint32_t id, uint64_t size)
 {
     struct virtio_gpu_resource_create_blob request = {
-        REQUEST(RESOURCE_CREATE_BLOB), .resource_id = le32(id),
+        REQUEST(RESOURCE_CREATE_BLOB),
+        .resource_id = le32(id),
         .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
-        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE), .blob_id = le64(id),
+        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE),
+        .blob_id = le64(id),
         .size = le64(size),
     };
     request.hdr.ctx_id = le32(1);
@@ -719,8 +738,10 @@ uint32_t create_guest_blob(uint32_t id, uint64_t size, const struct virtio_gpu_m
                            uint32_t count)
 {
     const struct virtio_gpu_resource_create_blob request = {
-        REQUEST(RESOURCE_CREATE_BLOB), .resource_id = le32(id),
-        .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_GUEST), .nr_entries = le32(count),
+        REQUEST(RESOURCE_CREATE_BLOB),
+        .resource_id = le32(id),
+        .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_GUEST),
+        .nr_entries = le32(count),
         .size = le64(size),
     };
     return create_blob(&request, entries, count);
@@ -730,9 +751,14 @@ struct virtio_gpu_set_scanout_blob blob_scanout(uint32_t scanout, uint32_t id, u
                                                 uint32_t height)
 {
     return (struct virtio_gpu_set_scanout_blob){
-        REQUEST(SET_SCANOUT_BLOB), .r = rect(0, 0, width, height), .scanout_id = le32(scanout),
-        .resource_id = le32(id), .width = le32(width), .height = le32(height),
-        .format = le32(VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), .strides = { le32(width * 4) },
+        REQUEST(SET_SCANOUT_BLOB),
+        .r = rect(0, 0, width, height),
+        .scanout_id = le32(scanout),
+        .resource_id = le32(id),
+        .width = le32(width),
+        .height = le32(height),
+        .format = le32(VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM),
+        .strides = { le32(width * 4) },
     };
 }
 
@@ -741,7 +767,7 @@ uint32_t set_scanout_blob(const struct virtio_gpu_set_scanout_blob *request)
     return run_request(*request);
 }
 
-/* ---- what the front end was told ---------------------------------------------------------------- */
+/* ---- what the front end was told ------------------------------------------------------------- */
 
 struct venus_gpu_frame *shown(unsigned scanout)
 {

@@ -3,9 +3,9 @@
  * A virtual machine for tests: one device over the fake renderer, with a front end that remembers
  * what it was told, and a guest that is a handful of functions.
  *
- * There is one virtual machine at a time (the library allows no more), so it is the variable `vm` and
- * not an argument. A test calls vm_start() and says what it wants different; vm_teardown() ends the
- * machine after the test, also after a failed one, and fails the test if anything leaked. So
+ * There is one virtual machine at a time (the library allows no more), so it is the variable `vm`
+ * and not an argument. A test calls vm_start() and says what it wants different; vm_teardown() ends
+ * the machine after the test, also after a failed one, and fails the test if anything leaked. So
  *
  *     static void test_something(void **state)
  *     {
@@ -34,10 +34,10 @@
 #include "protocol.h"
 #include "venus-gpu.h"
 
-#define TEST(function) cmocka_unit_test_teardown(function, vm_teardown)
+#define TEST(function)   cmocka_unit_test_teardown(function, vm_teardown)
 #define RUN_TESTS(tests) cmocka_run_group_tests(tests, NULL, NULL)
 
-#define assert_ok(response) assert_int_equal(response, VIRTIO_GPU_RESP_OK_NODATA)
+#define assert_ok(response)          assert_int_equal(response, VIRTIO_GPU_RESP_OK_NODATA)
 #define assert_error(response, name) assert_int_equal(response, VIRTIO_GPU_RESP_ERR_##name)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -51,7 +51,7 @@ enum { WINDOW_SIZE = 256 * PAGE };
 enum { MAX_EVENTS = 64, MAX_LINES = 64 };
 
 /* How the front end answers region_map(). */
-enum region_answers { REGIONS_NOW, REGIONS_LATE, REGIONS_FAIL, REGIONS_FAIL_LATE };
+enum region_answers { REGIONS_NOW, REGIONS_LATE, REGIONS_FAIL };
 
 /* How a machine differs from the usual one: two outputs, a window, shared memory, regions. */
 struct vm_options {
@@ -86,7 +86,7 @@ struct flush_event {
 };
 
 struct region_event {
-    bool map; /* else: unmap */
+    bool map;                        /* else: unmap */
     struct venus_gpu_region *region; /* NULL: answered */
     uint64_t offset, size;
     void *ptr;
@@ -100,11 +100,11 @@ struct vm {
     char *window;
 
     /* To be set by a test at any time. */
-    bool hold_flushes;         /* answer them with answer_flush() */
-    bool keep_frames;          /* drop_frames() gives them back */
+    bool hold_flushes; /* answer them with answer_flush() */
+    bool keep_frames;  /* drop_frames() gives them back */
     enum region_answers regions;
-    uint64_t map_piece;        /* the longest piece that map_guest() gives, 0: any */
-    int map_guest_fails_after; /* that many calls; -1: never */
+    uint64_t map_piece;           /* the longest piece that map_guest() gives, 0: any */
+    int map_guest_fails_after;    /* that many calls; -1: never */
     unsigned in_split, out_split; /* bytes per iovec, 0: all in one */
 
     /* What happened. Guarded by the lock; read it with the functions below. */
@@ -150,7 +150,7 @@ void vm_stop(void);
 void vm_reset(void);
 int vm_teardown(void **state);
 
-/* ---- commands --------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 /* Queue a command with room for in_size bytes of response. Valid until the machine stops. */
 struct sent *send_on(enum venus_gpu_queue queue, const void *request, size_t size, size_t in_size);
@@ -165,7 +165,8 @@ void settle(void);
 
 /* Send, wait and copy the response. */
 uint32_t run_command(const void *request, size_t size, void *response, size_t in_size);
-#define run_request(request) run_command(&(request), sizeof(request), NULL, sizeof(struct virtio_gpu_ctrl_hdr))
+#define run_request(request) \
+    run_command(&(request), sizeof(request), NULL, sizeof(struct virtio_gpu_ctrl_hdr))
 
 /* A request with that type in its header; the rest is 0. */
 #define REQUEST(name) .hdr = { .type = le32(VIRTIO_GPU_CMD_##name) }
@@ -204,7 +205,7 @@ struct virtio_gpu_set_scanout_blob blob_scanout(uint32_t scanout, uint32_t id, u
                                                 uint32_t height);
 uint32_t set_scanout_blob(const struct virtio_gpu_set_scanout_blob *request);
 
-/* ---- what the front end was told -------------------------------------------------------------- */
+/* ---- what the front end was told ------------------------------------------------------------- */
 
 /* The frame that a scanout shows now, or NULL. Valid until it changes. */
 struct venus_gpu_frame *shown(unsigned scanout);
@@ -235,7 +236,7 @@ uint64_t stat_value(const char *name);
 /* Pieces of guest memory that the library has mapped now. */
 unsigned guest_mappings(void);
 
-/* ---- other helpers ---------------------------------------------------------------------------- */
+/* ---- other helpers --------------------------------------------------------------------------- */
 
 struct virtio_gpu_rect rect(uint32_t x, uint32_t y, uint32_t width, uint32_t height);
 struct virtio_gpu_mem_entry entry(uint64_t addr, uint32_t length);

@@ -152,14 +152,16 @@ static void test_bad_addresses(void **state)
     };
     for (uint32_t i = 0; i < COUNT(wrong); i++) {
         /* Alone, and after one that was mapped already. */
-        const struct virtio_gpu_mem_entry entries[] = { entry(RAM_ADDR + 9 * PAGE, PAGE), wrong[i] };
+        const struct virtio_gpu_mem_entry entries[] = { entry(RAM_ADDR + 9 * PAGE, PAGE),
+                                                        wrong[i] };
         assert_error(attach_backing(1, &wrong[i], 1), INVALID_PARAMETER);
         assert_error(attach_backing(1, entries, 2), INVALID_PARAMETER);
         assert_int_equal(guest_mappings(), 0);
     }
     /* Neighbours whose sum wraps around the address space. */
     const struct virtio_gpu_mem_entry around[] = {
-        entry(UINT64_MAX - PAGE + 1, PAGE), entry(0, PAGE),
+        entry(UINT64_MAX - PAGE + 1, PAGE),
+        entry(0, PAGE),
     };
     assert_error(attach_backing(1, around, 2), INVALID_PARAMETER);
     assert_int_equal(guest_mappings(), 0);
@@ -254,18 +256,10 @@ static void test_list_is_accounted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_one_entry),
-        TEST(test_neighbours_are_merged),
-        TEST(test_scattered),
-        TEST(test_odd_lengths),
-        TEST(test_repeated_page),
-        TEST(test_mapped_in_pieces),
-        TEST(test_mapping_fails),
-        TEST(test_bad_addresses),
-        TEST(test_counts),
-        TEST(test_most_entries),
-        TEST(test_attach_twice),
-        TEST(test_list_is_accounted),
+        TEST(test_one_entry),     TEST(test_neighbours_are_merged), TEST(test_scattered),
+        TEST(test_odd_lengths),   TEST(test_repeated_page),         TEST(test_mapped_in_pieces),
+        TEST(test_mapping_fails), TEST(test_bad_addresses),         TEST(test_counts),
+        TEST(test_most_entries),  TEST(test_attach_twice),          TEST(test_list_is_accounted),
     };
     return RUN_TESTS(tests);
 }

@@ -11,9 +11,9 @@ static const uint32_t all_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE |
 static struct virtio_gpu_resource_create_blob blob_request(uint32_t mem, uint64_t size)
 {
     struct virtio_gpu_resource_create_blob request = {
-        REQUEST(RESOURCE_CREATE_BLOB), .resource_id = le32(1), .blob_mem = le32(mem),
-        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE), .blob_id = le64(11),
-        .size = le64(size),
+        REQUEST(RESOURCE_CREATE_BLOB), .resource_id = le32(1),
+        .blob_mem = le32(mem),         .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE),
+        .blob_id = le64(11),           .size = le64(size),
     };
     request.hdr.ctx_id = le32(1);
     if (mem != VIRTIO_GPU_BLOB_MEM_HOST3D)
@@ -160,8 +160,10 @@ static void test_sizes(void **state)
     assert_ok(create_guest_blob(1, PAGE - 100, &page, 1));
     const struct virtio_gpu_resource_create_blob request = {
         .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB), .ctx_id = le32(1) },
-        .resource_id = le32(2), .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
-        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE), .size = le64(PAGE + 1),
+        .resource_id = le32(2),
+        .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
+        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE),
+        .size = le64(PAGE + 1),
     };
     assert_ok(create_blob(&request, NULL, 0));
     assert_int_equal(map_blob(2, 0), VIRTIO_GPU_RESP_OK_MAP_INFO);
@@ -258,16 +260,11 @@ static void test_not_a_picture(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_guest),
-        TEST(test_host3d),
-        TEST(test_host3d_guest),
-        TEST(test_flags),
-        TEST(test_kinds),
-        TEST(test_sizes),
-        TEST(test_entries),
-        TEST(test_ids),
-        TEST(test_context),
-        TEST(test_renderer_refuses),
+        TEST(test_guest),         TEST(test_host3d),
+        TEST(test_host3d_guest),  TEST(test_flags),
+        TEST(test_kinds),         TEST(test_sizes),
+        TEST(test_entries),       TEST(test_ids),
+        TEST(test_context),       TEST(test_renderer_refuses),
         TEST(test_not_a_picture),
     };
     return RUN_TESTS(tests);

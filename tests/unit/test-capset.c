@@ -7,10 +7,12 @@ enum { VERSION = 2, SIZE = 160 }; /* the fake renderer's */
 static uint32_t get_capset(uint32_t id, uint32_t version, uint8_t *data, size_t room)
 {
     const struct virtio_gpu_get_capset request = {
-        REQUEST(GET_CAPSET), .capset_id = le32(id), .capset_version = le32(version),
+        REQUEST(GET_CAPSET),
+        .capset_id = le32(id),
+        .capset_version = le32(version),
     };
-    struct sent *sent = send_control(&request, sizeof(request),
-                                     sizeof(struct virtio_gpu_ctrl_hdr) + room);
+    struct sent *sent =
+        send_control(&request, sizeof(request), sizeof(struct virtio_gpu_ctrl_hdr) + room);
     uint32_t type = wait_for(sent);
     if (type == VIRTIO_GPU_RESP_OK_CAPSET) {
         assert_int_equal(sent->written, sizeof(struct virtio_gpu_ctrl_hdr) + SIZE);
@@ -34,11 +36,9 @@ static void test_info(void **state)
     assert_int_equal(le32(response.capset_max_size), SIZE);
     assert_int_equal(response.padding, 0);
     request.capset_index = le32(1);
-    assert_error(run_command(&request, sizeof(request), NULL, sizeof(response)),
-                 INVALID_PARAMETER);
+    assert_error(run_command(&request, sizeof(request), NULL, sizeof(response)), INVALID_PARAMETER);
     request.capset_index = le32(UINT32_MAX);
-    assert_error(run_command(&request, sizeof(request), NULL, sizeof(response)),
-                 INVALID_PARAMETER);
+    assert_error(run_command(&request, sizeof(request), NULL, sizeof(response)), INVALID_PARAMETER);
 }
 
 static void test_contents(void **state)

@@ -88,8 +88,9 @@ static void test_refused_before_execution(void **state)
     (void)state;
     vm_start(NULL);
     const struct virtio_gpu_resource_create_2d request = {
-        REQUEST(RESOURCE_CREATE_2D), .resource_id = le32(1), .format = le32(format),
-        .width = le32(8), .height = le32(8),
+        REQUEST(RESOURCE_CREATE_2D), .resource_id = le32(1),
+        .format = le32(format),      .width = le32(8),
+        .height = le32(8),
     };
     wait_for(send_control(&request, sizeof(request), HDR - 1));
     assert_int_equal(stat_value("resources"), 0);
@@ -99,8 +100,8 @@ static void test_unknown_types(void **state)
 {
     (void)state;
     vm_start(NULL);
-    static const uint32_t types[] = { 0, 0x00ff, 0x010e, 0x0200 - 1, 0x020a, 0x0302, 0x1100, 0x1200,
-                                      UINT32_MAX };
+    static const uint32_t types[] = { 0,      0x00ff, 0x010e, 0x0200 - 1, 0x020a,
+                                      0x0302, 0x1100, 0x1200, UINT32_MAX };
     for (unsigned i = 0; i < COUNT(types); i++) {
         const struct virtio_gpu_ctrl_hdr request = { .type = le32(types[i]) };
         assert_error(run_request(request), UNSPEC);
@@ -181,8 +182,8 @@ static void test_fence_is_echoed(void **state)
         };
         struct sent *sent = send_control(&request, sizeof(request), HDR);
         const struct virtio_gpu_ctrl_hdr expected = {
-            .type = le32(i == 0 ? VIRTIO_GPU_RESP_OK_NODATA
-                                : VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID),
+            .type =
+                le32(i == 0 ? VIRTIO_GPU_RESP_OK_NODATA : VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID),
             .flags = le32(VIRTIO_GPU_FLAG_FENCE),
             .fence_id = le64(UINT64_C(0x123456789abcdef0)),
             .ctx_id = le32(9),
@@ -209,7 +210,9 @@ static void test_split_buffers(void **state)
         vm.out_split = vm.in_split = pieces[i];
         assert_ok(create_2d(i + 1, format, 4, 4));
         const struct virtio_gpu_mem_entry entries[] = {
-            entry(RAM_ADDR, 16), entry(RAM_ADDR + PAGE, 16), entry(RAM_ADDR + 2 * PAGE, 32),
+            entry(RAM_ADDR, 16),
+            entry(RAM_ADDR + PAGE, 16),
+            entry(RAM_ADDR + 2 * PAGE, 32),
         };
         assert_ok(attach_backing(i + 1, entries, COUNT(entries)));
         assert_int_equal(run_command(&hdr, sizeof(hdr), &split, sizeof(split)),
@@ -226,8 +229,9 @@ static void test_order_of_commands(void **state)
     struct sent *sent[50];
     for (uint32_t i = 0; i < COUNT(sent); i++) {
         const struct virtio_gpu_resource_create_2d request = {
-            REQUEST(RESOURCE_CREATE_2D), .resource_id = le32(i + 1), .format = le32(format),
-            .width = le32(1), .height = le32(1),
+            REQUEST(RESOURCE_CREATE_2D), .resource_id = le32(i + 1),
+            .format = le32(format),      .width = le32(1),
+            .height = le32(1),
         };
         sent[i] = send_control(&request, sizeof(request), HDR);
     }
@@ -250,7 +254,8 @@ static void test_order_of_fences(void **state)
     struct sent *first = send_flush(1, rect(0, 0, 8, 8), VIRTIO_GPU_FLAG_FENCE, 1);
     struct virtio_gpu_resource_unref request = {
         .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_UNREF),
-                 .flags = le32(VIRTIO_GPU_FLAG_FENCE), .fence_id = le64(2) },
+                 .flags = le32(VIRTIO_GPU_FLAG_FENCE),
+                 .fence_id = le64(2) },
         .resource_id = le32(99),
     };
     struct sent *second = send_control(&request, sizeof(request), HDR);
@@ -339,8 +344,13 @@ static void test_ring_without_fence(void **state)
     vm_start(NULL);
     const struct virtio_gpu_resource_create_2d request = {
         .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D),
-                 .flags = le32(VIRTIO_GPU_FLAG_INFO_RING_IDX), .ctx_id = le32(7), .ring_idx = 99 },
-        .resource_id = le32(1), .format = le32(format), .width = le32(8), .height = le32(8),
+                 .flags = le32(VIRTIO_GPU_FLAG_INFO_RING_IDX),
+                 .ctx_id = le32(7),
+                 .ring_idx = 99 },
+        .resource_id = le32(1),
+        .format = le32(format),
+        .width = le32(8),
+        .height = le32(8),
     };
     assert_ok(run_request(request));
     assert_int_equal(fake_count(FAKE_FENCE), 0);
@@ -355,7 +365,8 @@ static void test_errors_do_not_wait_for_rings(void **state)
     struct virtio_gpu_resource_unref request = {
         .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_UNREF),
                  .flags = le32(VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX),
-                 .ctx_id = le32(1), .ring_idx = 1 },
+                 .ctx_id = le32(1),
+                 .ring_idx = 1 },
         .resource_id = le32(99),
     };
     assert_error(run_request(request), INVALID_RESOURCE_ID);
@@ -375,8 +386,10 @@ static void test_waits_for_ring_and_flush(void **state)
     struct virtio_gpu_resource_flush request = {
         .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_FLUSH),
                  .flags = le32(VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX),
-                 .ctx_id = le32(1), .ring_idx = 7 },
-        .r = rect(0, 0, 8, 8), .resource_id = le32(1),
+                 .ctx_id = le32(1),
+                 .ring_idx = 7 },
+        .r = rect(0, 0, 8, 8),
+        .resource_id = le32(1),
     };
     for (unsigned i = 0; i < 2; i++) {
         struct sent *sent = send_control(&request, sizeof(request), HDR);

@@ -7,7 +7,9 @@
 static struct virtio_gpu_ctx_create create_request(uint32_t id)
 {
     struct virtio_gpu_ctx_create request = {
-        REQUEST(CTX_CREATE), .nlen = le32(4), .context_init = le32(VIRTIO_GPU_CAPSET_VENUS),
+        REQUEST(CTX_CREATE),
+        .nlen = le32(4),
+        .context_init = le32(VIRTIO_GPU_CAPSET_VENUS),
         .debug_name = "name",
     };
     request.hdr.ctx_id = le32(id);
@@ -74,8 +76,10 @@ static void test_without_capset(void **state)
     assert_ok(create_context(2));
     assert_ok(create_2d(3, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 8, 8));
     struct virtio_gpu_resource_create_blob blob = {
-        REQUEST(RESOURCE_CREATE_BLOB), .resource_id = le32(4),
-        .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D), .size = le64(PAGE),
+        REQUEST(RESOURCE_CREATE_BLOB),
+        .resource_id = le32(4),
+        .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
+        .size = le64(PAGE),
     };
     blob.hdr.ctx_id = le32(2);
     assert_ok(create_blob(&blob, NULL, 0));
@@ -323,8 +327,12 @@ static void test_fence_of_lost_context(void **state)
     const struct virtio_gpu_resource_create_2d request = {
         .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D),
                  .flags = le32(VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX),
-                 .ctx_id = le32(1), .ring_idx = 1 },
-        .resource_id = le32(1), .format = le32(1), .width = le32(8), .height = le32(8),
+                 .ctx_id = le32(1),
+                 .ring_idx = 1 },
+        .resource_id = le32(1),
+        .format = le32(1),
+        .width = le32(8),
+        .height = le32(8),
     };
     assert_ok(run_request(request));
     assert_int_equal(fake_count(FAKE_FENCE), 0);

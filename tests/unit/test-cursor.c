@@ -8,7 +8,9 @@ static struct virtio_gpu_update_cursor cursor_request(uint32_t type, uint32_t sc
 {
     struct virtio_gpu_update_cursor request = {
         .pos = { .scanout_id = le32(scanout), .x = le32(100), .y = le32(200) },
-        .resource_id = le32(id), .hot_x = le32(5), .hot_y = le32(6),
+        .resource_id = le32(id),
+        .hot_x = le32(5),
+        .hot_y = le32(6),
     };
     request.hdr.type = le32(type);
     return request;
@@ -38,7 +40,7 @@ static void make_image(uint32_t id, uint32_t code)
         char channel = name[2 * (i % 4)];
         bytes[i] = channel == 'R' ? 0x11 : channel == 'G' ? 0x22 : channel == 'B' ? 0x33 : 0x44;
     }
-    /* The last pixel is black (but for an alpha that has no meaning), to see the order of pixels. */
+    /* The last pixel is black, whatever its alpha, to see the order of pixels. */
     memset(bytes + IMAGE_SIZE - 4, 0, 4);
     assert_ok(create_2d(id, code, SIDE, SIDE));
     assert_ok(attach_ram(id, RAM_ADDR, IMAGE_SIZE));
@@ -136,7 +138,9 @@ static void test_errors(void **state)
     assert_error(update(UINT32_MAX, 0), INVALID_SCANOUT_ID);
     assert_error(move(2), INVALID_SCANOUT_ID);
     assert_error(update(0, 2), INVALID_RESOURCE_ID);
-    static const uint32_t sizes[][2] = { { 63, 64 }, { 64, 63 }, { 65, 64 }, { 128, 128 }, { 1, 1 } };
+    static const uint32_t sizes[][2] = {
+        { 63, 64 }, { 64, 63 }, { 65, 64 }, { 128, 128 }, { 1, 1 }
+    };
     for (uint32_t i = 0; i < COUNT(sizes); i++) {
         assert_ok(create_2d(10 + i, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, sizes[i][0], sizes[i][1]));
         assert_error(update(0, 10 + i), INVALID_PARAMETER);
@@ -209,15 +213,9 @@ static void test_reset_hides(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_formats),
-        TEST(test_update),
-        TEST(test_hide),
-        TEST(test_move),
-        TEST(test_no_response),
-        TEST(test_errors),
-        TEST(test_guest_blob),
-        TEST(test_host_blob),
-        TEST(test_reset_hides),
+        TEST(test_formats),    TEST(test_update),      TEST(test_hide),
+        TEST(test_move),       TEST(test_no_response), TEST(test_errors),
+        TEST(test_guest_blob), TEST(test_host_blob),   TEST(test_reset_hides),
     };
     return RUN_TESTS(tests);
 }

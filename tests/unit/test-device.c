@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the device as a whole: creation and what is said when it fails, features, counters, log. */
+/* Tests of the device as a whole: creation, what is said when it fails, features, counters, log. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include "device.h"
 #include "harness.h"
 
-/* Creation must fail with a message that has this text; vm is as vm_prepare() and the test made it. */
+/* Creation, with vm as vm_prepare() and the test made it, must fail with a message of this text. */
 static void check_refused(const char *text)
 {
     char *error = NULL;
@@ -231,7 +231,8 @@ static void test_mistakes_are_logged_with_ids(void **state)
     (void)state;
     vm_start(NULL);
     struct virtio_gpu_resource_unref request = {
-        REQUEST(RESOURCE_UNREF), .resource_id = le32(123456),
+        REQUEST(RESOURCE_UNREF),
+        .resource_id = le32(123456),
     };
     request.hdr.ctx_id = le32(789);
     assert_error(run_request(request), INVALID_RESOURCE_ID);

@@ -2,15 +2,15 @@
 /*
  * Tests of outputs as the guest is told of them: display information, configuration space, EDID.
  *
- * The EDID is read back by a decoder of our own, written from the standards' tables (EDID 1.4 section
- * 3, DisplayID 1.3 section 4) and not from what writes it.
+ * The EDID is read back by a decoder of our own, written from the standards' tables (EDID 1.4
+ * section 3, DisplayID 1.3 section 4) and not from what writes it.
  */
 #include <errno.h>
 #include <stdio.h>
 
 #include "harness.h"
 
-/* ---- a decoder ------------------------------------------------------------------------------------ */
+/* ---- a decoder ------------------------------------------------------------------------------- */
 
 struct mode {
     bool extension; /* it stood in a DisplayID extension */
@@ -50,7 +50,7 @@ static void decode_detailed(const uint8_t *d, struct mode *mode)
     mode->height_mm = d[13] | (d[14] & 0x0fu) << 8;
     assert_int_equal(d[15], 0); /* no border */
     assert_int_equal(d[16], 0);
-    assert_int_equal(d[17] & 0x80, 0); /* not interlaced */
+    assert_int_equal(d[17] & 0x80, 0);    /* not interlaced */
     assert_int_equal(d[17] & 0x18, 0x18); /* digital separate sync */
 }
 
@@ -73,7 +73,7 @@ static void decode_displayid(const uint8_t *e, struct mode *mode)
         assert_int_equal(block[2] % 20, 0);
         const uint8_t *d = block + 3;
         mode->clock = ((d[0] | d[1] << 8 | d[2] << 16) + 1) * 10000.0;
-        assert_true(d[3] & 0x80); /* preferred */
+        assert_true(d[3] & 0x80);         /* preferred */
         assert_int_equal(d[3] & 0x10, 0); /* not interlaced */
         mode->width = u16(d + 4) + 1;
         mode->hblank = u16(d + 6) + 1;
@@ -159,12 +159,15 @@ static double refresh(const struct mode *mode)
     return mode->clock / ((double)(mode->width + mode->hblank) * (mode->height + mode->vblank));
 }
 
-/* ---- EDID ----------------------------------------------------------------------------------------- */
+/* ---- EDID ------------------------------------------------------------------------------------ */
 
 static void set_output(unsigned index, uint32_t width, uint32_t height, uint32_t refresh_mhz)
 {
     const struct venus_gpu_output output = {
-        .enabled = true, .width = width, .height = height, .refresh_mhz = refresh_mhz,
+        .enabled = true,
+        .width = width,
+        .height = height,
+        .refresh_mhz = refresh_mhz,
     };
     assert_int_equal(venus_gpu_set_output(vm.gpu, index, &output), 0);
 }
@@ -177,17 +180,13 @@ static void test_modes(void **state)
         uint32_t width, height, refresh_mhz;
         bool extension;
     } modes[] = {
-        { 640, 480, 60000, false },    { 800, 600, 0, false },
-        { 1024, 768, 75000, false },   { 1280, 800, 0, false },
-        { 1366, 768, 59940, false },   { 1920, 1080, 60000, false },
-        { 1920, 1080, 240000, false }, { 2560, 1440, 144000, false },
-        { 3840, 2160, 60000, false },  { 3840, 2160, 75000, true },
-        { 3440, 1440, 120000, false }, { 4095, 2160, 60000, false },
-        { 4096, 2160, 60000, true },   { 5120, 2880, 60000, true },
-        { 5120, 2880, 0, true },       { 7680, 4320, 60000, true },
-        { 8192, 4320, 60000, true },   { 16384, 16384, 60000, true },
-        { 1080, 1920, 60000, false },  { 100, 4096, 60000, true },
-        { 1921, 1081, 50001, false },
+        { 640, 480, 60000, false },    { 800, 600, 0, false },        { 1024, 768, 75000, false },
+        { 1280, 800, 0, false },       { 1366, 768, 59940, false },   { 1920, 1080, 60000, false },
+        { 1920, 1080, 240000, false }, { 2560, 1440, 144000, false }, { 3840, 2160, 60000, false },
+        { 3840, 2160, 75000, true },   { 3440, 1440, 120000, false }, { 4095, 2160, 60000, false },
+        { 4096, 2160, 60000, true },   { 5120, 2880, 60000, true },   { 5120, 2880, 0, true },
+        { 7680, 4320, 60000, true },   { 8192, 4320, 60000, true },   { 16384, 16384, 60000, true },
+        { 1080, 1920, 60000, false },  { 100, 4096, 60000, true },    { 1921, 1081, 50001, false },
     };
     for (unsigned i = 0; i < COUNT(modes); i++) {
         set_output(0, modes[i].width, modes[i].height, modes[i].refresh_mhz);
@@ -231,7 +230,11 @@ static void test_sizes_in_mm(void **state)
     assert_int_equal(mode.height_cm, 27);
 
     struct venus_gpu_output output = {
-        .enabled = true, .width = 1920, .height = 1080, .width_mm = 600, .height_mm = 340,
+        .enabled = true,
+        .width = 1920,
+        .height = 1080,
+        .width_mm = 600,
+        .height_mm = 340,
     };
     assert_int_equal(venus_gpu_set_output(vm.gpu, 0, &output), 0);
     mode = get_mode(0);
@@ -253,13 +256,19 @@ static void test_names(void **state)
     static const struct {
         const char *name, *seen;
     } names[] = {
-        { NULL, "Venus" },          { "", "Venus" },
-        { "x", "x" },               { "left screen", "left screen" },
-        { "twelve chars", "twelve chars" }, { "more than twelve chars", "more than tw" },
+        { NULL, "Venus" },
+        { "", "Venus" },
+        { "x", "x" },
+        { "left screen", "left screen" },
+        { "twelve chars", "twelve chars" },
+        { "more than twelve chars", "more than tw" },
     };
     for (unsigned i = 0; i < COUNT(names); i++) {
         const struct venus_gpu_output output = {
-            .enabled = true, .width = 800, .height = 600, .name = names[i].name,
+            .enabled = true,
+            .width = 800,
+            .height = 600,
+            .name = names[i].name,
         };
         assert_int_equal(venus_gpu_set_output(vm.gpu, 0, &output), 0);
         assert_string_equal(get_mode(0).name, names[i].seen);
@@ -283,7 +292,7 @@ static void test_edid_of_scanouts(void **state)
     assert_error(get_edid(1, &response), INVALID_SCANOUT_ID);
 }
 
-/* ---- display information and configuration space -------------------------------------------------- */
+/* ---- display information and configuration space --------------------------------------------- */
 
 static struct virtio_gpu_resp_display_info get_display_info(void)
 {
@@ -315,7 +324,11 @@ static void test_display_info(void **state)
         check_pmode(&info.pmodes[i], 0, 0, 0, 0, 0);
 
     const struct venus_gpu_output output = {
-        .enabled = true, .x = 1280, .y = 5, .width = 1920, .height = 1200,
+        .enabled = true,
+        .x = 1280,
+        .y = 5,
+        .width = 1920,
+        .height = 1200,
     };
     assert_int_equal(venus_gpu_set_output(vm.gpu, 1, &output), 0);
     info = get_display_info();

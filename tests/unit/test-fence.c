@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of fences on the rings of contexts. Their place among other commands is in test-command.c. */
+/* Tests of fences on the rings of contexts. For their place among commands see test-command.c. */
 #include <errno.h>
 
 #include "harness.h"
@@ -200,16 +200,11 @@ static void test_race_with_destruction(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_signalled_in_the_call),
-        TEST(test_signalled_by_a_thread),
-        TEST(test_rings_are_independent),
-        TEST(test_same_guest_id),
-        TEST(test_after_the_submission),
-        TEST(test_fence_fails),
-        TEST(test_context_destroyed),
-        TEST(test_destroying_command),
-        TEST(test_cursor_queue),
-        TEST(test_unknown_ids),
+        TEST(test_signalled_in_the_call), TEST(test_signalled_by_a_thread),
+        TEST(test_rings_are_independent), TEST(test_same_guest_id),
+        TEST(test_after_the_submission),  TEST(test_fence_fails),
+        TEST(test_context_destroyed),     TEST(test_destroying_command),
+        TEST(test_cursor_queue),          TEST(test_unknown_ids),
         TEST(test_race_with_destruction),
     };
     return RUN_TESTS(tests);

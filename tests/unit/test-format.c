@@ -28,8 +28,8 @@ static void check_fourcc(const struct venus_gpu_format *format)
     };
     for (unsigned i = 0; i < COUNT(fourccs); i++) {
         const char *l = fourccs[i].letters;
-        if (format->fourcc != ((uint32_t)l[0] | (uint32_t)l[1] << 8 | (uint32_t)l[2] << 16 |
-                               (uint32_t)l[3] << 24))
+        if (format->fourcc !=
+            ((uint32_t)l[0] | (uint32_t)l[1] << 8 | (uint32_t)l[2] << 16 | (uint32_t)l[3] << 24))
             continue;
         for (unsigned byte = 0; byte < 4; byte++)
             assert_int_equal(format->name[2 * byte], fourccs[i].order[byte]);
@@ -46,8 +46,8 @@ static void test_all_eight(void **state)
         const char *name;
         uint32_t vk;
     } formats[] = {
-        { 1, "B8G8R8A8_UNORM", 44 }, { 2, "B8G8R8X8_UNORM", 44 },  { 3, "A8R8G8B8_UNORM", 0 },
-        { 4, "X8R8G8B8_UNORM", 0 },  { 67, "R8G8B8A8_UNORM", 37 }, { 68, "X8B8G8R8_UNORM", 0 },
+        { 1, "B8G8R8A8_UNORM", 44 },  { 2, "B8G8R8X8_UNORM", 44 },   { 3, "A8R8G8B8_UNORM", 0 },
+        { 4, "X8R8G8B8_UNORM", 0 },   { 67, "R8G8B8A8_UNORM", 37 },  { 68, "X8B8G8R8_UNORM", 0 },
         { 121, "A8B8G8R8_UNORM", 0 }, { 134, "R8G8B8X8_UNORM", 37 },
     };
     for (unsigned i = 0; i < COUNT(formats); i++) {

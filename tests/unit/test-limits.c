@@ -174,15 +174,9 @@ static void test_command_streams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_contexts),
-        TEST(test_resources),
-        TEST(test_descriptors),
-        TEST(test_memory),
-        TEST(test_memory_of_copies),
-        TEST(test_memory_of_lists),
-        TEST(test_blob_memory),
-        TEST(test_address_ranges),
-        TEST(test_command_streams),
+        TEST(test_contexts),    TEST(test_resources),        TEST(test_descriptors),
+        TEST(test_memory),      TEST(test_memory_of_copies), TEST(test_memory_of_lists),
+        TEST(test_blob_memory), TEST(test_address_ranges),   TEST(test_command_streams),
     };
     return RUN_TESTS(tests);
 }

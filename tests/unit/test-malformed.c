@@ -19,7 +19,7 @@ static uint32_t random32(void)
     return (uint32_t)(seed >> 16);
 }
 
-/* ---- a request of each kind, which is valid after prepare() ------------------------------------ */
+/* ---- a request of each kind, which is valid after prepare() ---------------------------------- */
 
 struct request {
     enum venus_gpu_queue queue;
@@ -58,11 +58,11 @@ static void prepare(void)
     assert_ok(create_2d(CURSOR, format, 64, 64));
 }
 
-#define SET(type_, ...) \
-    do { \
-        const type_ set = { __VA_ARGS__ }; \
+#define SET(type_, ...)                            \
+    do {                                           \
+        const type_ set = { __VA_ARGS__ };         \
         memcpy(request->bytes, &set, sizeof(set)); \
-        request->size = sizeof(set); \
+        request->size = sizeof(set);               \
     } while (0)
 
 static void append(struct request *request, const void *data, size_t size)
@@ -75,7 +75,9 @@ static void append(struct request *request, const void *data, size_t size)
 static bool make_request(unsigned index, struct request *request)
 {
     const struct virtio_gpu_mem_entry entries[] = {
-        entry(RAM_ADDR, PAGE), entry(RAM_ADDR + 2 * PAGE, PAGE), entry(RAM_ADDR + 5 * PAGE, PAGE),
+        entry(RAM_ADDR, PAGE),
+        entry(RAM_ADDR + 2 * PAGE, PAGE),
+        entry(RAM_ADDR + 5 * PAGE, PAGE),
     };
     static const uint32_t stream[4];
 
@@ -163,7 +165,8 @@ static bool make_request(unsigned index, struct request *request)
         request->hdr.ctx_id = le32(CONTEXT);
         break;
     case 18:
-        SET(struct virtio_gpu_ctx_resource, REQUEST(CTX_ATTACH_RESOURCE), .resource_id = le32(BLOB));
+        SET(struct virtio_gpu_ctx_resource, REQUEST(CTX_ATTACH_RESOURCE),
+            .resource_id = le32(BLOB));
         request->hdr.ctx_id = le32(CONTEXT);
         break;
     case 19:
@@ -204,12 +207,13 @@ static bool make_request(unsigned index, struct request *request)
 
 enum { VALID_REQUESTS = 24 };
 
-/* ---- what exists ------------------------------------------------------------------------------------ */
+/* ---- what exists ----------------------------------------------------------------------------- */
 
 static const char *const counters[] = {
-    "contexts", "contexts-created", "resources", "resources-2d", "blobs", "blobs-created",
-    "memory-bytes", "blob-bytes", "address-ranges", "mapped", "mapped-bytes", "fences-pending",
-    "submits", "transfers", "cursor-updates", "flushes",
+    "contexts",       "contexts-created", "resources",      "resources-2d",
+    "blobs",          "blobs-created",    "memory-bytes",   "blob-bytes",
+    "address-ranges", "mapped",           "mapped-bytes",   "fences-pending",
+    "submits",        "transfers",        "cursor-updates", "flushes",
 };
 
 struct snapshot {
@@ -252,7 +256,7 @@ static bool is_error(uint32_t type)
     return type >= VIRTIO_GPU_RESP_ERR_UNSPEC;
 }
 
-/* ---- tests ---------------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_cut_at_every_length(void **state)
 {
@@ -317,9 +321,11 @@ static void test_no_room_for_the_response(void **state)
 /* A number that is more likely to be near something than a random one. */
 static uint32_t interesting(void)
 {
-    static const uint32_t numbers[] = { 0, 1, 2, 3, 4, 5, 6, 15, 16, 31, 32, 33, 63, 64, 65, 255,
-                                        4095, 4096, 4097, 65535, 65536, 0x40000000, 0x7fffffff,
-                                        0x80000000, 0xfffff000, 0xfffffffe, 0xffffffff };
+    static const uint32_t numbers[] = {
+        0,    1,     2,     3,          4,          5,          6,          15,         16,
+        31,   32,    33,    63,         64,         65,         255,        4095,       4096,
+        4097, 65535, 65536, 0x40000000, 0x7fffffff, 0x80000000, 0xfffff000, 0xfffffffe, 0xffffffff
+    };
     return random32() % 4 ? numbers[random32() % COUNT(numbers)] : random32();
 }
 
@@ -413,20 +419,16 @@ static void test_random_bytes(void **state)
         }
         uint32_t type = run(&request, request.size, 64);
         if (type)
-            assert_in_range(type, VIRTIO_GPU_RESP_OK_NODATA,
-                            VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
+            assert_in_range(type, VIRTIO_GPU_RESP_OK_NODATA, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_cut_at_every_length),
-        TEST(test_cut_with_a_fence),
-        TEST(test_no_room_for_the_response),
-        TEST(test_random),
-        TEST(test_random_sequences),
-        TEST(test_random_bytes),
+        TEST(test_cut_at_every_length),      TEST(test_cut_with_a_fence),
+        TEST(test_no_room_for_the_response), TEST(test_random),
+        TEST(test_random_sequences),         TEST(test_random_bytes),
     };
     return RUN_TESTS(tests);
 }

@@ -12,8 +12,8 @@ static const uint32_t format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM;
 static void check_nothing_is_left(void)
 {
     static const char *const counters[] = {
-        "contexts", "resources", "resources-2d", "blobs", "memory-bytes", "blob-bytes",
-        "address-ranges", "mapped", "mapped-bytes", "fences-pending",
+        "contexts",   "resources",      "resources-2d", "blobs",        "memory-bytes",
+        "blob-bytes", "address-ranges", "mapped",       "mapped-bytes", "fences-pending",
     };
     for (unsigned i = 0; i < COUNT(counters); i++)
         assert_int_equal(stat_value(counters[i]), 0);
@@ -77,12 +77,13 @@ static void test_frees_everything(void **state)
 static void test_queued_commands(void **state)
 {
     (void)state;
-    vm_start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS,
-                                   .regions = REGIONS_LATE });
+    vm_start(
+        &(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS, .regions = REGIONS_LATE });
     assert_ok(create_context(1));
     assert_ok(create_host_blob(1, PAGE));
     const struct virtio_gpu_resource_map_blob map = {
-        REQUEST(RESOURCE_MAP_BLOB), .resource_id = le32(1),
+        REQUEST(RESOURCE_MAP_BLOB),
+        .resource_id = le32(1),
     };
     send_control(&map, sizeof(map), sizeof(struct virtio_gpu_resp_map_info));
     wait_for_regions(1);
@@ -220,7 +221,7 @@ static void test_destroy_in_mid_flight(void **state)
     venus_gpu_destroy(NULL);
 }
 
-/* ---- a render server that died --------------------------------------------------------------------- */
+/* ---- a render server that died --------------------------------------------------------------- */
 
 static void test_renderer_is_started_anew(void **state)
 {
@@ -236,7 +237,7 @@ static void test_renderer_is_started_anew(void **state)
     assert_string_equal(venus_gpu_renderer_name(vm.gpu), "a renderer in memory");
 }
 
-/* What uses the old renderer forbids it: a context, a blob, a frame in the renderer's own mapping. */
+/* What uses the old renderer forbids it: a context, a blob, a frame in its own mapping. */
 static void test_not_while_in_use(void **state)
 {
     (void)state;

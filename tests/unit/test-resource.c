@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of resources that are pictures: creation, ids, UUIDs, and their end while they are in use. */
+/* Tests of resources that are pictures: creation, ids, UUIDs, their end while they are in use. */
 #include "harness.h"
 
 static const uint32_t format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM;
@@ -93,7 +93,8 @@ static void test_new_is_zero(void **state)
 static uint32_t assign_uuid(uint32_t id, struct virtio_gpu_resp_resource_uuid *response)
 {
     const struct virtio_gpu_resource_assign_uuid request = {
-        REQUEST(RESOURCE_ASSIGN_UUID), .resource_id = le32(id),
+        REQUEST(RESOURCE_ASSIGN_UUID),
+        .resource_id = le32(id),
     };
     return run_command(&request, sizeof(request), response, sizeof(*response));
 }

@@ -73,15 +73,15 @@ static void test_set_errors(void **state)
         { 2, 2, UINT32_MAX, UINT32_MAX },
     };
     for (unsigned i = 0; i < COUNT(wrong); i++)
-        assert_error(set_scanout(0, 1, rect(wrong[i].x, wrong[i].y, wrong[i].width,
-                                            wrong[i].height)),
-                     INVALID_PARAMETER);
+        assert_error(
+            set_scanout(0, 1, rect(wrong[i].x, wrong[i].y, wrong[i].width, wrong[i].height)),
+            INVALID_PARAMETER);
     assert_int_equal(vm.frame_changes[0], 0);
     /* The last pixel is one. */
     assert_ok(set_scanout(0, 1, rect(WIDTH - 1, HEIGHT - 1, 1, 1)));
 }
 
-/* ---- blobs ---------------------------------------------------------------------------------------- */
+/* ---- blobs ----------------------------------------------------------------------------------- */
 
 static void start_with_blob(void)
 {
@@ -193,8 +193,8 @@ static void test_blob_errors(void **state)
     static const struct {
         uint32_t x, y, width, height;
     } rects[] = {
-        { 0, 0, 0, 0 }, { 0, 0, 65, 1 }, { 0, 0, 1, 65 }, { 1, 0, 64, 1 }, { 64, 64, 1, 1 },
-        { UINT32_MAX, 1, 2, 1 }, { 0, UINT32_MAX, 1, 1 },
+        { 0, 0, 0, 0 },   { 0, 0, 65, 1 },         { 0, 0, 1, 65 },         { 1, 0, 64, 1 },
+        { 64, 64, 1, 1 }, { UINT32_MAX, 1, 2, 1 }, { 0, UINT32_MAX, 1, 1 },
     };
     for (unsigned i = 0; i < COUNT(rects); i++) {
         request = blob_scanout(0, 1, 64, 64);
@@ -212,7 +212,7 @@ static void test_blob_errors(void **state)
     assert_error(set_scanout_blob(&request), INVALID_PARAMETER);
 }
 
-/* ---- flushes --------------------------------------------------------------------------------------- */
+/* ---- flushes --------------------------------------------------------------------------------- */
 
 static void check_flush(unsigned index, unsigned scanout, uint32_t x, uint32_t y, uint32_t width,
                         uint32_t height)
@@ -331,7 +331,7 @@ static void test_no_callbacks(void **state)
     assert_ok(wait_for(sent));
 }
 
-/* ---- frames ---------------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void test_frame_outlives_resource(void **state)
 {
@@ -377,7 +377,7 @@ static void test_blob_frame_outlives_everything(void **state)
     }
 }
 
-/* ---- guest blobs ------------------------------------------------------------------------------------ */
+/* ---- guest blobs ----------------------------------------------------------------------------- */
 
 enum { PAGES = 4 };
 
@@ -428,7 +428,8 @@ static void test_guest_blob_merged_entries(void **state)
     vm_start(NULL);
     fill_ram();
     const struct virtio_gpu_mem_entry entries[] = {
-        entry(RAM_ADDR + 5 * PAGE, PAGE), entry(RAM_ADDR + 6 * PAGE, PAGE),
+        entry(RAM_ADDR + 5 * PAGE, PAGE),
+        entry(RAM_ADDR + 6 * PAGE, PAGE),
         entry(RAM_ADDR + 7 * PAGE, 100 * PAGE),
     };
     assert_ok(create_guest_blob(1, 4 * PAGE, entries, 3));

@@ -64,8 +64,7 @@ static void test_parts(void **state)
     transfer_and_check(0, 20, WIDTH, 9, 20 * STRIDE);
     transfer_and_check(WIDTH - 1, 0, 1, HEIGHT, (WIDTH - 1) * 4);
     transfer_and_check(0, HEIGHT - 1, WIDTH, 1, (HEIGHT - 1) * STRIDE);
-    assert_int_equal(stat_value("transfer-bytes"),
-                     4 * (1 + 20 * 11 + WIDTH * 9 + HEIGHT + WIDTH));
+    assert_int_equal(stat_value("transfer-bytes"), 4 * (1 + 20 * 11 + WIDTH * 9 + HEIGHT + WIDTH));
 }
 
 /* The offset is a place in the backing of its own; nothing ties it to the rectangle's. */
@@ -100,18 +99,12 @@ static void test_bad_rectangles(void **state)
     static const struct {
         uint32_t x, y, width, height;
     } wrong[] = {
-        { 0, 0, WIDTH + 1, 1 },
-        { 0, 0, 1, HEIGHT + 1 },
-        { 1, 0, WIDTH, 1 },
-        { 0, 1, 1, HEIGHT },
-        { WIDTH, 0, 1, 1 },
-        { WIDTH + 1, 0, 0, 1 },
-        { 0, HEIGHT + 1, 1, 0 },
-        { UINT32_MAX, 0, 2, 1 },
-        { 2, 0, UINT32_MAX, 1 },
-        { 0, UINT32_MAX, 1, 2 },
-        { 0, 2, 1, UINT32_MAX },
-        { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX },
+        { 0, 0, WIDTH + 1, 1 },  { 0, 0, 1, HEIGHT + 1 },
+        { 1, 0, WIDTH, 1 },      { 0, 1, 1, HEIGHT },
+        { WIDTH, 0, 1, 1 },      { WIDTH + 1, 0, 0, 1 },
+        { 0, HEIGHT + 1, 1, 0 }, { UINT32_MAX, 0, 2, 1 },
+        { 2, 0, UINT32_MAX, 1 }, { 0, UINT32_MAX, 1, 2 },
+        { 0, 2, 1, UINT32_MAX }, { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX },
     };
     for (unsigned i = 0; i < COUNT(wrong); i++)
         assert_error(transfer(1, rect(wrong[i].x, wrong[i].y, wrong[i].width, wrong[i].height), 0),
@@ -123,8 +116,8 @@ static void test_bad_offsets(void **state)
 {
     (void)state;
     start_plain();
-    static const uint64_t wrong[] = { SIZE - 3, SIZE, SIZE + 1, UINT32_MAX, UINT64_MAX,
-                                      UINT64_MAX - 3, UINT64_MAX - SIZE };
+    static const uint64_t wrong[] = { SIZE - 3,   SIZE,           SIZE + 1,         UINT32_MAX,
+                                      UINT64_MAX, UINT64_MAX - 3, UINT64_MAX - SIZE };
     for (unsigned i = 0; i < COUNT(wrong); i++)
         assert_error(transfer(1, rect(0, 0, 1, 1), wrong[i]), INVALID_PARAMETER);
     assert_error(transfer(1, rect(0, 0, WIDTH, HEIGHT), 1), INVALID_PARAMETER);
@@ -200,15 +193,9 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_whole),
-        TEST(test_parts),
-        TEST(test_other_offsets),
-        TEST(test_nothing),
-        TEST(test_bad_rectangles),
-        TEST(test_bad_offsets),
-        TEST(test_short_backing),
-        TEST(test_no_backing),
-        TEST(test_rows_across_entries),
+        TEST(test_whole),         TEST(test_parts),          TEST(test_other_offsets),
+        TEST(test_nothing),       TEST(test_bad_rectangles), TEST(test_bad_offsets),
+        TEST(test_short_backing), TEST(test_no_backing),     TEST(test_rows_across_entries),
         TEST(test_random),
     };
     return RUN_TESTS(tests);

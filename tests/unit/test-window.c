@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the host-visible window: places, contents, the ways to map, regions and their answers. */
+/* Tests of the host-visible window: places, contents, ways to map, regions and their answers. */
 #include <errno.h>
 
 #include "harness.h"
@@ -61,7 +61,9 @@ static void check_map_and_unmap(enum fake_memory memory, const char *counter)
     fake_set_map_info(3);
     assert_ok(create_host_blob(1, 4 * PAGE));
     const struct virtio_gpu_resource_map_blob request = {
-        REQUEST(RESOURCE_MAP_BLOB), .resource_id = le32(1), .offset = le64(8 * PAGE),
+        REQUEST(RESOURCE_MAP_BLOB),
+        .resource_id = le32(1),
+        .offset = le64(8 * PAGE),
     };
     struct virtio_gpu_resp_map_info response;
     for (unsigned i = 1; i <= 3; i++) {
@@ -80,9 +82,8 @@ static void check_map_and_unmap(enum fake_memory memory, const char *counter)
         assert_int_equal(stat_value("mapped"), 0);
         assert_int_equal(stat_value("mapped-bytes"), 0);
     }
-    assert_int_equal(stat_value("maps-fixed") + stat_value("maps-alias") +
-                         stat_value("maps-region"),
-                     3);
+    assert_int_equal(
+        stat_value("maps-fixed") + stat_value("maps-alias") + stat_value("maps-region"), 3);
 }
 
 static void test_fixed(void **state)
@@ -187,9 +188,11 @@ static void test_not_mappable(void **state)
     assert_error(map_blob(1, 0), INVALID_PARAMETER);
     const struct virtio_gpu_mem_entry page = entry(RAM_ADDR, PAGE);
     const struct virtio_gpu_resource_create_blob guest = {
-        REQUEST(RESOURCE_CREATE_BLOB), .resource_id = le32(2),
+        REQUEST(RESOURCE_CREATE_BLOB),
+        .resource_id = le32(2),
         .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_GUEST),
-        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE), .nr_entries = le32(1),
+        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE),
+        .nr_entries = le32(1),
         .size = le64(PAGE),
     };
     assert_ok(create_blob(&guest, &page, 1));
@@ -206,9 +209,18 @@ static void test_places(void **state)
     start(NULL);
     assert_ok(create_host_blob(1, 4 * PAGE));
     static const uint64_t wrong[] = {
-        1, 8, PAGE - 1, PAGE + 1, PAGE / 2,
-        WINDOW_SIZE - 3 * PAGE, WINDOW_SIZE, WINDOW_SIZE + PAGE,
-        UINT64_MAX, UINT64_MAX - PAGE + 1, UINT64_MAX - 4 * PAGE + 1, UINT64_C(1) << 63,
+        1,
+        8,
+        PAGE - 1,
+        PAGE + 1,
+        PAGE / 2,
+        WINDOW_SIZE - 3 * PAGE,
+        WINDOW_SIZE,
+        WINDOW_SIZE + PAGE,
+        UINT64_MAX,
+        UINT64_MAX - PAGE + 1,
+        UINT64_MAX - 4 * PAGE + 1,
+        UINT64_C(1) << 63,
     };
     for (unsigned i = 0; i < COUNT(wrong); i++)
         assert_error(map_blob(1, wrong[i]), INVALID_PARAMETER);
@@ -234,11 +246,11 @@ static void test_overlap(void **state)
     static const struct {
         uint32_t pages, at;
     } overlaps[] = {
-        { 4, 10 }, /* the same place */
-        { 4, 9 }, { 4, 7 }, /* its start */
-        { 4, 11 }, { 4, 13 }, /* its end */
+        { 4, 10 },                                  /* the same place */
+        { 4, 9 },  { 4, 7 },                        /* its start */
+        { 4, 11 }, { 4, 13 },                       /* its end */
         { 1, 10 }, { 1, 12 }, { 1, 13 }, { 2, 11 }, /* inside */
-        { 6, 9 }, { 5, 10 }, { 5, 9 }, { 14, 0 }, /* around */
+        { 6, 9 },  { 5, 10 }, { 5, 9 },  { 14, 0 }, /* around */
     };
     for (uint32_t i = 0; i < COUNT(overlaps); i++) {
         assert_ok(create_host_blob(2, overlaps[i].pages * PAGE));
@@ -350,7 +362,7 @@ static void test_mapped_and_shown(void **state)
     }
 }
 
-/* ---- regions ------------------------------------------------------------------------------------ */
+/* ---- regions --------------------------------------------------------------------------------- */
 
 static const struct vm_options by_regions = { .window_mode = VENUS_GPU_WINDOW_REGIONS };
 
@@ -376,7 +388,9 @@ static void test_regions_by_order(void **state)
 static struct sent *send_map(uint32_t id, uint64_t offset)
 {
     const struct virtio_gpu_resource_map_blob request = {
-        REQUEST(RESOURCE_MAP_BLOB), .resource_id = le32(id), .offset = le64(offset),
+        REQUEST(RESOURCE_MAP_BLOB),
+        .resource_id = le32(id),
+        .offset = le64(offset),
     };
     return send_control(&request, sizeof(request), sizeof(struct virtio_gpu_resp_map_info));
 }
@@ -384,7 +398,8 @@ static struct sent *send_map(uint32_t id, uint64_t offset)
 static struct sent *send_unmap(uint32_t id)
 {
     const struct virtio_gpu_resource_unmap_blob request = {
-        REQUEST(RESOURCE_UNMAP_BLOB), .resource_id = le32(id),
+        REQUEST(RESOURCE_UNMAP_BLOB),
+        .resource_id = le32(id),
     };
     return send_control(&request, sizeof(request), sizeof(struct virtio_gpu_ctrl_hdr));
 }
@@ -392,8 +407,7 @@ static struct sent *send_unmap(uint32_t id)
 static void test_late_answers(void **state)
 {
     (void)state;
-    start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS,
-                                .regions = REGIONS_LATE });
+    start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS, .regions = REGIONS_LATE });
     assert_ok(create_host_blob(1, PAGE));
     struct sent *map = send_map(1, 0), *unmap = send_unmap(1);
     wait_for_regions(1);
@@ -410,8 +424,7 @@ static void test_late_answers(void **state)
 static void test_region_errors(void **state)
 {
     (void)state;
-    start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS,
-                                .regions = REGIONS_FAIL });
+    start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS, .regions = REGIONS_FAIL });
     assert_ok(create_host_blob(1, PAGE));
     assert_error(map_blob(1, 0), UNSPEC);
     vm.regions = REGIONS_LATE;
@@ -438,7 +451,8 @@ static void test_unref_takes_region_away(void **state)
     assert_int_equal(map_blob(1, 0), OK_MAP);
     vm.regions = REGIONS_LATE;
     const struct virtio_gpu_resource_unref request = {
-        REQUEST(RESOURCE_UNREF), .resource_id = le32(1),
+        REQUEST(RESOURCE_UNREF),
+        .resource_id = le32(1),
     };
     struct sent *sent = send_control(&request, sizeof(request), sizeof(request.hdr));
     wait_for_regions(2);
@@ -454,8 +468,7 @@ static void test_unref_takes_region_away(void **state)
 /* The reset does not wait for answers, which may come from the thread that asked for it. */
 static void check_reset(enum fake_memory memory, bool map_is_answered, int error)
 {
-    start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS,
-                                .regions = REGIONS_LATE });
+    start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS, .regions = REGIONS_LATE });
     fake_set_memory(memory);
     assert_ok(create_host_blob(1, PAGE));
     struct sent *map = send_map(1, 0);
@@ -496,8 +509,7 @@ static void test_reset_while_waiting(void **state)
 static void test_answers_after_reset(void **state)
 {
     (void)state;
-    start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS,
-                                .regions = REGIONS_LATE });
+    start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS, .regions = REGIONS_LATE });
     assert_ok(create_host_blob(1, PAGE));
     send_map(1, 0);
     wait_for_regions(1);
@@ -513,9 +525,9 @@ static void test_answers_after_reset(void **state)
     check_shared(1, 0, PAGE);
 }
 
-/* ---- pinned memory ------------------------------------------------------------------------------- */
+/* ---- pinned memory --------------------------------------------------------------------------- */
 
-/* A frame keeps the renderer's mapping, and with it the resource, alive; then the id is free again. */
+/* A frame keeps the renderer's mapping and the resource alive; then the id is free again. */
 static void test_pinned_id_is_reused(void **state)
 {
     (void)state;
@@ -538,8 +550,10 @@ static void test_pinned_id_is_reused(void **state)
 
     const struct virtio_gpu_resource_create_blob create = {
         .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB), .ctx_id = le32(1) },
-        .resource_id = le32(1), .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
-        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE), .size = le64(PAGE),
+        .resource_id = le32(1),
+        .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
+        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE),
+        .size = le64(PAGE),
     };
     assert_int_equal(fake_count(FAKE_BLOB_CREATE), 1);
     struct sent *sent = send_control(&create, sizeof(create), sizeof(create.hdr));
@@ -583,8 +597,10 @@ static void test_reset_while_id_is_pinned(void **state)
     assert_ok(unref(1));
     const struct virtio_gpu_resource_create_blob create = {
         .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB), .ctx_id = le32(1) },
-        .resource_id = le32(1), .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
-        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE), .size = le64(PAGE),
+        .resource_id = le32(1),
+        .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
+        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE),
+        .size = le64(PAGE),
     };
     send_control(&create, sizeof(create), sizeof(create.hdr));
     vm_reset();
