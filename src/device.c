@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "context.h"
@@ -85,6 +86,13 @@ static char *message(const char *format, ...)
     return len < 0 ? NULL : text;
 }
 
+static bool is_packet_socket(int fd)
+{
+    int type;
+    socklen_t len = sizeof(type);
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
+}
+
 static char *config_mistake(const struct venus_gpu_config *config, const struct venus_gpu_ops *ops)
 {
     if (config->size != sizeof(*config) || ops->size != sizeof(*ops))
@@ -103,6 +111,11 @@ static char *config_mistake(const struct venus_gpu_config *config, const struct 
         return message("Cannot run the render server %s: %s.\n"
                        "Give the path of virgl_render_server, which comes with virglrenderer.",
                        config->render_server, strerror(errno));
+    if (config->render_server_fd >= 0 && !is_packet_socket(config->render_server_fd))
+        return message("Descriptor %d is no socket to a render server.\n"
+                       "Give one end of a socketpair of the kind SOCK_SEQPACKET, the other being "
+                       "virgl_render_server's --socket-fd.",
+                       config->render_server_fd);
     return NULL;
 }
 

@@ -167,7 +167,7 @@ static void wrong_descriptor(void **state)
 
     guest_config(&config);
     config.render_server_fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* no socket */
-    assert_fails(guest, &config, "render_server");
+    assert_fails(guest, &config, "no socket");
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
     close(fds[1]); /* nobody there */
     config.render_server_fd = fds[0];

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,7 +89,7 @@ static void test_descriptor_is_taken(void **state)
     (void)state;
     vm_prepare(NULL);
     for (unsigned i = 0; i < 3; i++) {
-        int fd = vm.config.render_server_fd = dup(STDERR_FILENO);
+        int fd = vm.config.render_server_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         assert_true(fd >= 0);
         char *error = NULL;
         if (i == 0)

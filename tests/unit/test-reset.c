@@ -2,6 +2,7 @@
 /* Tests of device reset in mid-flight, of the end of a device, and of a render server that died. */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -317,7 +318,7 @@ static void test_given_server(void **state)
 {
     (void)state;
     vm_prepare(NULL);
-    vm.config.render_server_fd = dup(STDERR_FILENO);
+    vm.config.render_server_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     char *error = NULL;
     vm.gpu = device_create(&vm.config, &vm.ops, &vm, &fake_renderer, &error);
     assert_non_null(vm.gpu);
