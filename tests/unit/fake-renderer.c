@@ -374,7 +374,7 @@ static int blob_memory(struct fake_blob *blob)
 {
     int flags = MAP_SHARED;
     size_t file_size = blob->size;
-    if (blob->memory == FAKE_SHORT || blob->memory == FAKE_SMALL)
+    if (blob->memory == FAKE_SHORT || blob->memory == FAKE_SMALL || blob->memory == FAKE_HOLE)
         file_size -= (size_t)sysconf(_SC_PAGESIZE);
 
     blob->fd = -1;
@@ -576,6 +576,7 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
         case FAKE_OPAQUE:
         case FAKE_PINNED:
         case FAKE_SMALL:
+        case FAKE_HOLE:
             *type = RENDERER_FD_OPAQUE;
             *fd = open("/dev/null", O_RDWR | O_CLOEXEC);
             break;

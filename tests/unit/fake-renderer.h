@@ -61,6 +61,7 @@ enum fake_memory {
     FAKE_OPAQUE, /* a descriptor of no use, but the renderer's mapping can be aliased */
     FAKE_PINNED, /* nor that: there is the renderer's own mapping and nothing else */
     FAKE_SHORT,  /* SHM whose file is a page shorter than the blob */
+    FAKE_HOLE,   /* OPAQUE with a mapping that claims a page more than is there */
     FAKE_SMALL,  /* OPAQUE whose mapping is a page shorter than the blob */
 };
 

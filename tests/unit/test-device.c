@@ -83,6 +83,16 @@ static void test_wrong_server(void **state)
     check_refused("not both");
 }
 
+static void test_wrong_descriptor(void **state)
+{
+    (void)state;
+    vm_prepare(NULL);
+    vm.config.render_server_fd = dup(STDERR_FILENO);
+    check_refused("SOCK_SEQPACKET");
+    vm.config.render_server_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check_refused("SOCK_SEQPACKET");
+}
+
 /* A descriptor belongs to the device from the call on, also if that fails. */
 static void test_descriptor_is_taken(void **state)
 {
@@ -287,6 +297,7 @@ int main(void)
         TEST(test_required_callbacks),
         TEST(test_wrong_config),
         TEST(test_wrong_server),
+        TEST(test_wrong_descriptor),
         TEST(test_descriptor_is_taken),
         TEST(test_renderer_fails),
         TEST(test_second_device),
