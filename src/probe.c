@@ -24,6 +24,7 @@
 
 enum {
     CMD_CREATE_INSTANCE = 0,
+    CMD_DESTROY_INSTANCE = 1,
     CMD_ENUMERATE_PHYSICAL_DEVICES = 2,
     CMD_GET_PHYSICAL_DEVICE_PROPERTIES = 6,
     CMD_SET_REPLY_COMMAND_STREAM = 178,
@@ -183,6 +184,17 @@ static int ask(const struct renderer *renderer, const volatile char *shared, cha
     return 0;
 }
 
+/* A render server that finds an instance in a context at its end says so on the terminal. */
+static int destroy_instance(const struct renderer *renderer)
+{
+    struct stream stream = { .size = 0 };
+    put32(&stream, CMD_DESTROY_INSTANCE);
+    put32(&stream, 0);
+    put64(&stream, INSTANCE_ID);
+    put64(&stream, 0); /* pAllocator */
+    return run(renderer, &stream);
+}
+
 int probe_device_name(const struct renderer *renderer, char *name, size_t size)
 {
     static const char context_name[] = "virtio-gpu-venus probe";
@@ -203,6 +215,8 @@ int probe_device_name(const struct renderer *renderer, char *name, size_t size)
         renderer->attach(CONTEXT, RESOURCE);
         if (renderer->map(RESOURCE, &reply, &reply_size) == 0) {
             ret = ask(renderer, reply, name, size);
+            if (ret == 0)
+                ret = destroy_instance(renderer);
             renderer->unmap(RESOURCE);
         }
         renderer->resource_unref(RESOURCE);
