@@ -31,7 +31,7 @@ overlay=$top/qemu
 firmware=(/usr/share/qemu /usr/share/seabios /usr/share/seavgabios /usr/lib/ipxe/qemu /usr/share/ipxe/qemu)
 options=(
     --target-list=x86_64-softmmu --without-default-features
-    --enable-{tcg,kvm,system,pixman,sdl,vnc,slirp,pie,fdt,png}
+    --enable-{tcg,kvm,system,pixman,sdl,vnc,slirp,pie,fdt,png,seccomp}
     --disable-docs --disable-werror --disable-install-blobs
     "--firmwarepath=$(IFS=:; echo "${firmware[*]}")"
 )

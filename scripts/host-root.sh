@@ -19,14 +19,14 @@ packages=(
     vulkan-validationlayers glslang-tools mesa-vulkan-drivers libdrm-dev libxcb1-dev libwayland-dev
     wayland-protocols
     # what QEMU needs, and its firmware
-    libglib2.0-dev libpixman-1-dev libfdt-dev zlib1g-dev libslirp-dev libsdl2-dev libpng-dev seabios
+    libglib2.0-dev libpixman-1-dev libfdt-dev zlib1g-dev libslirp-dev libsdl2-dev libpng-dev libseccomp-dev seabios
     qemu-system-data ipxe-qemu
     # what the demo and the tests need
     xvfb xauth xdotool e2fsprogs iproute2 procps
 )
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs)
 modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 libfdt zlib slirp
-    sdl2 libpng libdrm)
+    sdl2 libpng libseccomp libdrm)
 servers=(/usr/libexec/virgl_render_server /usr/lib/virgl_render_server
     /usr/lib/*/virgl_render_server /usr/local/libexec/virgl_render_server)
 
