@@ -80,16 +80,16 @@ struct venus_gpu_cursor {
     uint32_t x, y;          /* the hot spot's place on the scanout, in pixels */
     uint32_t hot_x, hot_y;  /* the hot spot inside the image */
     uint32_t width, height; /* of the image */
-    const uint32_t *pixels; /* premultiplied A8R8G8B8 words, row after row; valid during the callback */
+    const uint32_t *pixels; /* premultiplied A8R8G8B8 words, in rows; valid during the callback */
 };
 
 /* How an output is laid out: the answer to GET_DISPLAY_INFO and GET_EDID (5.7.6.8). */
 struct venus_gpu_output {
     bool enabled;
-    uint32_t x, y, width, height;  /* pixels */
-    uint32_t width_mm, height_mm;  /* 0: derived from 100 dots per inch */
-    uint32_t refresh_mhz;          /* millihertz; 0: 75 Hz, or less where the mode needs it */
-    const char *name;              /* monitor name, up to 12 characters; NULL: a default. Copied. */
+    uint32_t x, y, width, height; /* pixels */
+    uint32_t width_mm, height_mm; /* 0: derived from 100 dots per inch */
+    uint32_t refresh_mhz;         /* millihertz; 0: 75 Hz, or less where the mode needs it */
+    const char *name;             /* monitor name, up to 12 characters; NULL: a default. Copied. */
 };
 
 /* ---- what the front end lends ---------------------------------------------------------------- */
@@ -267,7 +267,8 @@ void venus_gpu_write_config(struct venus_gpu *gpu, size_t offset, const void *da
  * Describe an output. If anything changed, VIRTIO_GPU_EVENT_DISPLAY is raised and config_changed()
  * is called. -EINVAL: no such output. Any thread, not from a callback.
  */
-int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index, const struct venus_gpu_output *output);
+int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index,
+                         const struct venus_gpu_output *output);
 
 /*
  * The host-visible window (shared memory region id 1, 5.7.4): one mapping of window_size bytes that

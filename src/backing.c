@@ -54,8 +54,8 @@ struct backing *backing_create(struct venus_gpu *gpu, struct command *cmd, size_
     *error = VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
     if (nr_entries > MAX_ENTRIES ||
         (cmd->readable - offset) / sizeof(struct virtio_gpu_mem_entry) < nr_entries) {
-        command_error(cmd, *error, "%u memory entries are more than it holds or than %u", nr_entries,
-                      MAX_ENTRIES);
+        command_error(cmd, *error, "%u memory entries are more than it holds or than %u",
+                      nr_entries, MAX_ENTRIES);
         return NULL;
     }
 

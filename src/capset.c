@@ -23,7 +23,8 @@ enum virtio_gpu_ctrl_type capset_get_info(struct venus_gpu *gpu, struct command 
     return VIRTIO_GPU_RESP_OK_CAPSET_INFO;
 }
 
-enum virtio_gpu_ctrl_type capset_get(struct venus_gpu *gpu, struct command *cmd, const void *request)
+enum virtio_gpu_ctrl_type capset_get(struct venus_gpu *gpu, struct command *cmd,
+                                     const void *request)
 {
     const struct virtio_gpu_get_capset *req = request;
     uint32_t id = le32(req->capset_id), version = le32(req->capset_version);

@@ -34,10 +34,10 @@ struct command_type {
     size_t response_size; /* the least room for the response */
 };
 
-#define COMMAND(name_, request_, response_, handler_)                                           \
-    {                                                                                           \
-        .type = VIRTIO_GPU_CMD_##name_, .name = #name_, .handler = (handler_),                  \
-        .request_size = sizeof(struct request_), .response_size = sizeof(struct response_),     \
+#define COMMAND(name_, request_, response_, handler_)                                       \
+    {                                                                                       \
+        .type = VIRTIO_GPU_CMD_##name_, .name = #name_, .handler = (handler_),              \
+        .request_size = sizeof(struct request_), .response_size = sizeof(struct response_), \
     }
 
 static command_handler not_for_venus;
@@ -94,7 +94,8 @@ static enum virtio_gpu_ctrl_type not_for_venus(struct venus_gpu *gpu, struct com
                                                const void *request)
 {
     (void)gpu, (void)request;
-    return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "it belongs to OpenGL, which is not here");
+    return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
+                         "it belongs to OpenGL, which is not here");
 }
 
 static const struct command_type *find_command(enum venus_gpu_queue queue, uint32_t type)

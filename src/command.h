@@ -24,7 +24,7 @@ struct command {
      * flush that the response waits for. Guarded by the device's lock.
      */
     unsigned waits;
-    bool ordered; /* on the device's list of that name */
+    bool ordered;  /* on the device's list of that name */
     bool finished; /* all waits are over; ordered and not first: kept until it is */
     size_t response_size;
     union {

@@ -58,7 +58,8 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
                              "capability set %u is not Venus (%u)", capset,
                              VIRTIO_GPU_CAPSET_VENUS);
     if (nlen > sizeof(req->debug_name))
-        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "a name of %u bytes", nlen);
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "a name of %u bytes",
+                             nlen);
     if (HASH_COUNT(gpu->contexts) >= gpu->config.max_contexts)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "%u contexts are all it may have (max_contexts)",
@@ -243,7 +244,8 @@ enum virtio_gpu_ctrl_type context_submit(struct venus_gpu *gpu, struct command *
     if (!context)
         return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
     if (!context->renders)
-        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "the context is not for Venus, or lost");
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
+                             "the context is not for Venus, or lost");
     if (size % 4 || size > cmd->readable - sizeof(*req) || size > MAX_STREAM_SIZE)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                              "a command stream of %u bytes in a command of %zu", size,

@@ -21,7 +21,7 @@ struct attachment {
 
 struct context {
     uint32_t id;
-    bool renders; /* it has a process of the render server: it is Venus, and not lost */
+    bool renders;   /* it has a process of the render server: it is Venus, and not lost */
     uint64_t check; /* the last fence that context_check() made, or 0 */
     LIST_HEAD(, attachment) attachments;
     UT_hash_handle hh;

@@ -29,7 +29,7 @@ static atomic_flag device_lives = ATOMIC_FLAG_INIT;
 
 /* Defaults: what a large desktop comes nowhere near, and a host does not notice. */
 enum {
-    DEFAULT_MAX_CONTEXTS = 256,   /* each is a process of the render server */
+    DEFAULT_MAX_CONTEXTS = 256, /* each is a process of the render server */
     DEFAULT_MAX_RESOURCES = 65536,
 };
 static const uint64_t default_max_memory = (uint64_t)1 << 30; /* 30 pictures of 3840 x 2160 */
@@ -261,8 +261,9 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     char *mistake = config_mistake(config, ops);
     struct venus_gpu *gpu = NULL;
     if (!mistake && atomic_flag_test_and_set(&device_lives))
-        mistake = message("There is a virtio-gpu-venus device already, and virglrenderer allows one "
-                          "in a process.\nGive it more outputs instead (max_outputs).");
+        mistake =
+            message("There is a virtio-gpu-venus device already, and virglrenderer allows one "
+                    "in a process.\nGive it more outputs instead (max_outputs).");
     if (mistake)
         goto fail;
 
@@ -287,7 +288,8 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     TAILQ_INIT(&gpu->queued);
     TAILQ_INIT(&gpu->in_flight);
     TAILQ_INIT(&gpu->ordered);
-    gpu->outputs[0].info = (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };
+    gpu->outputs[0].info =
+        (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };
 
     int ret = config->render_server && !gpu->server_path ? -ENOMEM : 0;
     if (ret < 0)

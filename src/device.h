@@ -51,33 +51,33 @@ struct venus_gpu {
 
     /* Guards this block. Never held while calling the renderer. */
     pthread_mutex_t lock;
-    pthread_cond_t work;                      /* the device thread waits here */
-    pthread_cond_t idle;                      /* others wait here for the device thread */
-    bool started, resetting, stopping;        /* requests to and answers of the device thread */
+    pthread_cond_t work;               /* the device thread waits here */
+    pthread_cond_t idle;               /* others wait here for the device thread */
+    bool started, resetting, stopping; /* requests to and answers of the device thread */
     int start_error;
     char *start_message;
-    bool sleeping;                            /* the device thread waits for work */
-    TAILQ_HEAD(, command) queued;             /* submitted, not executed yet */
-    TAILQ_HEAD(, command) in_flight;          /* submitted, not done yet: those above included */
-    TAILQ_HEAD(, command) ordered;            /* fences without a ring, in order (command.c) */
-    struct fence *fences;                     /* by id (fence.c) */
+    bool sleeping;                   /* the device thread waits for work */
+    TAILQ_HEAD(, command) queued;    /* submitted, not executed yet */
+    TAILQ_HEAD(, command) in_flight; /* submitted, not done yet: those above included */
+    TAILQ_HEAD(, command) ordered;   /* fences without a ring, in order (command.c) */
+    struct fence *fences;            /* by id (fence.c) */
     uint64_t next_fence_id;
-    LIST_HEAD(, venus_gpu_flush) flushes;     /* not answered yet (scanout.c) */
-    LIST_HEAD(, window_region) regions;       /* not taken away yet (window.c) */
-    LIST_HEAD(, memory) pinned;               /* memory that needs the renderer's mapping (memory.c) */
-    SLIST_HEAD(, memory) released;            /* of those: nobody uses it any more */
+    LIST_HEAD(, venus_gpu_flush) flushes; /* not answered yet (scanout.c) */
+    LIST_HEAD(, window_region) regions;   /* not taken away yet (window.c) */
+    LIST_HEAD(, memory) pinned;           /* memory that needs the renderer's mapping (memory.c) */
+    SLIST_HEAD(, memory) released;        /* of those: nobody uses it any more */
     struct output outputs[VENUS_GPU_MAX_SCANOUTS];
-    uint32_t events_read;                     /* VIRTIO_GPU_EVENT_* not cleared by the guest yet */
+    uint32_t events_read; /* VIRTIO_GPU_EVENT_* not cleared by the guest yet */
 
     /* The device thread's own. */
-    struct context *contexts;                 /* by id */
-    struct resource *resources;               /* by id */
+    struct context *contexts;   /* by id */
+    struct resource *resources; /* by id */
     struct scanout scanouts[VENUS_GPU_MAX_SCANOUTS];
     struct window window;
-    void *scratch;                            /* for command streams, grows to what was needed */
+    void *scratch; /* for command streams, grows to what was needed */
     size_t scratch_size;
-    bool renderer_runs;                       /* init() succeeded, fini() is due */
-    int server_pid;                           /* the render server that we started, or 0 */
+    bool renderer_runs; /* init() succeeded, fini() is due */
+    int server_pid;     /* the render server that we started, or 0 */
 };
 
 /* As venus_gpu_create(), over that renderer. For tests; the public one uses virgl_renderer. */

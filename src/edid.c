@@ -63,8 +63,7 @@ static struct timing make_timing(const struct venus_gpu_output *output)
 
 static bool fits_base_block(const struct timing *t)
 {
-    return t->width <= 4095 && t->height <= 4095 && t->clock_khz / 10 <= 65535 &&
-           t->vblank <= 4095;
+    return t->width <= 4095 && t->height <= 4095 && t->clock_khz / 10 <= 65535 && t->vblank <= 4095;
 }
 
 static void put_checksum(uint8_t *block, size_t size)
@@ -124,12 +123,12 @@ static void put_range_limits(uint8_t *d, const struct timing *t)
     uint32_t clock = (t->clock_khz + 9999) / 10000;
     memset(d, 0, 5);
     d[3] = 0xfd;
-    d[5] = 1;    /* Hz, vertical */
+    d[5] = 1; /* Hz, vertical */
     d[6] = 240;
-    d[7] = 1;    /* kHz, horizontal */
+    d[7] = 1; /* kHz, horizontal */
     d[8] = 255;
     d[9] = (uint8_t)(clock < 255 ? clock : 255); /* 10 MHz */
-    d[10] = 1;   /* range limits only */
+    d[10] = 1;                                   /* range limits only */
     d[11] = '\n';
     memset(d + 12, ' ', 6);
 }
@@ -143,7 +142,8 @@ static void put_base_block(uint8_t *e, const struct timing *t, const char *name,
 
     memset(e, 0, BLOCK_SIZE);
     memcpy(e, header, sizeof(header));
-    e[8] = (uint8_t)(('V' - 'A' + 1) << 2 | ('N' - 'A' + 1) >> 3); /* manufacturer "VNS", 5 bits a letter */
+    e[8] = (uint8_t)(('V' - 'A' + 1) << 2 |
+                     ('N' - 'A' + 1) >> 3); /* manufacturer "VNS", 5 bits a letter */
     e[9] = (uint8_t)(('N' - 'A' + 1) << 5 | ('S' - 'A' + 1));
     put16(e + 10, 1); /* product code */
     e[16] = 1;        /* week and year of manufacture: 2026 */

@@ -10,16 +10,15 @@
 #include "protocol.h"
 #include "venus-gpu.h"
 
-#define FOURCC(a, b, c, d)                                                                      \
+#define FOURCC(a, b, c, d) \
     ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
 
 /* Shifts of the four channels in a pixel that is read as a little-endian number; -1: not there. */
 #define MASK(shift) ((shift) < 0 ? 0u : 0xffu << ((shift) < 0 ? 0 : (shift)))
-#define FORMAT(name_, fourcc_, vk_, r, g, b, a)                                                 \
-    {                                                                                           \
-        .name = #name_, .virtio = VIRTIO_GPU_FORMAT_##name_, .fourcc = (fourcc_), .vk = (vk_),  \
-        .red = MASK(r), .green = MASK(g), .blue = MASK(b), .alpha = MASK(a),                    \
-        .bytes_per_pixel = 4,                                                                   \
+#define FORMAT(name_, fourcc_, vk_, r, g, b, a)                                                    \
+    {                                                                                              \
+        .name = #name_, .virtio = VIRTIO_GPU_FORMAT_##name_, .fourcc = (fourcc_), .vk = (vk_),     \
+        .red = MASK(r), .green = MASK(g), .blue = MASK(b), .alpha = MASK(a), .bytes_per_pixel = 4, \
     }
 
 enum {

@@ -138,7 +138,8 @@ static int alias_pages(void *src, size_t size, void *dst)
 /* A guest that scatters its pages more than this gets a copy: showing it must not take up all ranges. */
 enum { ALIAS_MAX_RUNS = 4096 };
 
-struct memory *memory_alias_backing(struct venus_gpu *gpu, const struct backing *backing, size_t size)
+struct memory *memory_alias_backing(struct venus_gpu *gpu, const struct backing *backing,
+                                    size_t size)
 {
     size_t page = page_size();
     unsigned ranges = backing->num_iov;
@@ -223,7 +224,8 @@ static int place_by_fd(struct venus_gpu *gpu, uint32_t resource_id, uint64_t siz
     } else if (file_pages(fd) < size) {
         ret = -EOVERFLOW;
     } else {
-        void *ptr = mmap(dst, size, PROT_READ | PROT_WRITE, MAP_SHARED | (dst ? MAP_FIXED : 0), fd, 0);
+        void *ptr =
+            mmap(dst, size, PROT_READ | PROT_WRITE, MAP_SHARED | (dst ? MAP_FIXED : 0), fd, 0);
         if (ptr == MAP_FAILED)
             ret = -errno;
         else

@@ -119,7 +119,8 @@ static int run(const struct renderer *renderer, struct stream *stream)
     return ret ? -EIO : 0;
 }
 
-static int ask(const struct renderer *renderer, const volatile char *shared, char *name, size_t size)
+static int ask(const struct renderer *renderer, const volatile char *shared, char *name,
+               size_t size)
 {
     char reply[REPLY_SIZE];
 

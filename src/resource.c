@@ -154,7 +154,8 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
     if (!context)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID, "no such context");
     if (!context->renders)
-        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "the context is not for Venus, or lost");
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
+                             "the context is not for Venus, or lost");
     if (resource->size > gpu->config.max_blob_memory ||
         stat_get(&gpu->stats, STAT_BLOB_BYTES) > gpu->config.max_blob_memory - resource->size)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,

@@ -20,7 +20,7 @@ enum { RESOURCE_2D = 0 }; /* the mem of a resource that is no blob */
 
 struct resource {
     uint32_t id;
-    uint32_t mem; /* VIRTIO_GPU_BLOB_MEM_*, or RESOURCE_2D */
+    uint32_t mem;  /* VIRTIO_GPU_BLOB_MEM_*, or RESOURCE_2D */
     uint64_t size; /* bytes */
 
     /* 2D */

@@ -13,7 +13,7 @@ struct resource;
 struct venus_gpu;
 
 struct scanout {
-    struct resource *resource; /* NULL: nothing is shown */
+    struct resource *resource;  /* NULL: nothing is shown */
     struct venus_gpu_rect rect; /* of the resource */
     uint64_t offset;            /* of the rectangle's first pixel in the resource's bytes */
     struct venus_gpu_frame *frame;

@@ -30,8 +30,8 @@ enum virtio_gpu_ctrl_type transfer_to_host_2d(struct venus_gpu *gpu, struct comm
     if (x > resource->width || width > resource->width - x || y > resource->height ||
         height > resource->height - y)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
-                             "the rectangle %u x %u at (%u, %u) is not within %u x %u", width, height,
-                             x, y, resource->width, resource->height);
+                             "the rectangle %u x %u at (%u, %u) is not within %u x %u", width,
+                             height, x, y, resource->width, resource->height);
     if (!width || !height)
         return VIRTIO_GPU_RESP_OK_NODATA;
 

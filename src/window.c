@@ -244,10 +244,9 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
     }
     if (ret < 0) {
         tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
-        return command_error(cmd,
-                             ret == -ENOMEM ? VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY
-                                            : VIRTIO_GPU_RESP_ERR_UNSPEC,
-                             "the host cannot map resource %u (%d)", resource->id, ret);
+        return command_error(
+            cmd, ret == -ENOMEM ? VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY : VIRTIO_GPU_RESP_ERR_UNSPEC,
+            "the host cannot map resource %u (%d)", resource->id, ret);
     }
     resource->mapped = true;
     stat_add(&gpu->stats, STAT_MAPPED, 1);
