@@ -108,13 +108,14 @@ try_step() {
     set +m
     step_rc=0
     wait "$step_pid" || step_rc=$?
-    step_pid=
     if [ "$step_rc" != 0 ]; then
+        kill -TERM -- "-$step_pid" 2>/dev/null || true # what it left running, if it was killed
         tail -n 20 "$log" | sed 's/^/    | /' >&2
         say "$program: $name failed after $((SECONDS - start)) s; the whole log: $log"
     else
         say "    $name: done in $((SECONDS - start)) s"
     fi
+    step_pid=
 }
 
 # lock NAME: from here to the end of the script, or to unlock, nobody else holds NAME. What a killed run
@@ -125,7 +126,9 @@ lock() {
     exec {lock_fd}>"$cache/lock/$1"
     if ! flock -n "$lock_fd"; then
         say "    waiting for another run that makes the same ($1)"
-        flock "$lock_fd"
+        # In the background, as bash acts upon a signal at once only while it waits for such.
+        flock "$lock_fd" &
+        wait $!
     fi
     for old in "$cache/tmp/$1".* "$open_base/$1".*; do
         remove_tree "$old"
