@@ -96,7 +96,8 @@ class Guest:
         self.disk, self.shell, self.qemu_args = disk, shell, list(qemu_args)
         self.memory_share = memory_share
         self.env, self.in_root = dict(os.environ, **(env or {})), list(in_root)
-        self.accel = accel or pick_accel(self.qemu, self.image)[0]
+        self.accel, self.accel_why = (accel, f"{accel}: as asked for") if accel else \
+            pick_accel(self.qemu, self.image)
         self.process = self.monitor = self.port = None
         self.lock = threading.Lock()
         self.jobs, self.next_job, self.boot_id = {}, 1, None
@@ -117,7 +118,8 @@ class Guest:
                 "-drive", f"file={self.tools},if=virtio,format=raw,readonly=on"]
         if self.disk:
             boot = ["-drive", f"file={self.disk},if=virtio,snapshot=on"]
-        serial = "stdio" if self.shell else f"file:{self.folder.name}/serial.log"
+        # signal=off: Ctrl-C in the guest's shell is for the guest.
+        serial = ("stdio,signal=off" if self.shell else f"file,path={self.folder.name}/serial.log")
         return [SCRIPTS / "in-root.sh", "--die-with-parent", *self.in_root, "--", self.qemu,
                 "-nodefaults", "-no-user-config", "-M", "q35,memory-backend=mem", "-accel", accel,
                 "-cpu", "max" if self.accel == "tcg" else "host", "-smp", self.smp, "-m", self.memory,
@@ -127,8 +129,17 @@ class Guest:
                 "-chardev", f"socket,id=agent,path={self.folder.name}/agent,server=on,wait=off",
                 "-device", "virtserialport,chardev=agent,name=venus.agent",
                 "-qmp", f"unix:{self.folder.name}/qmp,server=on,wait=off",
-                "-serial", serial, "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci",
+                "-chardev", f"{serial},id=console", "-serial", "chardev:console",
+                "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci",
                 *boot, *self.qemu_args]
+
+    def shell_words(self):
+        """QEMU's command line, to be read or pasted."""
+        self.folder = tempfile.TemporaryDirectory(prefix="venus-guest-")
+        try:
+            return shlex.join(str(word) for word in self.command_line())
+        finally:
+            self.folder.cleanup()
 
     def start(self):
         """Starts QEMU and connects to its monitor; the guest boots meanwhile."""
@@ -163,7 +174,7 @@ class Guest:
         """Waits until the guest has booted."""
         if not self.port:
             self.port = self.connect("agent")
-            threading.Thread(target=self.receive, daemon=True).start()
+            threading.Thread(target=self.receive, args=(self.port,), daemon=True).start()
         deadline = time.monotonic() + timeout
         while not self.hello.wait(0.2):
             self.check_alive()
@@ -221,25 +232,27 @@ class Guest:
         with self.lock:
             self.port.sendall(HEADER.pack(len(payload), job, kind) + payload)
 
-    def read_exactly(self, size):
+    @staticmethod
+    def read_exactly(port, size):
         data = bytearray()
         while len(data) < size:
-            piece = self.port.recv(size - len(data))
+            piece = port.recv(size - len(data))
             if not piece:
                 raise EOFError
             data += piece
         return bytes(data)
 
-    def receive(self):
+    def receive(self, port):
         """What the agent says, on a thread of its own."""
         try:
             while True:
-                length, number, kind = HEADER.unpack(self.read_exactly(HEADER.size))
-                payload = self.read_exactly(length)
+                length, number, kind = HEADER.unpack(self.read_exactly(port, HEADER.size))
+                payload = self.read_exactly(port, length)
                 job = self.jobs.get(number)
                 if kind == HELLO:
                     if payload != self.boot_id:
                         self.boot_id = payload
+                        self.end_jobs_of_old_boot()
                         self.hello.set()
                 elif job and kind == OUTPUT:
                     job.stdout += payload
@@ -250,6 +263,13 @@ class Guest:
                     job.ended.set()
         except (EOFError, OSError):
             pass  # check_alive() will say more
+
+    def end_jobs_of_old_boot(self):
+        """What ran when the guest was reset has ended, and its agent cannot say so any more."""
+        for job in self.jobs.values():
+            if job.wait_status is None:
+                job.wait_status = signal.SIGKILL
+                job.ended.set()
 
     def spawn(self, command, stdin=b""):
         """Starts a shell command in the guest and returns its Job."""
@@ -284,10 +304,18 @@ class Guest:
             path.write_bytes(target.read_bytes())
         return path
 
-    def reset(self, timeout=180):
-        """Presses the reset button and waits until the guest has booted again."""
+    def press_reset(self):
+        """Presses the reset button; wait_for_agent() then waits for the new boot."""
         self.hello.clear()
         self.monitor.ask("system_reset")
+        # The old agent may have been stopped within a frame: the new one gets a new connection.
+        self.port.shutdown(socket.SHUT_RDWR)
+        self.port.close()
+        self.port = None
+
+    def reset(self, timeout=180):
+        """Presses the reset button and waits until the guest has booted again."""
+        self.press_reset()
         return self.wait_for_agent(timeout)
 
     def device_path(self):
