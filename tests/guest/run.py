@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Boots one guest and runs every test in it, printing TAP.
+
+usage: run.py [--list] [--accel ACCEL] [--qemu PROGRAM] [NAME...]     NAME: part of a test's name, such as vkcube
+
+A test is a function test_* of one of the modules below, in the order in which they stand there; its
+first line of documentation is its name in the output. Where a test fails, what it expected and what it
+saw follow. If QEMU itself ends, that test fails and the others get a new guest. Pictures that were
+compared are in out/check/guest.
+"""
+
+import argparse
+import importlib
+import sys
+import time
+import traceback
+
+from harness import Case, Failed, Skipped, guests
+
+# A reset comes last, since it costs a boot.
+MODULES = ("test_vulkaninfo", "test_device", "test_frame", "test_vkcube", "test_two_apps",
+           "test_vkmark", "test_reset")
+
+
+def collect(wanted):
+    """All tests as (name, function), in order."""
+    tests = []
+    for module in map(importlib.import_module, MODULES):
+        for name, function in vars(module).items():
+            if name.startswith("test_") and callable(function):
+                full = f"{module.__name__[5:]}.{name[5:]}"
+                if not wanted or any(part in full for part in wanted):
+                    tests.append((full, function))
+    return tests
+
+
+def boot(options):
+    begin = time.monotonic()
+    guest = guests.Guest(**options)
+    try:
+        guest.start().wait_for_agent()
+    except BaseException:
+        guest.close()
+        raise
+    print(f"# booted in {time.monotonic() - begin:.1f} s, {guest.accel}, "
+          f"QEMU {guest.qemu_version()}, {guest.renderer()}", flush=True)
+    return guest
+
+
+def run_one(guest, full, function):
+    """Runs one test; returns what kept it from passing: None, Skipped or the text of a failure."""
+    try:
+        function(Case(guest, full.replace(".", "-")))
+    except Skipped as skipped:
+        return skipped
+    except (Failed, guests.GuestError) as failure:
+        return str(failure)
+    except Exception:  # a mistake in a test must not end the others
+        return traceback.format_exc()
+    return None
+
+
+def end_leftovers(guest):
+    """Ends the programs that a test left running."""
+    for job in list(guest.jobs.values()):
+        if job.status is None:
+            job.signal(9)
+    for job in list(guest.jobs.values()):
+        if job.status is None:
+            job.wait(20)
+
+
+def report(number, full, function, outcome, seconds):
+    title = (function.__doc__ or full).strip().splitlines()[0]
+    line = f"ok {number} - {full}: {title}"
+    if isinstance(outcome, Skipped):
+        print(f"{line} # SKIP {outcome}")
+    elif outcome is None:
+        print(f"{line}")
+    else:
+        print(f"not {line}")
+        for text in outcome.splitlines():
+            print(f"#   {text}")
+    print(f"# {seconds:.1f} s", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("name", nargs="*", help="run only tests with this in their name")
+    parser.add_argument("--list", action="store_true", help="print the tests' names and end")
+    parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
+    parser.add_argument("--qemu", help="another QEMU than the one that scripts/build-qemu.sh makes")
+    arguments = parser.parse_args()
+    tests = collect(arguments.name)
+    if not tests:
+        parser.error(f"no test has {' or '.join(arguments.name)} in its name; see --list")
+    if arguments.list:
+        print("\n".join(full for full, _ in tests))
+        return 0
+
+    guests.end_on_signals()
+    options = {"accel": arguments.accel, "qemu": arguments.qemu}
+    print(f"1..{len(tests)}", flush=True)
+    guest, failed = None, 0
+    try:
+        for number, (full, function) in enumerate(tests, 1):
+            begin = time.monotonic()
+            try:
+                guest = guest or boot(options)
+                outcome = run_one(guest, full, function)
+                end_leftovers(guest)
+            except guests.GuestError as error:  # it did not boot, or what is left does not end
+                outcome = str(error)
+            if guest and guest.process.poll() is not None:
+                outcome = f"{outcome or ''}\nQEMU ended with status {guest.process.returncode}\n" \
+                          f"{guest.last_words()}"
+                guest.close()
+                guest = None
+            failed += isinstance(outcome, str)
+            report(number, full, function, outcome, time.monotonic() - begin)
+    finally:
+        if guest:
+            guest.close()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
