@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The launcher for a person: see run-guest.sh --help."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import guest as vm
+
+DESCRIPTION = """\
+Boots a Linux guest with a virtio-gpu-venus device: Vulkan in the guest, no OpenGL on the host."""
+
+EPILOG = """\
+examples:
+  run-guest.sh --window --app vkcube          a window with vkcube in it
+  run-guest.sh --shell                        a root shell in this terminal; "wl vkcube" runs a program
+  run-guest.sh --app 'vkmark --winsys wayland'   no window; prints what the program prints
+  run-guest.sh --vnc 5901 --resolution 1920x1080
+  run-guest.sh --window --image my-disk.qcow2 --memory 8G --hostmem 4G
+  run-guest.sh --qemu-arg=-device --qemu-arg=virtio-net-pci
+
+What is missing is made first (see make demo). ACCEL=tcg, kvm or hvf chooses the accelerator, as
+--accel does; QEMU_SRC and GUEST_IMAGE choose other sources and another guest. The guest's disk is
+never written to."""
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog):
+        super().__init__(prog, max_help_position=26, width=100)
+
+
+def size(text):
+    if not re.fullmatch(r"[1-9]\d*[KMGT]?", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no size: write 512M or 4G")
+    return text
+
+
+def resolution(text):
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not found or not (64 <= int(found[1]) <= 16384 and 64 <= int(found[2]) <= 16384):
+        raise argparse.ArgumentTypeError(f"'{text}' is no resolution: write 1280x800")
+    return int(found[1]), int(found[2])
+
+
+class Parser(argparse.ArgumentParser):
+    """One that says what is wrong in one line, and where to look."""
+
+    def error(self, message):
+        sys.exit(f"run-guest.sh: {message}; see run-guest.sh --help")
+
+
+def parse():
+    parser = Parser(prog="run-guest.sh", description=DESCRIPTION, epilog=EPILOG,
+                    formatter_class=Formatter, allow_abbrev=False)
+    display = parser.add_argument_group("where the picture goes").add_mutually_exclusive_group()
+    display.add_argument("--window", action="store_true", help="an SDL window; needs a display")
+    display.add_argument("--vnc", metavar="PORT", type=int, help="a VNC server on this machine only")
+    display.add_argument("--no-window", action="store_true", help="nowhere; that is the default")
+
+    what = parser.add_argument_group("what runs")
+    what.add_argument("--app", metavar="COMMAND", help="run a program under weston, print its output, end")
+    what.add_argument("--shell", action="store_true", help="a root shell of the guest in this terminal")
+    what.add_argument("--screenshot", metavar="FILE.png", help="with --app: save the screen before it ends")
+    what.add_argument("--image", metavar="FILE",
+                      help="boot your own disk image instead; it needs Linux and Mesa's Venus driver")
+
+    machine = parser.add_argument_group("the machine")
+    machine.add_argument("--memory", type=size, default="2G", help="of the guest (2G)")
+    machine.add_argument("--hostmem", type=size, default="1G",
+                         help="window for the host's Vulkan memory, a power of two (1G)")
+    machine.add_argument("--resolution", type=resolution, metavar="WxH", default=(1280, 800),
+                         help="of the first output (1280x800)")
+    machine.add_argument("--outputs", type=int, metavar="N", default=1, help="1 to 16 (1)")
+    machine.add_argument("--cpus", type=int, metavar="N", default=2, help="virtual processors (2)")
+    machine.add_argument("--device", default="virtio-gpu-venus-pci",
+                         choices=["virtio-gpu-venus-pci", "virtio-vga-venus"],
+                         help="virtio-gpu-venus-pci or virtio-vga-venus; with --image the latter")
+    machine.add_argument("--accel", choices=["kvm", "hvf", "tcg"], help="found by trying if not given")
+    machine.add_argument("--qemu-arg", action="append", default=[], metavar="ARG",
+                         help="one more word for QEMU's command line")
+    machine.add_argument("--dry-run", action="store_true", help="print QEMU's command line and end")
+    return check(parser, parser.parse_args())
+
+
+def check(parser, options):
+    if not 1 <= options.outputs <= 16:
+        parser.error(f"--outputs is 1 to 16, not {options.outputs}")
+    if not 1 <= options.cpus <= 64:
+        parser.error(f"--cpus is 1 to 64, not {options.cpus}")
+    if options.vnc is not None and not 5900 <= options.vnc <= 5999:
+        parser.error(f"--vnc is a port from 5900 to 5999, not {options.vnc}")
+    if options.screenshot and not options.app:
+        parser.error("--screenshot goes with --app")
+    if options.app and options.shell:
+        parser.error("--app and --shell exclude each other: run the program from the shell")
+    if options.image:
+        if options.app or options.shell:
+            parser.error("--app and --shell need our own guest; in your image, use its own terminal")
+        if not Path(options.image).is_file():
+            parser.error(f"there is no image {options.image}")
+        options.device = "virtio-vga-venus"
+        options.image = Path(options.image).resolve()
+    if options.window and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        parser.error("--window needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set: "
+                     "use --vnc 5900")
+    return options
+
+
+def run_app(guest, options):
+    """Runs the program and prints what it prints; returns its exit status."""
+    job = guest.spawn(f"wl {options.app}")
+    shown = [0, 0]
+    while True:
+        ended = job.ended.wait(0.1)
+        for i, (text, stream) in enumerate(((job.stdout, sys.stdout), (job.stderr, sys.stderr))):
+            stream.buffer.write(text[shown[i]:])
+            stream.flush()
+            shown[i] = len(text)
+        if ended:
+            break
+        guest.check_alive()
+        if options.screenshot:
+            guest.screendump(options.screenshot)
+            time.sleep(1)
+    return job.status
+
+
+def main():
+    options = parse()
+    vm.end_on_signals()
+    arguments = list(options.qemu_arg)
+    display = "none"
+    if options.window:
+        display = "sdl,gl=off"
+    if options.vnc is not None:
+        arguments += ["-vnc", f"127.0.0.1:{options.vnc - 5900}"]
+    guest = vm.Guest(device=options.device, memory=options.memory, hostmem=options.hostmem,
+                     resolution=options.resolution, outputs=options.outputs, smp=options.cpus,
+                     accel=options.accel, display=display, shell=options.shell, disk=options.image,
+                     qemu_args=arguments)
+    print(f"accelerator {guest.accel_why}", file=sys.stderr)
+    if options.dry_run:
+        print(guest.shell_words())
+        return 0
+    try:
+        guest.start()
+        if options.vnc is not None:
+            print(f"the picture is at vnc://127.0.0.1:{options.vnc}", file=sys.stderr)
+        if options.app:
+            guest.wait_for_agent()
+            return run_app(guest, options)
+        if not options.shell:
+            print("the guest runs until you close it or press Ctrl-C", file=sys.stderr)
+            if not options.image and (options.window or options.vnc is not None):
+                guest.wait_for_agent().run("wl")
+        return guest.process.wait()
+    finally:
+        guest.close()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except vm.GuestError as error:
+        sys.exit(f"run-guest.sh: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except subprocess.SubprocessError as error:
+        sys.exit(f"run-guest.sh: {error}")
