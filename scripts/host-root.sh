@@ -25,17 +25,15 @@ packages=(
     xvfb xauth xdotool e2fsprogs iproute2 procps
 )
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs)
-modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 libfdt zlib slirp
+modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 zlib slirp
     sdl2 libpng libseccomp libdrm)
 servers=(/usr/libexec/virgl_render_server /usr/lib/virgl_render_server
     /usr/lib/*/virgl_render_server /usr/local/libexec/virgl_render_server)
 
-# own_lacks: prints what keeps this machine's own system from being used; nothing when it will do.
+# own_lacks: prints what keeps this machine's own system from being used to build and run; nothing when it
+# will do.
 own_lacks() {
     local name found=
-    if [ "$(uname -s)" != Linux ]; then
-        return
-    fi
     for name in "${commands[@]}"; do
         command -v "$name" >/dev/null || { echo "no $name"; return; }
     done
@@ -43,11 +41,17 @@ own_lacks() {
         pkg-config --exists "$name" || { echo "no development files of $name"; return; }
     done
     for name in "${servers[@]}"; do
-        [ -x "$name" ] && found=1
+        [ ! -x "$name" ] || found=1
     done
     [ -n "$found" ] || { echo "no virgl_render_server"; return; }
-    echo '#include <uthash.h>' | gcc -E - >/dev/null 2>&1 || { echo "no uthash.h"; return; }
-    # With a real GPU's driver any Mesa will do; lavapipe has what a guest's swapchain needs only of late.
+    for name in uthash.h libfdt.h; do
+        echo "#include <$name>" | gcc -E - >/dev/null 2>&1 || { echo "no $name"; return; }
+    done
+}
+
+# own_vulkan_lacks: the same of its Vulkan drivers. With a real GPU's any will do; lavapipe has what a
+# guest's swapchain needs only of late.
+own_vulkan_lacks() {
     vulkaninfo --summary 2>/dev/null | awk -v least="$mesa_least" '
         /deviceType/ { any = 1; if (!/_CPU/) real = 1 }
         /driverInfo/ && /Mesa/ { sub(/.*Mesa /, ""); if ($1 + 0 >= least + 0) fresh = 1 }
@@ -81,12 +85,17 @@ case ${1:-} in
 *) die "unknown option $1; see $program --help" ;;
 esac
 
+lacks=
 case ${HOST_ROOT:-auto} in
-auto) lacks=$(own_lacks) ;;
-/) lacks= ;;
+auto | /) lacks=$(own_lacks) ;;
 debian) lacks="HOST_ROOT=debian" ;;
 *) die "HOST_ROOT=$HOST_ROOT is neither / nor debian" ;;
 esac
+if [ "${HOST_ROOT:-auto}" = / ]; then
+    [ -z "$lacks" ] || die "HOST_ROOT=/ will not do, this machine has $lacks; unset it or install that"
+elif [ -z "$lacks" ]; then
+    lacks=$(own_vulkan_lacks)
+fi
 if [ -z "$lacks" ] && [ -z "$without_egl" ]; then
     [ -z "$why" ] || say "host root: this machine's own system"
     echo /

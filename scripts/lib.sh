@@ -23,9 +23,11 @@ open_base=$cache/tmp
 
 say() { printf '%s\n' "$*" >&2; }
 
+# die: says why in one line. With this status those who called us know that it has been said.
+said=3
 die() {
     say "$program: $*"
-    exit 1
+    exit "$said"
 }
 
 # usage: prints the script's own first comment, for --help.
@@ -70,7 +72,7 @@ trap 'stopped INT' INT
 trap 'stopped TERM' TERM
 trap 'stopped HUP' HUP
 trap remove_step_tmp EXIT
-trap 'say "$program: line $LINENO failed: $BASH_COMMAND"' ERR
+trap '[ $? = "$said" ] || say "$program: line $LINENO failed: $BASH_COMMAND"' ERR
 
 # remove_tree DIR: rm -rf, also of what an unprivileged mmdebstrap left (it belongs to sub-uids).
 remove_tree() {
@@ -85,7 +87,7 @@ remove_tree() {
 # prints goes to a log; when it fails, the log's end and its path are shown and we exit.
 run_step() {
     try_step "$@"
-    [ "$step_rc" = 0 ] || exit 1
+    [ "$step_rc" = 0 ] || exit "$said"
 }
 
 # try_step: the same, but leaves its exit status in step_rc, for the caller to deal with. Neither may
