@@ -7,7 +7,7 @@ cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
 suites := unit renderer qtest guest asan tsan
 
 .NOTPARALLEL:
-.PHONY: help demo check $(suites:%=check-%) lib qemu image clean cache-clean
+.PHONY: help demo check figures $(suites:%=check-%) lib qemu image clean cache-clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,6 +29,10 @@ check-tsan:      ## unit and renderer tests under ThreadSanitizer
 $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py $*
+
+figures:         ## measure blobs, fences, contexts and queues in a guest; best with nothing else running
+	@scripts/setup.sh
+	@tests/guest/figures.py
 
 lib:             ## build libvenusgpu; prints where it is installed
 	@scripts/build-lib.sh

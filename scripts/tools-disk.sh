@@ -26,12 +26,13 @@ build() {
         cp "$file" "$work/out/tools/"
     done < <(find "$work/build" -maxdepth 1 -type f \( -perm -u+x -o -name '*.so' \))
     cp -p "$top"/guest/{init,wl,*.json} "$work/out/tools/"
-    PATH=$PATH:/usr/sbin:/sbin
     "$scripts/in-root.sh" mke2fs -q -t ext4 -O ^has_journal -m 0 -L venus-tools -d "$work/out/tools" \
         "$work/out/tools.img" 16m
     mv -T "$work/out" "$place"
 }
 
+# The guest is a Debian 13: its programs need that one's C library, whatever this machine has.
+export HOST_ROOT=debian
 root=$("$scripts/host-root.sh")
 key=$( (
     printf '%s\n' "$(root_key "$root")"
@@ -53,4 +54,5 @@ fi
 touch -c "$place"
 disk=$place/tools.img
 tools=$place/tools
+: "$disk" "$tools" # one of which is printed
 printf '%s\n' "${!print}"
