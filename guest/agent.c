@@ -229,8 +229,9 @@ static void send_signal(uint32_t id, const uint8_t *payload, size_t size)
     if (size >= sizeof number)
         memcpy(&number, payload, sizeof number);
     for (size_t i = 0; i < MAX_JOBS; i++) {
-        if (jobs[i].pid && jobs[i].id == id)
-            kill(-jobs[i].pid, (int)le32toh(number));
+        /* A child that was only just forked is no group's leader yet. */
+        if (jobs[i].pid && jobs[i].id == id && kill(-jobs[i].pid, (int)le32toh(number)))
+            kill(jobs[i].pid, (int)le32toh(number));
     }
 }
 
