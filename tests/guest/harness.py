@@ -38,12 +38,62 @@ def expect(condition, expected, seen):
         raise Failed(f"expected {expected}\n    seen {seen}")
 
 
-class Case:
-    """One test's surroundings: the guest that is booted, and where it may leave files."""
+class SharedGuest:
+    """The guest that most tests run in: booted when the first one wants it, and again if it is gone."""
 
-    def __init__(self, guest, name):
-        self.guest, self.name = guest, name
+    def __init__(self, options):
+        self.options, self.guest = options, None
+
+    def get(self):
+        if not self.guest:
+            begin = time.monotonic()
+            guest = guests.Guest(qemu_args=["-d", "guest_errors"], **self.options)
+            try:
+                guest.start().wait_for_agent()
+            except BaseException:
+                guest.close()
+                raise
+            self.guest = guest
+            print(f"# booted in {time.monotonic() - begin:.1f} s, {guest.accel}, "
+                  f"QEMU {guest.qemu_version()}, {guest.renderer()}", flush=True)
+        return self.guest
+
+    def tidy(self):
+        """Ends the programs that a test left running; says if the machine itself has ended."""
+        guest = self.guest
+        if not guest:
+            return None
+        if guest.process.poll() is None:
+            running = [job for job in guest.jobs.values() if job.status is None]
+            for job in running:
+                job.signal(9)
+            for job in running:
+                job.wait(20)
+            return None
+        words = f"QEMU ended with status {guest.process.returncode}\n{guest.last_words()}"
+        self.close()
+        return words
+
+    def close(self):
+        if self.guest:
+            self.guest.close()
+            self.guest = None
+
+
+class Case:
+    """One test's surroundings: a guest, if it wants one, and where it may leave files."""
+
+    def __init__(self, shared, name):
+        self.shared, self.name, self.options = shared, name, shared.options
         OUT.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def guest(self):
+        return self.shared.get()
+
+    def another_guest(self, **options):
+        """A guest with other options, beside the one that all tests share; for a with statement."""
+        return guests.Guest(**{**self.options, **options})
 
     def note(self, text):
         """A line for whoever reads the log."""
@@ -54,10 +104,10 @@ class Case:
         """A file that stays, for people to look at."""
         return OUT / f"{self.name}-{suffix}"
 
-    def screen(self, suffix):
-        """What the guest's display shows, kept as a PNG too."""
+    def screen(self, suffix, guest=None):
+        """What the display of the guest, or of another, shows; kept as a PNG too."""
         with tempfile.TemporaryDirectory(prefix="venus-test-") as folder:
-            dump = self.guest.screendump(Path(folder, "screen.ppm"), form="ppm")
+            dump = (guest or self.guest).screendump(Path(folder, "screen.ppm"), form="ppm")
             shown = picture.read_ppm(dump)
         shown.write_png(self.file(suffix + ".png"))
         return shown

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Boots one guest and runs every test in it, printing TAP.
+"""Runs the tests of QEMU with a Linux guest, printing TAP.
 
 usage: run.py [--list] [--accel ACCEL] [--qemu PROGRAM] [NAME...]     NAME: part of a test's name, such as vkcube
 
 A test is a function test_* of one of the modules below, in the order in which they stand there; its
 first line of documentation is its name in the output. Where a test fails, what it expected and what it
-saw follow. If QEMU itself ends, that test fails and the others get a new guest. Pictures that were
-compared are in out/check/guest.
+saw follow. Most share one guest; if QEMU itself ends, that test fails and the others get a new one.
+Pictures that were compared are in out/check/guest.
 """
 
 import argparse
@@ -16,11 +16,12 @@ import sys
 import time
 import traceback
 
-from harness import Case, Failed, Skipped, guests
+from harness import Case, Failed, SharedGuest, Skipped, guests
 
-# A reset comes last, since it costs a boot.
-MODULES = ("test_vulkaninfo", "test_device", "test_frame", "test_vkcube", "test_two_apps",
-           "test_vkmark", "test_reset")
+# First what needs no guest, then all that share one, up to its reset; last those with one of their own.
+MODULES = ("test_qemu", "test_agent", "test_vulkaninfo", "test_device", "test_frame", "test_vkcube",
+           "test_two_apps", "test_vkmark", "test_clean", "test_reset", "test_regions",
+           "test_displays")
 
 
 def collect(wanted):
@@ -35,40 +36,23 @@ def collect(wanted):
     return tests
 
 
-def boot(options):
-    begin = time.monotonic()
-    guest = guests.Guest(**options)
+def run_one(shared, full, function):
+    """Runs one test; returns what kept it from passing: None, a Skipped or the text of a failure."""
+    outcome = None
     try:
-        guest.start().wait_for_agent()
-    except BaseException:
-        guest.close()
-        raise
-    print(f"# booted in {time.monotonic() - begin:.1f} s, {guest.accel}, "
-          f"QEMU {guest.qemu_version()}, {guest.renderer()}", flush=True)
-    return guest
-
-
-def run_one(guest, full, function):
-    """Runs one test; returns what kept it from passing: None, Skipped or the text of a failure."""
-    try:
-        function(Case(guest, full.replace(".", "-")))
+        function(Case(shared, full.replace(".", "-")))
     except Skipped as skipped:
-        return skipped
+        outcome = skipped
     except (Failed, guests.GuestError) as failure:
-        return str(failure)
+        outcome = str(failure)
     except Exception:  # a mistake in a test must not end the others
-        return traceback.format_exc()
-    return None
-
-
-def end_leftovers(guest):
-    """Ends the programs that a test left running."""
-    for job in list(guest.jobs.values()):
-        if job.status is None:
-            job.signal(9)
-    for job in list(guest.jobs.values()):
-        if job.status is None:
-            job.wait(20)
+        outcome = traceback.format_exc()
+    try:
+        gone = shared.tidy()
+    except guests.GuestError as failure:  # what it left cannot be ended: the next gets a new guest
+        gone = str(failure)
+        shared.close()
+    return f"{outcome or ''}\n{gone}".strip() if gone else outcome
 
 
 def report(number, full, function, outcome, seconds):
@@ -102,26 +86,15 @@ def main():
     guests.end_on_signals()
     options = {"accel": arguments.accel, "qemu": arguments.qemu}
     print(f"1..{len(tests)}", flush=True)
-    guest, failed = None, 0
+    shared, failed = SharedGuest(options), 0
     try:
         for number, (full, function) in enumerate(tests, 1):
             begin = time.monotonic()
-            try:
-                guest = guest or boot(options)
-                outcome = run_one(guest, full, function)
-                end_leftovers(guest)
-            except guests.GuestError as error:  # it did not boot, or what is left does not end
-                outcome = str(error)
-            if guest and guest.process.poll() is not None:
-                outcome = f"{outcome or ''}\nQEMU ended with status {guest.process.returncode}\n" \
-                          f"{guest.last_words()}"
-                guest.close()
-                guest = None
+            outcome = run_one(shared, full, function)
             failed += isinstance(outcome, str)
             report(number, full, function, outcome, time.monotonic() - begin)
     finally:
-        if guest:
-            guest.close()
+        shared.close()
     return 1 if failed else 0
 
 

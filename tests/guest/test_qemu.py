@@ -4,52 +4,54 @@
 import re
 import subprocess
 
-import guest as vm
+from harness import IN_ROOT, expect, guests, on_host
 
-GUEST = None
 FOREIGN = re.compile(r"lib(EGL|GL|GLX|GLESv2|OpenGL|gbm|epoxy)\b")
+DEVICE = "virtio-gpu-venus-pci"
+
+
+def qemu_of(case):
+    return case.options.get("qemu") or guests.made_by("build-qemu.sh")
 
 
 def needed(path):
-    done = subprocess.run([vm.SCRIPTS / "in-root.sh", "--", "readelf", "-d", path], check=True,
-                          stdout=subprocess.PIPE, text=True)
-    return re.findall(r"\(NEEDED\).*\[(.*)\]", done.stdout)
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", on_host(["readelf", "-d", path]))
 
 
-def test_libraries():
-    """QEMU and libvenusgpu need no library of OpenGL, EGL or GBM of their own"""
-    qemu = vm.made_by("build-qemu.sh")
-    library = vm.made_by("build-lib.sh") / "lib" / "libvenusgpu.so"
-    assert any(name.startswith("libvenusgpu") for name in needed(qemu)), needed(qemu)
-    for path in (qemu, library):
-        found = [name for name in needed(path) if FOREIGN.match(name)]
-        assert not found, f"{path.name} needs {found}"
-
-
-def start(*options, in_root=()):
-    """Starts QEMU with a stopped machine and a monitor on stdin that is told to quit."""
-    qemu = vm.made_by("build-qemu.sh")
-    command = [vm.SCRIPTS / "in-root.sh", *in_root, "--", qemu, "-nodefaults", "-M", "q35", "-accel",
+def start(case, *options, in_root=()):
+    """Starts QEMU with a machine that does not run, and tells its monitor to quit."""
+    command = [*IN_ROOT[:-1], *in_root, "--", str(qemu_of(case)), "-nodefaults", "-M", "q35", "-accel",
                "tcg", "-display", "none", "-S", "-monitor", "stdio", *options]
-    return subprocess.run([str(word) for word in command], input="quit\n", capture_output=True,
+    return subprocess.run(command, input="quit\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, timeout=60, check=False)
 
 
-def test_without_egl():
+def test_libraries(case):
+    """QEMU and libvenusgpu need no library of OpenGL, EGL or GBM of their own"""
+    qemu = guests.made_by("build-qemu.sh")
+    library = guests.made_by("build-lib.sh") / "lib" / "libvenusgpu.so"
+    expect(any(name.startswith("libvenusgpu") for name in needed(qemu)), "libvenusgpu among what "
+           "QEMU needs", needed(qemu))
+    for path in (qemu, library):
+        found = [name for name in needed(path) if FOREIGN.match(name)]
+        expect(not found, f"none of them needed by {path.name}", found)
+
+
+def test_without_egl(case):
     """QEMU starts with the device where there is no libEGL and no libGL"""
-    done = start("-device", "virtio-gpu-venus-pci", in_root=["--without-egl"])
-    assert done.returncode == 0, done.stderr
+    done = start(case, "-device", DEVICE, in_root=["--without-egl"])
+    expect(done.returncode == 0, "status 0", f"{done.returncode}: {done.stderr}")
 
 
-def test_mistakes():
-    """A wrong option gets a line that says what is wrong and what to do"""
-    for options, expected in (
-            (["-device", "virtio-gpu-venus-pci,hostmem=300M"], "use 256M or 512M"),
-            (["-device", "virtio-gpu-venus-pci,max_outputs=17"], "use 1 to 16"),
-            (["-device", "virtio-gpu-venus-pci,render-server=/nowhere"], "virgl_render_server"),
-            (["-device", "virtio-gpu-venus-pci", "-device", "virtio-gpu-venus-pci"], "max_outputs")):
-        done = start(*options)
-        text = done.stderr.strip()
-        assert done.returncode != 0, f"{options} was accepted"
-        assert expected in text, f"{options} gets:\n{text}\nwhich does not say '{expected}'"
-        assert len(text.splitlines()) <= 2, f"{options} gets more than two lines:\n{text}"
+def test_mistakes(case):
+    """a wrong option gets a line that says what is wrong and what to do"""
+    for options, wanted in (
+            (["-device", f"{DEVICE},hostmem=300M"], "use 256M or 512M"),
+            (["-device", f"{DEVICE},max_outputs=17"], "use 1 to 16"),
+            (["-device", f"{DEVICE},render-server=/nowhere"], "virgl_render_server"),
+            (["-device", DEVICE, "-device", DEVICE], "max_outputs")):
+        done = start(case, *options)
+        said = done.stderr.strip()
+        expect(done.returncode != 0, f"{' '.join(options)} to be refused", "status 0")
+        expect(wanted in said and len(said.splitlines()) <= 2,
+               f"one or two lines with '{wanted}' for {' '.join(options)}", said)

@@ -11,7 +11,7 @@ within 8/255. (What is seen is no difference at all.)
 import shlex
 
 from harness import Failed, expect, guests, picture
-from host_vkcube import host_vkcube, window_of_vkcube
+from host_screen import host_vkcube, window_of_vkcube
 
 SIZE = 500
 

@@ -4,7 +4,7 @@
 import socket
 import struct
 
-import picture
+from harness import picture
 
 
 def look(path):
@@ -52,4 +52,6 @@ def look(path):
                     at = 4 * ((y + row) * width + x)
                     screen[at:at + 4 * w] = data[4 * w * row:4 * w * (row + 1)]
                 missing -= w * h
-        return picture.bgrx(width, height, 4 * width, screen)
+        rgb = bytearray(3 * width * height)
+        rgb[0::3], rgb[1::3], rgb[2::3] = screen[2::4], screen[1::4], screen[0::4]
+        return picture.Picture(width, height, rgb)
