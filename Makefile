@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := unit renderer qtest guest asan tsan
+suites := strict unit renderer qtest guest asan tsan
 
 .NOTPARALLEL:
 .PHONY: help demo check figures $(suites:%=check-%) lib qemu image clean cache-clean
@@ -20,6 +20,7 @@ check:           ## every test
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py
 
+check-strict:    ## gcc and clang have no warning about the library and its tests
 check-unit:      ## the library against a fake renderer
 check-renderer:  ## the library against the real virglrenderer on lavapipe, no VM
 check-qtest:     ## the QEMU device, driven over its queues

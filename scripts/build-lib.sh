@@ -3,18 +3,22 @@
 # Builds libvenusgpu, with its tests, in the root that host-root.sh chose, and installs it in the cache.
 # Prints the prefix where it is installed. What has not changed is not built again.
 #
-# usage: build-lib.sh [--sanitize=LIST] [--build-dir]
+# usage: build-lib.sh [--sanitize=LIST] [--strict=COMPILER] [--build-dir]
 #   --sanitize=LIST  with sanitizers: address,undefined or thread
+#   --strict=NAME    by gcc or clang, with every warning an error
 #   --build-dir      print the path of meson's build directory (to run the tests in) instead
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
 sanitize=none
+strict=
 print=prefix
 for option in "$@"; do
     case $option in
     --sanitize=address,undefined | --sanitize=thread) sanitize=${option#*=} ;;
     --sanitize=*) die "--sanitize takes address,undefined or thread" ;;
+    --strict=gcc | --strict=clang) strict=${option#*=} ;;
+    --strict=*) die "--strict takes gcc or clang" ;;
     --build-dir) print=build ;;
     --help) usage; exit ;;
     *) die "unknown option $option; see $program --help" ;;
@@ -23,6 +27,11 @@ done
 [ -f "$top/meson.build" ] || die "there is no meson.build in $top"
 
 options=(-Dtests=true --buildtype=debugoptimized --libdir=lib -Db_sanitize="$sanitize")
+compiler=()
+if [ -n "$strict" ]; then
+    options+=(-Dwerror=true)
+    compiler=(env CC="$strict")
+fi
 
 # manifest: what the library is built from: hash and name, then date and name, of each file.
 manifest() (
@@ -49,7 +58,7 @@ build() {
     export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=3G CCACHE_COMPILERCHECK=content
     if ! [ -f "$dir/configured" ]; then
         rm -rf "$build"
-        "$scripts/in-root.sh" meson setup --prefix="$prefix" "${options[@]}" "$build" "$top"
+        "$scripts/in-root.sh" "${compiler[@]}" meson setup --prefix="$prefix" "${options[@]}" "$build" "$top"
         touch "$dir/configured"
     fi
     "$scripts/in-root.sh" meson compile -C "$build"
@@ -58,7 +67,7 @@ build() {
 }
 
 root=$("$scripts/host-root.sh")
-key=$( (printf '%s\n' "$top" "$(root_key "$root")" "${options[@]}"; declare -f build) | key_of)
+key=$( (printf '%s\n' "$top" "$(root_key "$root")" "${options[@]}" "${compiler[@]}"; declare -f build) | key_of)
 dir=$cache/lib/$key
 prefix=$dir/prefix
 build=$dir/build
@@ -79,6 +88,7 @@ if [ "$(manifest)" != "$current" ]; then
         cp "$work/manifest" "$dir/attempt"
         name=libvenusgpu
         [ "$sanitize" = none ] || name="libvenusgpu ($sanitize)"
+        [ -z "$strict" ] || name="libvenusgpu ($strict, strictly)"
         run_step "$name" build
         mv "$work/manifest" "$dir/manifest"
         prune "$cache/lib" "$dir" 14

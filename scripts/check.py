@@ -173,6 +173,18 @@ def meson_results(record, log):
     return results
 
 
+def strict(_log):
+    """The library and its tests compile without a warning."""
+    results = []
+    for compiler in ("gcc", "clang"):
+        try:
+            made_by("build-lib.sh", f"--strict={compiler}")
+            results.append(Result(f"no warnings by {compiler}", PASSED))
+        except CannotStart as why:
+            results.append(Result(f"no warnings by {compiler}", FAILED, str(why)))
+    return results
+
+
 def unit(log):
     return meson_suites(["unit"], None, log)
 
@@ -205,7 +217,7 @@ def guest(log):
     return tap_program([sys.executable, program], log, 2400)
 
 
-SUITES = {suite.__name__: suite for suite in (unit, renderer, qtest, guest, asan, tsan)}
+SUITES = {suite.__name__: suite for suite in (strict, unit, renderer, qtest, guest, asan, tsan)}
 
 
 def check(name):
