@@ -122,7 +122,7 @@ class Guest:
         serial = ("stdio,signal=off" if self.shell else f"file,path={self.folder.name}/serial.log")
         return [SCRIPTS / "in-root.sh", "--die-with-parent", *self.in_root, "--", self.qemu,
                 "-nodefaults", "-no-user-config", "-M", "q35,memory-backend=mem", "-accel", accel,
-                "-cpu", "max" if self.accel == "tcg" else "host", "-smp", self.smp, "-m", self.memory,
+                "-cpu", "max" if self.accel.startswith("tcg") else "host", "-smp", self.smp, "-m", self.memory,
                 "-object", f"memory-backend-memfd,id=mem,size={self.memory},share={self.memory_share}",
                 "-display", self.display, "-device", f"{self.device},id=gpu,{options}",
                 "-device", "virtio-serial-pci",
