@@ -152,21 +152,33 @@ bool scanout_exists(struct venus_gpu *gpu, struct command *cmd, uint32_t index)
     return false;
 }
 
+/* The resource that a scanout is to show. NULL: there is nothing more to do, and *result says why;
+ * resource 0 blanks the scanout. */
+static struct resource *find_shown(struct venus_gpu *gpu, struct command *cmd, uint32_t index,
+                                   uint32_t resource_id, enum virtio_gpu_ctrl_type *result)
+{
+    *result = VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+    if (!scanout_exists(gpu, cmd, index))
+        return NULL;
+    if (resource_id == 0) {
+        show(gpu, index, NULL, NULL);
+        *result = VIRTIO_GPU_RESP_OK_NODATA;
+        return NULL;
+    }
+    *result = VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    return resource_find_or_refuse(gpu, cmd, resource_id);
+}
+
 enum virtio_gpu_ctrl_type scanout_set(struct venus_gpu *gpu, struct command *cmd,
                                       const void *request)
 {
     const struct virtio_gpu_set_scanout *req = request;
     uint32_t index = le32(req->scanout_id);
 
-    if (!scanout_exists(gpu, cmd, index))
-        return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-    if (le32(req->resource_id) == 0) {
-        show(gpu, index, NULL, NULL);
-        return VIRTIO_GPU_RESP_OK_NODATA;
-    }
-    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    enum virtio_gpu_ctrl_type result;
+    struct resource *resource = find_shown(gpu, cmd, index, le32(req->resource_id), &result);
     if (!resource)
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+        return result;
     if (resource->mem != RESOURCE_2D)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
                              "resource %u is a blob: SET_SCANOUT_BLOB shows it", resource->id);
@@ -187,15 +199,10 @@ enum virtio_gpu_ctrl_type scanout_set_blob(struct venus_gpu *gpu, struct command
     const struct virtio_gpu_set_scanout_blob *req = request;
     uint32_t index = le32(req->scanout_id);
 
-    if (!scanout_exists(gpu, cmd, index))
-        return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-    if (le32(req->resource_id) == 0) {
-        show(gpu, index, NULL, NULL);
-        return VIRTIO_GPU_RESP_OK_NODATA;
-    }
-    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    enum virtio_gpu_ctrl_type result;
+    struct resource *resource = find_shown(gpu, cmd, index, le32(req->resource_id), &result);
     if (!resource)
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+        return result;
     if (resource->mem == RESOURCE_2D)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
                              "resource %u is no blob: SET_SCANOUT shows it", resource->id);
