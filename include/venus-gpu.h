@@ -105,6 +105,21 @@ enum venus_gpu_log_level {
 
 struct venus_gpu_flush;
 
+/* What a person does in a window of the library's own (VENUS_GPU_TARGET_WAYLAND). */
+enum venus_gpu_input_type {
+    VENUS_GPU_INPUT_KEY,    /* code: a key of linux/input-event-codes.h, KEY_* */
+    VENUS_GPU_INPUT_BUTTON, /* code: likewise, BTN_* */
+    VENUS_GPU_INPUT_MOTION, /* x, y: where the pointer is */
+    VENUS_GPU_INPUT_SCROLL, /* x, y: steps to the right and down; may be negative */
+};
+
+struct venus_gpu_input {
+    enum venus_gpu_input_type type;
+    uint32_t code;
+    bool pressed;
+    int32_t x, y; /* motion: pixels of the frame that is shown, and inside it */
+};
+
 /*
  * Memory to be placed in the host-visible window by the front end itself, used where the library
  * cannot place it (see VENUS_GPU_WINDOW_REGIONS). Owned by the library; valid from region_map()
@@ -177,9 +192,30 @@ struct venus_gpu_ops {
     /* First and last thing on the device thread, for front ends that register threads. May be NULL. */
     void (*thread_started)(void *opaque);
     void (*thread_stopping)(void *opaque);
+
+    /*
+     * For venus_gpu_present(). All of them run on the thread of the scanout's presenter, under the rule
+     * of device thread callbacks, and may be NULL.
+     *
+     * The target can be presented to no more, or never could: from now on scanout_flush() gets the
+     * scanout's flushes again. Show the last frame, all of which may have changed, and call
+     * venus_gpu_present() when there is another target. why: one line, or NULL if the window went
+     * while nothing was shown in it.
+     */
+    void (*present_ended)(void *opaque, unsigned scanout, const char *why);
+    /* Of windows of the library's own. Their new size in pixels; a person wants it closed; input. */
+    void (*window_resized)(void *opaque, unsigned scanout, uint32_t width, uint32_t height);
+    void (*window_closed)(void *opaque, unsigned scanout);
+    void (*input)(void *opaque, unsigned scanout, const struct venus_gpu_input *input);
 };
 
 /* ---- the device ------------------------------------------------------------------------------- */
+
+enum venus_gpu_present_mode {
+    VENUS_GPU_PRESENT_FIFO,      /* each frame waits for the display's refresh */
+    VENUS_GPU_PRESENT_MAILBOX,   /* at each refresh the newest frame; those in between are dropped */
+    VENUS_GPU_PRESENT_IMMEDIATE, /* each frame at once, though the display may tear it */
+};
 
 enum venus_gpu_window_mode {
     VENUS_GPU_WINDOW_AUTO,    /* place memory by remapping host pages; regions where that fails */
@@ -207,6 +243,14 @@ struct venus_gpu_config {
      */
     const char *render_server;
     int render_server_fd;
+
+    /*
+     * For venus_gpu_present(): how (a driver that lacks the mode gets the one above it), and the Vulkan
+     * device: a part of its name, or its number as vulkaninfo counts. NULL: the one that renders for the
+     * guest, or else the fastest kind. The name is copied.
+     */
+    enum venus_gpu_present_mode present_mode;
+    const char *vulkan_device;
 };
 
 /* Fills in the defaults, `size` included. */
@@ -281,6 +325,41 @@ void *venus_gpu_window(const struct venus_gpu *gpu, uint64_t *size);
 void venus_gpu_flush_done(struct venus_gpu_flush *flush);
 void venus_gpu_region_mapped(struct venus_gpu *gpu, struct venus_gpu_region *region, int error);
 void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *region);
+
+/* ---- presenting with Vulkan --------------------------------------------------------------------- */
+
+enum venus_gpu_target_kind {
+    VENUS_GPU_TARGET_OFFSCREEN, /* images that nobody sees, for tests and measurements */
+    VENUS_GPU_TARGET_HEADLESS,  /* VK_EXT_headless_surface; OFFSCREEN where the driver lacks it */
+    VENUS_GPU_TARGET_X11,       /* a child that covers a window of the front end; input goes to that */
+    VENUS_GPU_TARGET_WAYLAND,   /* a window of the library's own */
+};
+
+/* Where to present a scanout. Everything is copied. */
+struct venus_gpu_target {
+    size_t size; /* sizeof(struct venus_gpu_target) */
+    enum venus_gpu_target_kind kind;
+    const char *display;    /* X11: a display, ":0"; Wayland: a socket, "wayland-0" */
+    uint32_t window;        /* X11: the window to cover */
+    const char *title;      /* Wayland */
+    uint32_t width, height; /* Wayland: at first; offscreen and headless: 0 x 0: the frame's size */
+    bool draw_cursor;       /* draw the guest's pointer on top, as nobody else does */
+    bool only_gpu;          /* end at once if no GPU but a processor would present */
+};
+
+/*
+ * Present a scanout with the host's Vulkan: flushes no longer go to scanout_flush() but to a thread of the
+ * library, which copies each frame, on the GPU, from the very memory that the guest or the GPU wrote into
+ * an image of the target's. A flush is answered when the host has read the frame, or dropped it: because
+ * a newer one came, or because nobody can see the window. scanout_changed() is called as ever.
+ *
+ * Takes the place of what was there before; NULL: nothing. Opening the target happens later, on its
+ * thread: if it fails, present_ended() says so. Waits for the former target's last frame. -EINVAL: no
+ * such scanout, or a target that makes no sense; -ENOTSUP: this library was built without that kind;
+ * -ENOMEM. Front end.
+ */
+int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
+                      const struct venus_gpu_target *target);
 
 /* ---- statistics -------------------------------------------------------------------------------- */
 

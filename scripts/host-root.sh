@@ -22,7 +22,7 @@ packages=(
     libglib2.0-dev libpixman-1-dev libfdt-dev zlib1g-dev libslirp-dev libsdl2-dev libpng-dev libseccomp-dev seabios
     qemu-system-data ipxe-qemu
     # what the demo and the tests need
-    xvfb xauth xdotool e2fsprogs iproute2 procps
+    xvfb xauth xdotool weston e2fsprogs iproute2 procps
 )
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs)
 modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 zlib slirp

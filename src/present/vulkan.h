@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host's Vulkan as presenting uses it: one instance, one device, one queue, loaded at run time.
+ *
+ * It is counted by reference: each presenter holds one, and each import of memory, so that the device
+ * outlives whatever was made with it. Where it is lost (VK_ERROR_DEVICE_LOST), it stays until the last
+ * of those is gone; the next presenter opens a new one.
+ */
+#ifndef PRESENT_VULKAN_H
+#define PRESENT_VULKAN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define VK_NO_PROTOTYPES
+#include <vulkan/vulkan_core.h>
+
+/* Every function that is used, by the object that it is looked up with. */
+#define VULKAN_INSTANCE_FUNCTIONS(X)      \
+    X(DestroyInstance)                    \
+    X(EnumeratePhysicalDevices)           \
+    X(EnumerateDeviceExtensionProperties) \
+    X(GetPhysicalDeviceProperties2)       \
+    X(GetPhysicalDeviceFeatures2)         \
+    X(GetPhysicalDeviceMemoryProperties)  \
+    X(GetPhysicalDeviceQueueFamilyProperties) \
+    X(CreateDevice)                       \
+    X(GetDeviceProcAddr)
+
+#define VULKAN_SURFACE_FUNCTIONS(X)            \
+    X(DestroySurfaceKHR)                       \
+    X(GetPhysicalDeviceSurfaceSupportKHR)      \
+    X(GetPhysicalDeviceSurfaceCapabilitiesKHR) \
+    X(GetPhysicalDeviceSurfaceFormatsKHR)      \
+    X(GetPhysicalDeviceSurfacePresentModesKHR)
+
+#define VULKAN_DEVICE_FUNCTIONS(X) \
+    X(AllocateCommandBuffers)      \
+    X(AllocateDescriptorSets)      \
+    X(AllocateMemory)              \
+    X(BeginCommandBuffer)          \
+    X(BindBufferMemory)            \
+    X(BindImageMemory)             \
+    X(CmdBeginRendering)           \
+    X(CmdBindDescriptorSets)       \
+    X(CmdBindPipeline)             \
+    X(CmdCopyBufferToImage)        \
+    X(CmdCopyImageToBuffer)        \
+    X(CmdDraw)                     \
+    X(CmdEndRendering)             \
+    X(CmdPipelineBarrier)          \
+    X(CmdPushConstants)            \
+    X(CmdSetScissor)               \
+    X(CmdSetViewport)              \
+    X(CreateBuffer)                \
+    X(CreateCommandPool)           \
+    X(CreateDescriptorPool)        \
+    X(CreateDescriptorSetLayout)   \
+    X(CreateFence)                 \
+    X(CreateGraphicsPipelines)     \
+    X(CreateImage)                 \
+    X(CreateImageView)             \
+    X(CreatePipelineLayout)        \
+    X(CreateSemaphore)             \
+    X(CreateShaderModule)          \
+    X(DestroyBuffer)               \
+    X(DestroyCommandPool)          \
+    X(DestroyDescriptorPool)       \
+    X(DestroyDescriptorSetLayout)  \
+    X(DestroyDevice)               \
+    X(DestroyFence)                \
+    X(DestroyImage)                \
+    X(DestroyImageView)            \
+    X(DestroyPipeline)             \
+    X(DestroyPipelineLayout)       \
+    X(DestroySemaphore)            \
+    X(DestroyShaderModule)         \
+    X(DeviceWaitIdle)              \
+    X(EndCommandBuffer)            \
+    X(FreeMemory)                  \
+    X(GetBufferMemoryRequirements) \
+    X(GetDeviceQueue)              \
+    X(GetImageMemoryRequirements)  \
+    X(MapMemory)                   \
+    X(QueueSubmit)                 \
+    X(ResetFences)                 \
+    X(UpdateDescriptorSets)        \
+    X(WaitForFences)
+
+#define VULKAN_SWAPCHAIN_FUNCTIONS(X) \
+    X(AcquireNextImageKHR)            \
+    X(CreateSwapchainKHR)             \
+    X(DestroySwapchainKHR)            \
+    X(GetSwapchainImagesKHR)          \
+    X(QueuePresentKHR)
+
+struct vulkan {
+    atomic_uint refs;
+    atomic_bool lost; /* the device is; set by whoever saw VK_ERROR_DEVICE_LOST */
+    void *library;    /* of dlopen(), or NULL if the functions came from elsewhere */
+
+    PFN_vkGetInstanceProcAddr GetInstanceProcAddr;
+#define VULKAN_MEMBER(name) PFN_vk##name name;
+    VULKAN_INSTANCE_FUNCTIONS(VULKAN_MEMBER)
+    VULKAN_SURFACE_FUNCTIONS(VULKAN_MEMBER)
+    VULKAN_DEVICE_FUNCTIONS(VULKAN_MEMBER)
+    VULKAN_SWAPCHAIN_FUNCTIONS(VULKAN_MEMBER)
+    PFN_vkGetMemoryFdPropertiesKHR GetMemoryFdPropertiesKHR;
+    PFN_vkGetMemoryHostPointerPropertiesEXT GetMemoryHostPointerPropertiesEXT;
+#undef VULKAN_MEMBER
+
+    VkInstance instance;
+    VkPhysicalDevice physical;
+    VkDevice device;
+    uint32_t family; /* of the one queue: graphics */
+
+    /* One thread at a time for the queue: QueueSubmit, QueuePresentKHR, DeviceWaitIdle. */
+    pthread_mutex_t queue_lock;
+    VkQueue queue;
+
+    /* Constant after creation. */
+    bool has_surfaces;   /* VK_KHR_surface and VK_KHR_swapchain */
+    bool imports_dma_buf, imports_opaque, imports_host_pointer;
+    VkDeviceSize host_pointer_alignment;
+    VkPhysicalDeviceProperties properties;
+    VkPhysicalDeviceIDProperties id;
+    VkPhysicalDeviceMemoryProperties memory;
+};
+
+/* Which device to present with. */
+struct vulkan_choice {
+    const char *name;           /* a part of its name, or its number; NULL: the best one */
+    const uint8_t *device_uuid; /* prefer the device with this UUID; NULL: none */
+    bool only_gpu;              /* a processor that draws will not do */
+    PFN_vkGetInstanceProcAddr get_instance_proc_addr; /* NULL: the system's loader's */
+};
+
+/* NULL on failure, with a message of one or two lines in *error, to be freed. */
+struct vulkan *vulkan_create(const struct vulkan_choice *choice, char **error);
+struct vulkan *vulkan_ref(struct vulkan *vk);
+void vulkan_unref(struct vulkan *vk); /* takes NULL */
+
+/* Whether an extension of the instance is enabled; used for the kinds of surfaces. */
+bool vulkan_has_surface_kind(const struct vulkan *vk, const char *extension);
+
+/* The first memory type among `types` that has all of `wanted`, and of those the one with most of
+ * `liked`; -1: none. */
+int vulkan_memory_type(const struct vulkan *vk, uint32_t types, VkMemoryPropertyFlags wanted,
+                       VkMemoryPropertyFlags liked);
+
+/* "VK_ERROR_DEVICE_LOST" and so on, for messages. Static storage. */
+const char *vulkan_result_name(VkResult result);
+
+#endif
