@@ -106,28 +106,6 @@ static void destroy_image(struct vk *vk, struct image *image)
     vkFreeMemory(vk->device, image->memory, NULL);
 }
 
-/* Changes the layout, with everything before it finished and visible to everything after. */
-static void change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout from,
-                          VkImageLayout to)
-{
-    const VkImageMemoryBarrier2 barrier = {
-        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER_2,
-        .srcStageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
-        .srcAccessMask = VK_ACCESS_2_MEMORY_WRITE_BIT,
-        .dstStageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
-        .dstAccessMask = VK_ACCESS_2_MEMORY_READ_BIT | VK_ACCESS_2_MEMORY_WRITE_BIT,
-        .oldLayout = from,
-        .newLayout = to,
-        .image = image,
-        .subresourceRange = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1 },
-    };
-
-    vkCmdPipelineBarrier2(commands,
-                          &(VkDependencyInfo){ .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
-                                               .imageMemoryBarrierCount = 1,
-                                               .pImageMemoryBarriers = &barrier });
-}
-
 static VkBufferImageCopy whole(uint32_t width, uint32_t height)
 {
     return (VkBufferImageCopy){ .imageSubresource = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1 },
@@ -160,12 +138,12 @@ static struct image create_texture(struct vk *vk)
 
     paint_texture(staging.data);
     VkCommandBuffer commands = vk_begin(vk);
-    change_layout(commands, texture.image, VK_IMAGE_LAYOUT_UNDEFINED,
-                  VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
+    vk_change_layout(commands, texture.image, VK_IMAGE_LAYOUT_UNDEFINED,
+                     VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
     vkCmdCopyBufferToImage(commands, staging.buffer, texture.image,
                            VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
-    change_layout(commands, texture.image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
-                  VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL);
+    vk_change_layout(commands, texture.image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
+                     VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL);
     vk_end(vk, commands);
     vk_buffer_destroy(vk, &staging);
     return texture;
@@ -241,87 +219,19 @@ static void create_bindings(struct vk *vk, struct scene *scene, VkImageView text
         NULL, &scene->layout));
 }
 
-static VkShaderModule create_shader(struct vk *vk, const uint32_t *code, size_t size)
-{
-    VkShaderModule shader;
-
-    VK_CHECK(vkCreateShaderModule(
-        vk->device,
-        &(VkShaderModuleCreateInfo){ .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                     .codeSize = size,
-                                     .pCode = code },
-        NULL, &shader));
-    return shader;
-}
-
-static VkPipelineShaderStageCreateInfo stage(VkShaderStageFlagBits which, VkShaderModule shader)
-{
-    return (VkPipelineShaderStageCreateInfo){
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-        .stage = which,
-        .module = shader,
-        .pName = "main",
-    };
-}
-
 /* No depth buffer: a convex shape whose back faces are culled needs none. */
 static void create_pipeline(struct vk *vk, struct scene *scene, uint32_t width, uint32_t height)
 {
-    VkShaderModule vertex = create_shader(vk, cube_vert, sizeof cube_vert);
-    VkShaderModule fragment = create_shader(vk, cube_frag, sizeof cube_frag);
-    const VkPipelineShaderStageCreateInfo stages[] = {
-        stage(VK_SHADER_STAGE_VERTEX_BIT, vertex),
-        stage(VK_SHADER_STAGE_FRAGMENT_BIT, fragment),
-    };
-    const VkFormat format = FORMAT;
-
-    VK_CHECK(vkCreateGraphicsPipelines(
-        vk->device, VK_NULL_HANDLE, 1,
-        &(VkGraphicsPipelineCreateInfo){
-            .sType = VK_STRUCTURE_TYPE_GRAPHICS_PIPELINE_CREATE_INFO,
-            .pNext =
-                &(VkPipelineRenderingCreateInfo){
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_RENDERING_CREATE_INFO,
-                    .colorAttachmentCount = 1,
-                    .pColorAttachmentFormats = &format,
-                },
-            .stageCount = 2,
-            .pStages = stages,
-            .pVertexInputState =
-                &(VkPipelineVertexInputStateCreateInfo){
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO },
-            .pInputAssemblyState =
-                &(VkPipelineInputAssemblyStateCreateInfo){
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_INPUT_ASSEMBLY_STATE_CREATE_INFO,
-                    .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST },
-            .pViewportState =
-                &(VkPipelineViewportStateCreateInfo){
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_VIEWPORT_STATE_CREATE_INFO,
-                    .viewportCount = 1,
-                    .pViewports = &(VkViewport){ 0, 0, (float)width, (float)height, 0, 1 },
-                    .scissorCount = 1,
-                    .pScissors = &(VkRect2D){ { 0, 0 }, { width, height } } },
-            .pRasterizationState =
-                &(VkPipelineRasterizationStateCreateInfo){
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_RASTERIZATION_STATE_CREATE_INFO,
-                    .cullMode = VK_CULL_MODE_BACK_BIT,
-                    .frontFace = VK_FRONT_FACE_COUNTER_CLOCKWISE,
-                    .lineWidth = 1.0f },
-            .pMultisampleState =
-                &(VkPipelineMultisampleStateCreateInfo){
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_MULTISAMPLE_STATE_CREATE_INFO,
-                    .rasterizationSamples = VK_SAMPLE_COUNT_1_BIT },
-            .pColorBlendState =
-                &(VkPipelineColorBlendStateCreateInfo){
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO,
-                    .attachmentCount = 1,
-                    .pAttachments =
-                        &(VkPipelineColorBlendAttachmentState){ .colorWriteMask = 0xf } },
-            .layout = scene->layout,
-        },
-        NULL, &scene->pipeline));
-    vkDestroyShaderModule(vk->device, vertex, NULL);
-    vkDestroyShaderModule(vk->device, fragment, NULL);
+    scene->pipeline = vk_pipeline_create(vk, &(struct vk_pipeline_needs){
+                                                 .layout = scene->layout,
+                                                 .format = FORMAT,
+                                                 .width = width,
+                                                 .height = height,
+                                                 .vertex = cube_vert,
+                                                 .vertex_size = sizeof cube_vert,
+                                                 .fragment = cube_frag,
+                                                 .fragment_size = sizeof cube_frag,
+                                             });
 }
 
 static void destroy_scene(struct vk *vk, struct scene *scene)
@@ -340,8 +250,8 @@ static void draw(struct vk *vk, const struct scene *scene, const struct image *t
     VkCommandBuffer commands = vk_begin(vk);
     VkBufferImageCopy region = whole(width, height);
 
-    change_layout(commands, target->image, VK_IMAGE_LAYOUT_UNDEFINED,
-                  VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
+    vk_change_layout(commands, target->image, VK_IMAGE_LAYOUT_UNDEFINED,
+                     VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
     vkCmdBeginRendering(
         commands,
         &(VkRenderingInfo){
@@ -364,8 +274,8 @@ static void draw(struct vk *vk, const struct scene *scene, const struct image *t
     vkCmdPushConstants(commands, scene->layout, VK_SHADER_STAGE_VERTEX_BIT, 0, sizeof *view, view);
     vkCmdDraw(commands, 36, 1, 0, 0);
     vkCmdEndRendering(commands);
-    change_layout(commands, target->image, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
-                  VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL);
+    vk_change_layout(commands, target->image, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
+                     VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL);
     vkCmdCopyImageToBuffer(commands, target->image, VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
                            pixels->buffer, 1, &region);
     vkCmdPipelineBarrier2(

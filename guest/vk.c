@@ -26,7 +26,7 @@ static void choose_queue(struct vk *vk)
     die("%s has no queue that can draw", vk->device_name);
 }
 
-void vk_create(struct vk *vk, uint32_t extension_count, const char *const *extensions)
+void vk_open(struct vk *vk)
 {
     VkPhysicalDeviceVulkan12Properties driver = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES,
@@ -36,7 +36,6 @@ void vk_create(struct vk *vk, uint32_t extension_count, const char *const *exten
         .pNext = &driver,
     };
     uint32_t one = 1;
-    float priority = 1.0f;
 
     *vk = (struct vk){ 0 };
     VkResult result = vkCreateInstance(
@@ -60,6 +59,16 @@ void vk_create(struct vk *vk, uint32_t extension_count, const char *const *exten
         die("%s has Vulkan %u.%u; 1.3 is needed", vk->device_name,
             VK_API_VERSION_MAJOR(properties.properties.apiVersion),
             VK_API_VERSION_MINOR(properties.properties.apiVersion));
+}
+
+void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const *extensions)
+{
+    float priority = 1.0f;
+
+    for (uint32_t i = 0; i < extension_count; i++) {
+        if (!vk_has_extension(vk, extensions[i]))
+            die("%s has no %s", vk->device_name, extensions[i]);
+    }
     choose_queue(vk);
     VK_CHECK(vkCreateDevice(
         vk->physical,
@@ -89,6 +98,12 @@ void vk_create(struct vk *vk, uint32_t extension_count, const char *const *exten
         &(VkCommandPoolCreateInfo){ .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                     .queueFamilyIndex = vk->family },
         NULL, &vk->pool));
+}
+
+void vk_create(struct vk *vk, uint32_t extension_count, const char *const *extensions)
+{
+    vk_open(vk);
+    vk_create_device(vk, extension_count, extensions);
 }
 
 void vk_destroy(struct vk *vk)
@@ -197,6 +212,101 @@ void vk_end(const struct vk *vk, VkCommandBuffer commands)
     VK_CHECK(vkWaitForFences(vk->device, 1, &fence, VK_TRUE, UINT64_C(60000000000)));
     vkDestroyFence(vk->device, fence, NULL);
     vkFreeCommandBuffers(vk->device, vk->pool, 1, &commands);
+}
+
+void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout from, VkImageLayout to)
+{
+    const VkImageMemoryBarrier2 barrier = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER_2,
+        .srcStageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
+        .srcAccessMask = VK_ACCESS_2_MEMORY_WRITE_BIT,
+        .dstStageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
+        .dstAccessMask = VK_ACCESS_2_MEMORY_READ_BIT | VK_ACCESS_2_MEMORY_WRITE_BIT,
+        .oldLayout = from,
+        .newLayout = to,
+        .image = image,
+        .subresourceRange = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1 },
+    };
+
+    vkCmdPipelineBarrier2(commands, &(VkDependencyInfo){ .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
+                                                         .imageMemoryBarrierCount = 1,
+                                                         .pImageMemoryBarriers = &barrier });
+}
+
+static VkPipelineShaderStageCreateInfo stage(const struct vk *vk, VkShaderStageFlagBits which,
+                                             const uint32_t *code, size_t size)
+{
+    VkPipelineShaderStageCreateInfo out = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+        .stage = which,
+        .pName = "main",
+    };
+
+    VK_CHECK(vkCreateShaderModule(
+        vk->device,
+        &(VkShaderModuleCreateInfo){
+            .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = size, .pCode = code },
+        NULL, &out.module));
+    return out;
+}
+
+VkPipeline vk_pipeline_create(const struct vk *vk, const struct vk_pipeline_needs *needs)
+{
+    const VkPipelineShaderStageCreateInfo stages[] = {
+        stage(vk, VK_SHADER_STAGE_VERTEX_BIT, needs->vertex, needs->vertex_size),
+        stage(vk, VK_SHADER_STAGE_FRAGMENT_BIT, needs->fragment, needs->fragment_size),
+    };
+    VkPipeline pipeline;
+
+    VK_CHECK(vkCreateGraphicsPipelines(
+        vk->device, VK_NULL_HANDLE, 1,
+        &(VkGraphicsPipelineCreateInfo){
+            .sType = VK_STRUCTURE_TYPE_GRAPHICS_PIPELINE_CREATE_INFO,
+            .pNext =
+                &(VkPipelineRenderingCreateInfo){
+                    .sType = VK_STRUCTURE_TYPE_PIPELINE_RENDERING_CREATE_INFO,
+                    .colorAttachmentCount = 1,
+                    .pColorAttachmentFormats = &needs->format,
+                },
+            .stageCount = 2,
+            .pStages = stages,
+            .pVertexInputState =
+                &(VkPipelineVertexInputStateCreateInfo){
+                    .sType = VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO },
+            .pInputAssemblyState =
+                &(VkPipelineInputAssemblyStateCreateInfo){
+                    .sType = VK_STRUCTURE_TYPE_PIPELINE_INPUT_ASSEMBLY_STATE_CREATE_INFO,
+                    .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST },
+            .pViewportState =
+                &(VkPipelineViewportStateCreateInfo){
+                    .sType = VK_STRUCTURE_TYPE_PIPELINE_VIEWPORT_STATE_CREATE_INFO,
+                    .viewportCount = 1,
+                    .pViewports =
+                        &(VkViewport){ 0, 0, (float)needs->width, (float)needs->height, 0, 1 },
+                    .scissorCount = 1,
+                    .pScissors = &(VkRect2D){ { 0, 0 }, { needs->width, needs->height } } },
+            .pRasterizationState =
+                &(VkPipelineRasterizationStateCreateInfo){
+                    .sType = VK_STRUCTURE_TYPE_PIPELINE_RASTERIZATION_STATE_CREATE_INFO,
+                    .cullMode = VK_CULL_MODE_BACK_BIT,
+                    .frontFace = VK_FRONT_FACE_COUNTER_CLOCKWISE,
+                    .lineWidth = 1.0f },
+            .pMultisampleState =
+                &(VkPipelineMultisampleStateCreateInfo){
+                    .sType = VK_STRUCTURE_TYPE_PIPELINE_MULTISAMPLE_STATE_CREATE_INFO,
+                    .rasterizationSamples = VK_SAMPLE_COUNT_1_BIT },
+            .pColorBlendState =
+                &(VkPipelineColorBlendStateCreateInfo){
+                    .sType = VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO,
+                    .attachmentCount = 1,
+                    .pAttachments =
+                        &(VkPipelineColorBlendAttachmentState){ .colorWriteMask = 0xf } },
+            .layout = needs->layout,
+        },
+        NULL, &pipeline));
+    vkDestroyShaderModule(vk->device, stages[0].module, NULL);
+    vkDestroyShaderModule(vk->device, stages[1].module, NULL);
+    return pipeline;
 }
 
 /* Names come from drivers: quotes and control bytes must not break the JSON. */

@@ -9,6 +9,7 @@
 #define GUEST_VK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <vulkan/vulkan.h>
 
@@ -36,6 +37,11 @@ void vk_check(VkResult result, const char *call);
 
 /* Vulkan 1.3 with dynamic rendering and synchronization2, and the device extensions asked for. */
 void vk_create(struct vk *vk, uint32_t extension_count, const char *const *extensions);
+
+/* The same in two steps, for who must look at the physical device before choosing extensions. */
+void vk_open(struct vk *vk);
+void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const *extensions);
+
 void vk_destroy(struct vk *vk);
 
 bool vk_has_extension(const struct vk *vk, const char *name);
@@ -48,6 +54,22 @@ void vk_buffer_destroy(const struct vk *vk, struct vk_buffer *buffer);
 /* Records once; vk_end submits, waits and frees. */
 VkCommandBuffer vk_begin(const struct vk *vk);
 void vk_end(const struct vk *vk, VkCommandBuffer commands);
+
+/* Changes the layout, with everything before it finished and visible to everything after. */
+void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout from,
+                      VkImageLayout to);
+
+/* One colour attachment, seen whole, with nothing bound but the layout's own. */
+struct vk_pipeline_needs {
+    VkPipelineLayout layout;
+    VkFormat format;
+    uint32_t width, height;
+    const uint32_t *vertex, *fragment; /* SPIR-V */
+    size_t vertex_size, fragment_size; /* in bytes */
+};
+
+/* Triangles out of the vertex number; the ones that are seen run counter-clockwise. No depth. */
+VkPipeline vk_pipeline_create(const struct vk *vk, const struct vk_pipeline_needs *needs);
 
 /* Prints "device": "...", "driver": "..." for a JSON object. */
 void vk_print_device(const struct vk *vk);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest kernel's display by its raw ioctls: one connector, one mode, and framebuffers made of
+ * dma-bufs that are shown or flipped to. Every call dies with a reason when the kernel refuses.
+ */
+#ifndef GUEST_KMS_H
+#define GUEST_KMS_H
+
+#include <drm/drm.h>
+#include <drm/drm_mode.h>
+#include <stdint.h>
+
+struct kms {
+    int fd;
+    uint32_t connector, crtc;
+    struct drm_mode_modeinfo mode;
+};
+
+/* A picture in a dma-buf. */
+struct kms_picture {
+    int dma_buf;
+    uint32_t fourcc; /* DRM_FORMAT_... */
+    uint32_t width, height, stride, offset;
+};
+
+/*
+ * Opens the first primary node that virtio_gpu drives, and picks its first connected connector with
+ * a mode of this size, or with 0 the preferred one. Shows nothing yet. Nobody else may own the
+ * display (no compositor).
+ */
+void kms_open(struct kms *kms, uint32_t width, uint32_t height);
+
+/* What was shown goes dark and the framebuffers go too. */
+void kms_close(struct kms *kms);
+
+/* A framebuffer over the dma-buf's memory, without modifiers; the descriptor stays the caller's. */
+uint32_t kms_add_framebuffer(const struct kms *kms, const struct kms_picture *picture);
+
+/* Sets the mode with this framebuffer. */
+void kms_show(const struct kms *kms, uint32_t framebuffer);
+
+/* Changes to this framebuffer and waits until the kernel says that it did. */
+void kms_flip(const struct kms *kms, uint32_t framebuffer);
+
+#endif
