@@ -5,10 +5,10 @@
  *   kms_zero_copy [--frames 120] [--size WxH] [--format XRGB8888] [--hold]
  *
  * Two linear images with dma-bufs behind them are drawn to in turn; the kernel's display makes
- * framebuffers of the dma-bufs and flips between them, which the device sees as SET_SCANOUT_BLOB and
- * RESOURCE_FLUSH of host blobs. The picture is computable: shaders/pattern.frag. The numbers go out
- * when the last frame is up; with --hold it then stays until SIGTERM. Needs a display that nobody
- * owns, and a host whose Vulkan driver exports dma-bufs.
+ * framebuffers of the dma-bufs and flips between them, which the device sees as SET_SCANOUT_BLOB
+ * and RESOURCE_FLUSH of host blobs. The picture is computable: shaders/pattern.frag. The numbers
+ * go out when the last frame is up; with --hold it then stays until SIGTERM. Needs a display that
+ * nobody owns, and a host whose Vulkan driver exports dma-bufs.
  */
 #define _GNU_SOURCE
 #include <drm/drm_fourcc.h>
