@@ -86,7 +86,7 @@ class Guest:
     def __init__(self, *, device="virtio-gpu-venus-pci", properties=None, memory="2G", hostmem="1G",
                  resolution=(1280, 800), outputs=1, accel=None, smp=2, display="none", image=None,
                  disk=None, shell=False, qemu=None, qemu_args=(), env=None, in_root=(),
-                 memory_share="on"):
+                 memory_share="on", preload=None):
         self.qemu = Path(qemu) if qemu else made_by("build-qemu.sh")
         self.image = Path(image) if image else made_by("guest-image.sh")
         self.tools = made_by("tools-disk.sh")
@@ -95,6 +95,8 @@ class Guest:
         self.device, self.memory, self.smp, self.display = device, memory, smp, display
         self.disk, self.shell, self.qemu_args = disk, shell, list(qemu_args)
         self.memory_share = memory_share
+        # A library that QEMU, and the render server that it starts, load before all others.
+        self.preload = ["env", f"LD_PRELOAD={preload}"] if preload else []
         self.env, self.in_root = dict(os.environ, **(env or {})), list(in_root)
         self.accel, self.accel_why = (accel, f"{accel}: as asked for") if accel else \
             pick_accel(self.qemu, self.image)
@@ -120,7 +122,8 @@ class Guest:
             boot = ["-drive", f"file={self.disk},if=virtio,snapshot=on"]
         # signal=off: Ctrl-C in the guest's shell is for the guest.
         serial = ("stdio,signal=off" if self.shell else f"file,path={self.folder.name}/serial.log")
-        return [SCRIPTS / "in-root.sh", "--die-with-parent", *self.in_root, "--", self.qemu,
+        return [SCRIPTS / "in-root.sh", "--die-with-parent", *self.in_root, "--",
+                *self.preload, self.qemu,
                 "-nodefaults", "-no-user-config", "-M", "q35,memory-backend=mem", "-accel", accel,
                 "-cpu", "max" if self.accel.startswith("tcg") else "host", "-smp", self.smp, "-m", self.memory,
                 "-object", f"memory-backend-memfd,id=mem,size={self.memory},share={self.memory_share}",
