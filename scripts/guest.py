@@ -13,6 +13,7 @@ interrupted, and nothing is left behind but what the caller asked for.
 import atexit
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -347,19 +348,21 @@ class Monitor:
 
     def __init__(self, sock):
         self.sock, self.file = sock, sock.makefile("rw", encoding="utf-8")
+        self.lock = threading.Lock()
         self.greeting = json.loads(self.file.readline())
         self.ask("qmp_capabilities")
 
     def ask(self, command, **arguments):
         """Asks QEMU to do something and returns its answer; events in between are dropped."""
-        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.file.flush()
-        for line in self.file:
-            answer = json.loads(line)
-            if "error" in answer:
-                raise GuestError(f"QEMU's {command}: {answer['error']['desc']}")
-            if "return" in answer:
-                return answer["return"]
+        with self.lock:
+            self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+            self.file.flush()
+            for line in self.file:
+                answer = json.loads(line)
+                if "error" in answer:
+                    raise GuestError(f"QEMU's {command}: {answer['error']['desc']}")
+                if "return" in answer:
+                    return answer["return"]
         raise GuestError("QEMU closed its monitor")
 
     def close(self):
@@ -368,6 +371,31 @@ class Monitor:
             self.sock.close()
         except OSError:
             pass
+
+
+# --- how fast frames are shown ---------------------------------------------------------------------
+
+def latency_percentile(before, after, share):
+    """How many microseconds passed from a frame's flush until it was shown, for that share of frames.
+
+    Of the frames that were presented between two readings of stats(); 0.5 is the median, 0.99 what all
+    but one in a hundred keep to. The counters are classes, so this is exact to a class, within which
+    frames are taken to be spread evenly; of what is longer than the last class, its beginning. None: no
+    frame was shown.
+    """
+    limits = sorted(int(name[11:]) for name in after if re.fullmatch(r"present-us-\d+", name))
+    counts = [after[name] - before.get(name, 0)
+              for name in (*(f"present-us-{limit}" for limit in limits), "present-us-more") if name in after]
+    wanted = share * sum(counts)
+    if not sum(counts):
+        return None
+    low = 0
+    for high, count in zip(limits, counts):
+        if count and wanted <= count:
+            return low + (high - low) * wanted / count
+        wanted -= count
+        low = high
+    return float(low)
 
 
 # --- which accelerator ----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ examples:
   run-guest.sh --shell                        a root shell in this terminal; "wl vkcube" runs a program
   run-guest.sh --app 'vkmark --winsys wayland'   no window; prints what the program prints
   run-guest.sh --vnc 5901 --resolution 1920x1080
+  run-guest.sh --window --present swapchain --stats --app vkcube
   run-guest.sh --window --image my-disk.qcow2 --memory 8G --hostmem 4G
   run-guest.sh --qemu-arg=-device --qemu-arg=virtio-net-pci
 
@@ -61,6 +63,15 @@ def parse():
     display.add_argument("--window", action="store_true", help="an SDL window; needs a display")
     display.add_argument("--vnc", metavar="PORT", type=int, help="a VNC server on this machine only")
     display.add_argument("--no-window", action="store_true", help="nowhere; that is the default")
+    how = parser.add_argument_group("how it gets there")
+    how.add_argument("--present", choices=["auto", "surface", "swapchain", "off"],
+                     help="by the host's Vulkan (swapchain), by QEMU (surface), by the former where it can "
+                          "do that in QEMU's window (auto, the default), or not at all")
+    how.add_argument("--present-mode", choices=["fifo", "mailbox", "immediate"],
+                     help="with Vulkan: each frame at a refresh of the display (fifo, the default), the "
+                          "newest frame at a refresh, or each frame at once")
+    how.add_argument("--stats", action="store_true",
+                     help="print once a second how many frames were shown, and how")
 
     what = parser.add_argument_group("what runs")
     what.add_argument("--app", metavar="COMMAND", help="run a program under weston, print its output, end")
@@ -130,6 +141,52 @@ def run_app(guest, options):
     return job.status
 
 
+TIERS = {"present-dma-buf": "from dma-bufs", "present-opaque-fd": "from opaque descriptors",
+         "present-host-pointer": "from host pointers", "present-staging": "through a copy"}
+
+
+def what_changed(before, after, seconds):
+    """One line about the time between two readings of the counters; empty if nothing happened."""
+    def grown(name):
+        return after.get(name, 0) - before.get(name, 0)
+
+    def rate(name):
+        return f"{grown(name) / seconds:.1f}"
+
+    words = []
+    if grown("flushes"):
+        words.append(f"{rate('flushes')} flushes/s")
+    if grown("present-frames"):
+        tiers = [text for name, text in TIERS.items() if grown(name)]
+        words.append(f"{rate('present-frames')} shown/s {' and '.join(tiers)}".rstrip())
+    if grown("present-dropped"):
+        words.append(f"{rate('present-dropped')} dropped/s")
+    median, most = (vm.latency_percentile(before, after, share) for share in (0.5, 0.99))
+    if median is not None:
+        words.append(f"latency {median / 1000:.2f} ms, 99 % {most / 1000:.2f} ms")
+    if grown("present-staging"):
+        size = grown("present-staging-bytes") / seconds / 1e6
+        words.append(f"{rate('present-staging')} staging copies/s, {size:.1f} MB/s")
+    if grown("present-imports"):
+        words.append(f"{grown('present-imports')} imports")
+    return ", ".join(words)
+
+
+def print_stats(guest):
+    """Prints once a second what changed, until QEMU ends; a thread of its own."""
+    try:
+        before, then = guest.stats(), time.monotonic()
+        while True:
+            time.sleep(1)
+            after, now = guest.stats(), time.monotonic()
+            line = what_changed(before, after, now - then)
+            if line:
+                print(line, file=sys.stderr, flush=True)
+            before, then = after, now
+    except (vm.GuestError, OSError, ValueError):
+        pass  # QEMU has ended, and others say so
+
+
 def main():
     options = parse()
     vm.end_on_signals()
@@ -139,7 +196,9 @@ def main():
         display = "sdl,gl=off"
     if options.vnc is not None:
         arguments += ["-vnc", f"127.0.0.1:{options.vnc - 5900}"]
+    chosen = {"present": options.present, "present-mode": options.present_mode}
     guest = vm.Guest(device=options.device, memory=options.memory, hostmem=options.hostmem,
+                     properties={name: value for name, value in chosen.items() if value},
                      resolution=options.resolution, outputs=options.outputs, smp=options.cpus,
                      accel=options.accel, display=display, shell=options.shell, disk=options.image,
                      qemu_args=arguments)
@@ -149,6 +208,8 @@ def main():
         return 0
     try:
         guest.start()
+        if options.stats:
+            threading.Thread(target=print_stats, args=(guest,), daemon=True).start()
         if options.vnc is not None:
             print(f"the picture is at vnc://127.0.0.1:{options.vnc}", file=sys.stderr)
         if options.app:
