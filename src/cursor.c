@@ -47,6 +47,14 @@ static bool read_image(struct venus_gpu *gpu, struct resource *resource,
     return true;
 }
 
+void cursor_show(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_cursor *cursor)
+{
+    gpu->scanouts[scanout].cursor_visible = cursor->visible;
+    present_pointer(gpu, scanout, cursor);
+    if (gpu->ops.cursor_changed)
+        gpu->ops.cursor_changed(gpu->opaque, scanout, cursor);
+}
+
 enum virtio_gpu_ctrl_type cursor_update(struct venus_gpu *gpu, struct command *cmd,
                                         const void *request)
 {
@@ -76,9 +84,7 @@ enum virtio_gpu_ctrl_type cursor_update(struct venus_gpu *gpu, struct command *c
         cursor.pixels = pixels;
     }
     stat_add(&gpu->stats, STAT_CURSOR_UPDATES, 1);
-    gpu->scanouts[scanout].cursor_visible = cursor.visible;
-    if (gpu->ops.cursor_changed)
-        gpu->ops.cursor_changed(gpu->opaque, scanout, &cursor);
+    cursor_show(gpu, scanout, &cursor);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -95,7 +101,6 @@ enum virtio_gpu_ctrl_type cursor_move(struct venus_gpu *gpu, struct command *cmd
         .x = le32(req->pos.x),
         .y = le32(req->pos.y),
     };
-    if (gpu->ops.cursor_changed)
-        gpu->ops.cursor_changed(gpu->opaque, scanout, &cursor);
+    cursor_show(gpu, scanout, &cursor);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "context.h"
 #include "fence.h"
 #include "memory.h"
+#include "message.h"
 #include "resource.h"
 #include "server.h"
 #include "thread.h"
@@ -74,18 +74,6 @@ static void fill_in_limits(struct venus_gpu_config *config)
         config->max_resources = resources_by_descriptors(config);
 }
 
-static char *message(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static char *message(const char *format, ...)
-{
-    char *text;
-    va_list args;
-    va_start(args, format);
-    int len = vasprintf(&text, format, args);
-    va_end(args);
-    return len < 0 ? NULL : text;
-}
-
 static bool is_packet_socket(int fd)
 {
     int type;
@@ -103,6 +91,8 @@ static char *config_mistake(const struct venus_gpu_config *config, const struct 
     if (config->num_outputs < 1 || config->num_outputs > VENUS_GPU_MAX_SCANOUTS)
         return message("A device has 1 to %u outputs, not %u.", VENUS_GPU_MAX_SCANOUTS,
                        config->num_outputs);
+    if ((unsigned)config->present_mode > VENUS_GPU_PRESENT_IMMEDIATE)
+        return message("There is no present mode %u.", (unsigned)config->present_mode);
     if (config->window_size % page_size())
         return message("The host-visible window must be a multiple of %zu bytes.", page_size());
     if (config->render_server && config->render_server_fd >= 0)
@@ -159,13 +149,13 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
 
     /* What was learnt at the first start stays: others read it, and the guest relies on it. */
     uint32_t version, size;
-    char name[sizeof(gpu->renderer_name)];
+    struct renderer_device device;
     ret = gpu->renderer->capset_info(&version, &size);
     if (ret < 0) {
         *error = message("This virglrenderer was built without Venus.\n"
                          "Install one that has it: 1.0 or newer, configured with -Dvenus=true.");
     } else {
-        ret = gpu->renderer->device_name(name, sizeof(name));
+        ret = gpu->renderer->first_device(&device);
         if (ret == -ENODEV)
             *error = message("The host has no Vulkan device for the guest.\n"
                              "Install a Vulkan driver; mesa-vulkan-drivers has lavapipe for any "
@@ -179,7 +169,7 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
     } else if (!gpu->started) {
         gpu->capset_version = version;
         gpu->capset_size = size;
-        memcpy(gpu->renderer_name, name, sizeof(name));
+        gpu->renderer_device = device;
     }
     return ret;
 }
@@ -225,9 +215,8 @@ void device_clear(struct venus_gpu *gpu)
 {
     for (unsigned i = 0; i < gpu->config.num_outputs; i++) {
         const struct venus_gpu_cursor none = { .image_changed = true };
-        if (gpu->scanouts[i].cursor_visible && gpu->ops.cursor_changed)
-            gpu->ops.cursor_changed(gpu->opaque, i, &none);
-        gpu->scanouts[i].cursor_visible = false;
+        if (gpu->scanouts[i].cursor_visible)
+            cursor_show(gpu, i, &none);
     }
     /* Contexts first: what a resource is attached to need not be told of its end one by one. */
     context_destroy_all(gpu);
@@ -246,6 +235,8 @@ static void device_free(struct venus_gpu *gpu)
     window_finish(&gpu->window);
     free(gpu->scratch);
     free(gpu->server_path);
+    free(gpu->vulkan_device);
+    present_finish(gpu);
     pthread_cond_destroy(&gpu->idle);
     pthread_cond_destroy(&gpu->work);
     pthread_mutex_destroy(&gpu->lock);
@@ -278,11 +269,14 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     gpu->server_was_given = config->render_server_fd >= 0;
     if (config->render_server)
         gpu->config.render_server = gpu->server_path = strdup(config->render_server);
+    if (config->vulkan_device)
+        gpu->config.vulkan_device = gpu->vulkan_device = strdup(config->vulkan_device);
     gpu->ops = *ops;
     gpu->opaque = opaque;
     gpu->renderer = renderer;
     log_init(&gpu->log, ops, opaque);
     pthread_mutex_init(&gpu->lock, NULL);
+    present_init(&gpu->present);
     pthread_cond_init(&gpu->work, NULL);
     pthread_cond_init(&gpu->idle, NULL);
     TAILQ_INIT(&gpu->queued);
@@ -291,7 +285,9 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     gpu->outputs[0].info =
         (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };
 
-    int ret = config->render_server && !gpu->server_path ? -ENOMEM : 0;
+    bool copied = (!config->render_server || gpu->server_path) &&
+                  (!config->vulkan_device || gpu->vulkan_device);
+    int ret = copied ? 0 : -ENOMEM;
     if (ret < 0)
         mistake = message("Out of memory.");
     else
@@ -306,7 +302,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
                                          : message("The device did not start: %s.", strerror(-ret));
     }
     if (ret == 0) {
-        log_line(&gpu->log, VENUS_GPU_LOG_INFO, "Venus on %s", gpu->renderer_name);
+        log_line(&gpu->log, VENUS_GPU_LOG_INFO, "Venus on %s", gpu->renderer_device.name);
         return gpu;
     }
 
@@ -331,6 +327,7 @@ void venus_gpu_destroy(struct venus_gpu *gpu)
 {
     if (!gpu)
         return;
+    present_stop_all(gpu);
     thread_stop(gpu);
     device_free(gpu);
 }
@@ -345,7 +342,7 @@ uint64_t venus_gpu_features(const struct venus_gpu *gpu)
 
 const char *venus_gpu_renderer_name(const struct venus_gpu *gpu)
 {
-    return gpu->renderer_name;
+    return gpu->renderer_device.name;
 }
 
 const char *venus_gpu_version(void)

@@ -16,6 +16,7 @@
 #include "command.h"
 #include "edid.h"
 #include "log.h"
+#include "present/present.h"
 #include "protocol.h"
 #include "renderer.h"
 #include "scanout.h"
@@ -41,13 +42,15 @@ struct venus_gpu {
     void *opaque;
     const struct renderer *renderer;
     uint32_t capset_version, capset_size;
-    char *server_path;     /* a copy of the configuration's */
-    bool server_was_given; /* as a descriptor: it cannot be started anew */
-    char renderer_name[256];
+    char *server_path; /* copies of the configuration's */
+    char *vulkan_device;
+    bool server_was_given;                  /* as a descriptor: it cannot be started anew */
+    struct renderer_device renderer_device; /* the first one */
     pthread_t thread;
 
     struct log log;
     struct stats stats;
+    struct present present; /* says itself what is guarded by what */
 
     /* Guards this block. Never held while calling the renderer. */
     pthread_mutex_t lock;

@@ -105,6 +105,7 @@ struct memory *memory_create(struct venus_gpu *gpu, size_t size)
     if (!memory)
         goto fail_map;
     memory->fd = fd;
+    memory->fd_type = RENDERER_FD_SHM;
     memory->accounted = size;
     memory->ranges = 1;
     return memory;
@@ -321,10 +322,14 @@ struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint6
     } else if (ret != -EOVERFLOW) {
         memory = memory_pin_blob(gpu, resource_id, size);
     }
-    if (memory)
-        memory->ranges = 1;
-    else
+    if (!memory) {
         memory_unaccount_ranges(gpu, 1);
+        return NULL;
+    }
+    memory->ranges = 1;
+    /* For whoever presents it. Where there is no descriptor the pointer must do. */
+    if (gpu->renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) < 0)
+        memory->fd = -1;
     return memory;
 }
 
@@ -342,6 +347,10 @@ void memory_unref(struct memory *memory)
 
     struct venus_gpu *gpu = memory->gpu;
     memory_unaccount_ranges(gpu, memory->ranges);
+    if (memory->companion)
+        memory->companion->memory_gone(memory->companion);
+    if (memory->fd >= 0)
+        close(memory->fd);
     if (memory->pinned) {
         pthread_mutex_lock(&gpu->lock);
         SLIST_INSERT_HEAD(&gpu->released, memory, released_link);
@@ -350,8 +359,6 @@ void memory_unref(struct memory *memory)
         return;
     }
     munmap(memory->ptr, memory->size);
-    if (memory->fd >= 0)
-        close(memory->fd);
     memory_unaccount(gpu, memory->accounted);
     free(memory);
 }

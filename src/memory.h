@@ -18,14 +18,23 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "renderer.h"
+
 struct backing;
 struct venus_gpu;
+
+/* Something that was made of memory and ends with it. First member of what it is. */
+struct memory_companion {
+    void (*memory_gone)(struct memory_companion *companion); /* any thread */
+};
 
 struct memory {
     atomic_uint refs;
     void *ptr;
     size_t size; /* of the mapping: whole pages */
-    int fd;      /* the memory's descriptor where it is ours to hand on, else -1 */
+    int fd;      /* the memory's descriptor, or -1 where there is none to hand on */
+    enum renderer_fd fd_type;
+    struct memory_companion *companion; /* NULL: none. Under the device's lock */
 
     /* Counted against the device's max_memory: bytes, or 0. */
     struct venus_gpu *gpu;

@@ -5,7 +5,7 @@
  * A person who has no Vulkan driver, or no render server, should hear so when the virtual machine
  * starts and not from an application in the guest. So before the guest runs we are a guest ourselves:
  * create a context and a shared-memory blob for replies, send the Venus encoding of vkCreateInstance,
- * vkEnumeratePhysicalDevices and vkGetPhysicalDeviceProperties, wait for a fence, and read. This also
+ * vkEnumeratePhysicalDevices and vkGetPhysicalDeviceProperties2, wait for a fence, and read. This also
  * takes the start of the render server, some tens of milliseconds, out of the guest's first context.
  *
  * The encoding (Venus protocol, vk.xml order): a command is its type and its flags as 32-bit numbers,
@@ -26,11 +26,13 @@ enum {
     CMD_CREATE_INSTANCE = 0,
     CMD_DESTROY_INSTANCE = 1,
     CMD_ENUMERATE_PHYSICAL_DEVICES = 2,
-    CMD_GET_PHYSICAL_DEVICE_PROPERTIES = 6,
+    CMD_GET_PHYSICAL_DEVICE_PROPERTIES2 = 148,
     CMD_SET_REPLY_COMMAND_STREAM = 178,
     GENERATE_REPLY = 1,
 
     STRUCTURE_TYPE_INSTANCE_CREATE_INFO = 1,
+    STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2 = 1000059001,
+    STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES = 1000071004,
     INSTANCE_ID = 1, /* handles */
     DEVICE_ID = 2,
 
@@ -119,8 +121,36 @@ static int run(const struct renderer *renderer, struct stream *stream)
     return ret ? -EIO : 0;
 }
 
-static int ask(const struct renderer *renderer, const volatile char *shared, char *name,
-               size_t size)
+/*
+ * The reply to vkGetPhysicalDeviceProperties2 that was asked for VkPhysicalDeviceIDProperties too, which
+ * comes first, as all that is chained to a structure.
+ */
+enum {
+    REPLY_TYPE = 0,
+    REPLY_ID_TYPE = 4 + 8 + 4 + 8,             /* type, pProperties, sType, pNext */
+    REPLY_DEVICE_UUID = REPLY_ID_TYPE + 4 + 8, /* sType, pNext; all three with their lengths */
+    REPLY_DRIVER_UUID = REPLY_DEVICE_UUID + 8 + 16,
+    REPLY_LUID = REPLY_DRIVER_UUID + 8 + 16,
+    REPLY_PROPERTIES = REPLY_LUID + 8 + 8 + 4 + 4, /* deviceNodeMask, deviceLUIDValid */
+    REPLY_NAME = REPLY_PROPERTIES + 5 * 4 + 8, /* apiVersion to deviceType; deviceName's length */
+};
+
+static int read_device(const char *reply, struct renderer_device *device)
+{
+    if (get32(reply, REPLY_TYPE) != CMD_GET_PHYSICAL_DEVICE_PROPERTIES2 ||
+        get32(reply, REPLY_ID_TYPE) != STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES ||
+        get32(reply, REPLY_DEVICE_UUID) != sizeof(device->device_uuid) ||
+        get32(reply, REPLY_DRIVER_UUID) != sizeof(device->driver_uuid))
+        return -EIO;
+    memcpy(device->device_uuid, reply + REPLY_DEVICE_UUID + 8, sizeof(device->device_uuid));
+    memcpy(device->driver_uuid, reply + REPLY_DRIVER_UUID + 8, sizeof(device->driver_uuid));
+    memcpy(device->name, reply + REPLY_NAME, sizeof(device->name));
+    device->name[sizeof(device->name) - 1] = '\0';
+    return 0;
+}
+
+static int ask(const struct renderer *renderer, const volatile char *shared,
+               struct renderer_device *device)
 {
     char reply[REPLY_SIZE];
 
@@ -163,26 +193,22 @@ static int ask(const struct renderer *renderer, const volatile char *shared, cha
     if (get32(reply, 0) != CMD_ENUMERATE_PHYSICAL_DEVICES || (int32_t)get32(reply, 4) < 0 ||
         get32(reply, 16) == 0)
         return -ENODEV;
+    device->is_only = get32(reply, 4) == 0;
 
     stream.size = 0;
     put_reply_stream(&stream);
-    put32(&stream, CMD_GET_PHYSICAL_DEVICE_PROPERTIES);
+    put32(&stream, CMD_GET_PHYSICAL_DEVICE_PROPERTIES2);
     put32(&stream, GENERATE_REPLY);
     put64(&stream, DEVICE_ID);
-    put64(&stream, 1); /* pProperties: an output, nothing in it is sent */
+    put64(&stream, 1); /* pProperties: an output, of which only types and chain are sent */
+    put32(&stream, STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2);
+    put64(&stream, 1); /* pNext */
+    put32(&stream, STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES);
+    put64(&stream, 0); /* pNext */
     if (run(renderer, &stream) < 0)
         return -EIO;
     memcpy(reply, (const char *)shared, sizeof(reply));
-    if (get32(reply, 0) != CMD_GET_PHYSICAL_DEVICE_PROPERTIES)
-        return -EIO;
-    /* type, pProperties, apiVersion, driverVersion, vendorID, deviceID, deviceType, deviceName[] */
-    const char *device = reply + 4 + 8 + 5 * 4 + 8;
-    size_t len = strnlen(device, 256);
-    if (len >= size)
-        len = size - 1;
-    memcpy(name, device, len);
-    name[len] = '\0';
-    return 0;
+    return read_device(reply, device);
 }
 
 /* A render server that finds an instance in a context at its end says so on the terminal. */
@@ -196,7 +222,7 @@ static int destroy_instance(const struct renderer *renderer)
     return run(renderer, &stream);
 }
 
-int probe_device_name(const struct renderer *renderer, char *name, size_t size)
+int probe_first_device(const struct renderer *renderer, struct renderer_device *device)
 {
     static const char context_name[] = "virtio-gpu-venus probe";
     const struct renderer_blob blob = {
@@ -215,7 +241,7 @@ int probe_device_name(const struct renderer *renderer, char *name, size_t size)
     if (renderer->blob_create(&blob) == 0) {
         renderer->attach(CONTEXT, RESOURCE);
         if (renderer->map(RESOURCE, &reply, &reply_size) == 0) {
-            ret = ask(renderer, reply, name, size);
+            ret = ask(renderer, reply, device);
             if (ret == 0)
                 ret = destroy_instance(renderer);
             renderer->unmap(RESOURCE);

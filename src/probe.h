@@ -8,9 +8,10 @@
 #include <stdint.h>
 
 struct renderer;
+struct renderer_device;
 
-/* See device_name() in renderer.h. Needs a renderer that calls probe_fence(). */
-int probe_device_name(const struct renderer *renderer, char *name, size_t size);
+/* See first_device() in renderer.h. Needs a renderer that calls probe_fence(). */
+int probe_first_device(const struct renderer *renderer, struct renderer_device *device);
 
 /* Whether the fence that signalled was the probe's. Any thread. */
 bool probe_fence(uint64_t fence_id);

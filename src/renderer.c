@@ -191,15 +191,15 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
     return 0;
 }
 
-static int device_name(char *name, size_t size)
+static int first_device(struct renderer_device *device)
 {
-    return probe_device_name(&virgl_renderer, name, size);
+    return probe_first_device(&virgl_renderer, device);
 }
 
 const struct renderer virgl_renderer = {
     .init = init,
     .fini = fini,
-    .device_name = device_name,
+    .first_device = first_device,
     .capset_info = capset_info,
     .capset_fill = capset_fill,
     .context_create = context_create,

@@ -46,13 +46,21 @@ struct renderer_blob {
     unsigned num_iov;
 };
 
+/* A Vulkan device of the renderer's. */
+struct renderer_device {
+    char name[256];
+    /* It is the only one, so that whatever the guest renders with is it; else the next two are unknown. */
+    bool is_only;
+    uint8_t device_uuid[16], driver_uuid[16]; /* VkPhysicalDeviceIDProperties */
+};
+
 struct renderer {
     int (*init)(const struct renderer_config *config);
     void (*fini)(void);
 
-    /* The name of the first Vulkan device, asked of a context of its own that is gone again when
-     * this returns. -EIO: no render server; -ENODEV: it has no Vulkan device. Right after init(). */
-    int (*device_name)(char *name, size_t size);
+    /* The first Vulkan device, asked of a context of its own that is gone again when this returns.
+     * -EIO: no render server; -ENODEV: it has no Vulkan device. Right after init(). */
+    int (*first_device)(struct renderer_device *device);
 
     /* The Venus capability set: its newest version and its size, then its contents. */
     int (*capset_info)(uint32_t *max_version, uint32_t *max_size);

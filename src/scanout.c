@@ -22,12 +22,6 @@ struct frame {
     struct memory *memory;
 };
 
-struct venus_gpu_flush {
-    struct venus_gpu *gpu;
-    struct command *cmd; /* whose response waits, or NULL if it does no more */
-    LIST_ENTRY(venus_gpu_flush) link;
-};
-
 static struct venus_gpu_frame *frame_create(const struct resource *resource, uint64_t offset,
                                             const struct venus_gpu_rect *rect, uint32_t stride,
                                             const struct venus_gpu_format *format)
@@ -65,6 +59,11 @@ void venus_gpu_frame_unref(struct venus_gpu_frame *base)
     free(frame);
 }
 
+struct memory *frame_memory(struct venus_gpu_frame *base)
+{
+    return ((struct frame *)base)->memory;
+}
+
 /* Bytes from the first pixel of a row to the last one of the height-th row from there. */
 static uint64_t rows_size(const struct venus_gpu_frame *frame, uint32_t height)
 {
@@ -79,7 +78,10 @@ static void show(struct venus_gpu *gpu, unsigned index, struct resource *resourc
     struct scanout *scanout = &gpu->scanouts[index];
     struct venus_gpu_frame *old = scanout->frame;
     scanout->resource = resource;
+    pthread_mutex_lock(&gpu->lock);
     scanout->frame = frame;
+    pthread_mutex_unlock(&gpu->lock);
+    present_show(gpu, index, frame);
     if (gpu->ops.scanout_changed)
         gpu->ops.scanout_changed(gpu->opaque, index, frame);
     venus_gpu_frame_unref(old);
@@ -256,6 +258,7 @@ static bool visible_part(const struct scanout *scanout, const struct venus_gpu_r
     return true;
 }
 
+/* Hand a flush to whoever shows the scanout. */
 static void flush_scanout(struct venus_gpu *gpu, struct command *cmd, unsigned index,
                           const struct venus_gpu_rect *part)
 {
@@ -270,7 +273,12 @@ static void flush_scanout(struct venus_gpu *gpu, struct command *cmd, unsigned i
     command_hold(cmd);
     LIST_INSERT_HEAD(&gpu->flushes, flush, link);
     pthread_mutex_unlock(&gpu->lock);
-    gpu->ops.scanout_flush(gpu->opaque, index, part, flush);
+    if (present_flush(gpu, index, part, flush))
+        return;
+    if (gpu->ops.scanout_flush)
+        gpu->ops.scanout_flush(gpu->opaque, index, part, flush);
+    else
+        venus_gpu_flush_done(flush);
 }
 
 enum virtio_gpu_ctrl_type scanout_flush(struct venus_gpu *gpu, struct command *cmd,
@@ -297,8 +305,7 @@ enum virtio_gpu_ctrl_type scanout_flush(struct venus_gpu *gpu, struct command *c
         const struct venus_gpu_frame *frame = scanout->frame;
         uint64_t start = scanout->offset + (uint64_t)part.y * frame->stride;
         resource_refresh(gpu, resource, start, rows_size(frame, part.height));
-        if (gpu->ops.scanout_flush)
-            flush_scanout(gpu, cmd, i, &part);
+        flush_scanout(gpu, cmd, i, &part);
     }
     if (shown)
         stat_add(&gpu->stats, STAT_FLUSHES, 1);

@@ -4,6 +4,17 @@
 
 #include "device.h"
 
+/* Upper bounds of the histogram's classes in microseconds: three a decade or so, and whole frames of 60 Hz. */
+static const uint32_t present_us[] = { 100,  200,  300,  500,  750,   1000, 1500,
+                                       2000, 3000, 5000, 8000, 16667, 33333 };
+
+#define PRESENT_US(index, us)                                                              \
+    [STAT_PRESENT_US_FIRST + (index)] = {                                                  \
+        "present-us-" us,                                                                  \
+        "frames shown at most " us " microseconds after their flush, but not sooner than " \
+        "the counter before this",                                                         \
+    }
+
 static const struct {
     const char *name, *help;
 } stat_names[] = {
@@ -30,6 +41,34 @@ static const struct {
     [STAT_FENCES] = { "fences", "context fences signalled" },
     [STAT_FENCES_PENDING] = { "fences-pending", "context fences not signalled yet" },
     [STAT_FLUSHES] = { "flushes", "RESOURCE_FLUSH commands that reached a scanout" },
+    [STAT_PRESENT_FRAMES] = { "present-frames", "frames presented with Vulkan" },
+    [STAT_PRESENT_DROPPED] = { "present-dropped",
+                               "frames not presented, as a newer one came or nobody could see them" },
+    [STAT_PRESENT_DMA_BUF] = { "present-dma-buf", "frames presented from an imported dma-buf" },
+    [STAT_PRESENT_OPAQUE_FD] = { "present-opaque-fd",
+                                 "frames presented from an imported opaque descriptor" },
+    [STAT_PRESENT_HOST_POINTER] = { "present-host-pointer",
+                                    "frames presented from an imported host pointer" },
+    [STAT_PRESENT_STAGING] = { "present-staging", "frames copied by a processor to be presented" },
+    [STAT_PRESENT_STAGING_BYTES] = { "present-staging-bytes", "bytes copied for that" },
+    [STAT_PRESENT_IMPORTS] = { "present-imports", "imports made of a resource's memory" },
+    [STAT_PRESENT_GPU_COPIES] = { "present-gpu-copies", "frames copied by the GPU as they are" },
+    [STAT_PRESENT_GPU_DRAWS] = { "present-gpu-draws",
+                                 "frames drawn by the GPU, scaled or in another format" },
+    PRESENT_US(0, "100"),
+    PRESENT_US(1, "200"),
+    PRESENT_US(2, "300"),
+    PRESENT_US(3, "500"),
+    PRESENT_US(4, "750"),
+    PRESENT_US(5, "1000"),
+    PRESENT_US(6, "1500"),
+    PRESENT_US(7, "2000"),
+    PRESENT_US(8, "3000"),
+    PRESENT_US(9, "5000"),
+    PRESENT_US(10, "8000"),
+    PRESENT_US(11, "16667"),
+    PRESENT_US(12, "33333"),
+    [STAT_PRESENT_US_LAST] = { "present-us-more", "frames shown later than that" },
     [STAT_GUEST_ALIASES] = { "guest-aliases", "guest blobs seen in place, without a copy" },
     [STAT_GUEST_COPIES] = { "guest-copies", "copies made of guest blobs to show them" },
     [STAT_GUEST_COPY_BYTES] = { "guest-copy-bytes", "bytes in them" },
@@ -40,6 +79,18 @@ static const struct {
 };
 
 _Static_assert(sizeof(stat_names) / sizeof(stat_names[0]) == STAT_COUNT, "a name for each counter");
+
+_Static_assert(STAT_PRESENT_US_FIRST + sizeof(present_us) / sizeof(present_us[0]) ==
+                   STAT_PRESENT_US_LAST,
+               "a counter for each class, and one for what is longer");
+
+void stat_add_present_time(struct stats *stats, uint64_t ns)
+{
+    unsigned i = 0;
+    while (i < sizeof(present_us) / sizeof(present_us[0]) && ns > present_us[i] * 1000ull)
+        i++;
+    stat_add(stats, STAT_PRESENT_US_FIRST + i, 1);
+}
 
 size_t venus_gpu_stats(const struct venus_gpu *gpu, struct venus_gpu_stat *stats, size_t max)
 {

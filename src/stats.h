@@ -29,6 +29,18 @@ enum stat_id {
     STAT_FENCES,
     STAT_FENCES_PENDING,
     STAT_FLUSHES,
+    STAT_PRESENT_FRAMES,
+    STAT_PRESENT_DROPPED,
+    STAT_PRESENT_DMA_BUF, /* the next four in the order of enum import_tier */
+    STAT_PRESENT_OPAQUE_FD,
+    STAT_PRESENT_HOST_POINTER,
+    STAT_PRESENT_STAGING,
+    STAT_PRESENT_STAGING_BYTES,
+    STAT_PRESENT_IMPORTS,
+    STAT_PRESENT_GPU_COPIES,
+    STAT_PRESENT_GPU_DRAWS,
+    STAT_PRESENT_US_FIRST, /* the histogram of stats.c */
+    STAT_PRESENT_US_LAST = STAT_PRESENT_US_FIRST + 13,
     STAT_GUEST_ALIASES,
     STAT_GUEST_COPIES,
     STAT_GUEST_COPY_BYTES,
@@ -58,5 +70,8 @@ static inline uint64_t stat_get(const struct stats *stats, enum stat_id stat)
 {
     return atomic_load_explicit(&stats->value[stat], memory_order_relaxed);
 }
+
+/* A frame was on its way from flush to screen for so long. */
+void stat_add_present_time(struct stats *stats, uint64_t ns);
 
 #endif

@@ -3,7 +3,8 @@
  * A place on a screen: the seam between presenting and a window system. One const table per kind.
  *
  * Everything here runs on the presenter's thread. A surface tells its state in its fields, which
- * dispatch() brings up to date, and what a person does through the listener, called from dispatch().
+ * dispatch() brings up to date, and what a person does through the listener, called from dispatch() and,
+ * to release what is pressed, from show(). The listener must not destroy the surface.
  */
 #ifndef PRESENT_SURFACE_H
 #define PRESENT_SURFACE_H
@@ -30,8 +31,8 @@ struct surface {
 
     uint32_t width, height; /* pixels */
     bool visible;           /* false while nobody can see it: minimised, covered, hidden */
-    bool busy;              /* pacing kinds: the window system has not asked for another frame yet */
-    bool lost;              /* the window or its server is gone */
+    bool busy; /* pacing kinds: the window system has not asked for another frame yet */
+    bool lost; /* the window or its server is gone */
 };
 
 struct surface_kind {
@@ -51,7 +52,8 @@ struct surface_kind {
     VkResult (*create_vulkan)(struct surface *surface, const struct vulkan *vk,
                               VkSurfaceKHR *vk_surface);
 
-    /* A descriptor that becomes readable when there is something to dispatch, or -1. */
+    /* A descriptor that becomes readable when there is something to dispatch, or -1. Vulkan may have
+     * read it before us: so call dispatch() before every wait for it. */
     int (*fd)(struct surface *surface);
     /* Take what the window system has sent, without waiting, and send what is to be sent. */
     void (*dispatch)(struct surface *surface);
@@ -59,6 +61,12 @@ struct surface_kind {
     void (*show)(struct surface *surface, bool shown);
     /* Called right before each vkQueuePresentKHR(). */
     void (*about_to_present)(struct surface *surface);
+    /*
+     * The frame has another size now: make the window that large too, before a frame of that size is
+     * presented. May be NULL: the size is not ours to choose. Where it is not at the moment, as the
+     * window fills the screen, width and height stay what they are. resized() is not called.
+     */
+    void (*resize)(struct surface *surface, uint32_t width, uint32_t height);
 };
 
 extern const struct surface_kind surface_headless;

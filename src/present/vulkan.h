@@ -17,15 +17,16 @@
 #include <vulkan/vulkan_core.h>
 
 /* Every function that is used, by the object that it is looked up with. */
-#define VULKAN_INSTANCE_FUNCTIONS(X)      \
-    X(DestroyInstance)                    \
-    X(EnumeratePhysicalDevices)           \
-    X(EnumerateDeviceExtensionProperties) \
-    X(GetPhysicalDeviceProperties2)       \
-    X(GetPhysicalDeviceFeatures2)         \
-    X(GetPhysicalDeviceMemoryProperties)  \
-    X(GetPhysicalDeviceQueueFamilyProperties) \
-    X(CreateDevice)                       \
+#define VULKAN_INSTANCE_FUNCTIONS(X)             \
+    X(DestroyInstance)                           \
+    X(EnumeratePhysicalDevices)                  \
+    X(EnumerateDeviceExtensionProperties)        \
+    X(GetPhysicalDeviceProperties2)              \
+    X(GetPhysicalDeviceExternalBufferProperties) \
+    X(GetPhysicalDeviceFeatures2)                \
+    X(GetPhysicalDeviceMemoryProperties)         \
+    X(GetPhysicalDeviceQueueFamilyProperties)    \
+    X(CreateDevice)                              \
     X(GetDeviceProcAddr)
 
 #define VULKAN_SURFACE_FUNCTIONS(X)            \
@@ -120,19 +121,22 @@ struct vulkan {
     VkQueue queue;
 
     /* Constant after creation. */
-    bool has_surfaces;   /* VK_KHR_surface and VK_KHR_swapchain */
+    unsigned surface_kinds; /* which extensions of the instance are enabled, see vulkan.c */
+    bool has_surfaces;      /* VK_KHR_surface and VK_KHR_swapchain */
     bool imports_dma_buf, imports_opaque, imports_host_pointer;
     VkDeviceSize host_pointer_alignment;
     VkPhysicalDeviceProperties properties;
-    VkPhysicalDeviceIDProperties id;
+    bool is_renderer; /* the guest's Vulkan is on the same device, by the same driver */
     VkPhysicalDeviceMemoryProperties memory;
 };
 
 /* Which device to present with. */
 struct vulkan_choice {
-    const char *name;           /* a part of its name, or its number; NULL: the best one */
-    const uint8_t *device_uuid; /* prefer the device with this UUID; NULL: none */
-    bool only_gpu;              /* a processor that draws will not do */
+    const char *name; /* a part of its name, or its number; NULL: the best one */
+    /* The device and driver that render for the guest: preferred, and only they can import its opaque
+     * descriptors. NULL: not known. */
+    const uint8_t *device_uuid, *driver_uuid;
+    bool only_gpu;                                    /* a processor that draws will not do */
     PFN_vkGetInstanceProcAddr get_instance_proc_addr; /* NULL: the system's loader's */
 };
 

@@ -237,13 +237,13 @@ static void fini(void)
         pthread_join(fake.thread, NULL);
 }
 
-static int device_name(char *name, size_t size)
+static int first_device(struct renderer_device *device)
 {
     pthread_mutex_lock(&fake.lock);
     int ret = record(&(struct fake_record){ .call = FAKE_DEVICE_NAME });
     pthread_mutex_unlock(&fake.lock);
     if (ret == 0)
-        snprintf(name, size, "a renderer in memory");
+        *device = (struct renderer_device){ .name = "a renderer in memory" };
     return ret;
 }
 
@@ -589,7 +589,7 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
 const struct renderer fake_renderer = {
     .init = init,
     .fini = fini,
-    .device_name = device_name,
+    .first_device = first_device,
     .capset_info = capset_info,
     .capset_fill = capset_fill,
     .context_create = context_create,

@@ -1,0 +1,763 @@
+/* SPDX-License-Identifier: MIT */
+/* See painter.h. */
+#include "painter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../device.h"
+#include "picture_frag.h"
+#include "picture_vert.h"
+
+/* A GPU that does not end a copy within this time hangs. */
+static const uint64_t gpu_timeout_ns = 10ull * 1000 * 1000 * 1000;
+
+/* Memory of the device's that the processor writes. */
+struct host_buffer {
+    VkBuffer buffer;
+    VkDeviceMemory memory;
+    VkDeviceSize size;
+    void *ptr;
+};
+
+/* As the shader has it. */
+struct push_constants {
+    int32_t origin[2], size[2], source[2];
+    uint32_t first, stride, shift[4];
+};
+
+enum { FRAME_SET, POINTER_SET, NUM_SETS };
+enum { OPAQUE, BLENDED, NUM_PIPELINES };
+
+struct painter {
+    struct vulkan *vk;
+    VkFormat format;
+    VkCommandPool pool;
+    VkCommandBuffer commands;
+    VkFence done;
+    bool submitted; /* and not waited for */
+    VkDescriptorSetLayout set_layout;
+    VkDescriptorPool set_pool;
+    VkDescriptorSet sets[NUM_SETS];
+    VkPipelineLayout layout;
+    VkPipeline pipelines[NUM_PIPELINES];
+    struct host_buffer staging, pointer;
+    bool copied;
+    uint64_t staged;
+};
+
+static void host_buffer_finish(const struct vulkan *vk, struct host_buffer *buffer)
+{
+    vk->DestroyBuffer(vk->device, buffer->buffer, NULL);
+    vk->FreeMemory(vk->device, buffer->memory, NULL);
+    *buffer = (struct host_buffer){ .buffer = VK_NULL_HANDLE };
+}
+
+/* Make it at least that large. What is in it is lost when it grows. */
+static VkResult host_buffer_grow(const struct vulkan *vk, struct host_buffer *buffer,
+                                 VkDeviceSize size)
+{
+    if (buffer->size >= size)
+        return VK_SUCCESS;
+    host_buffer_finish(vk, buffer);
+    const VkBufferCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+        .size = size,
+        .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT |
+                 VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
+        .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
+    };
+    VkResult result = vk->CreateBuffer(vk->device, &info, NULL, &buffer->buffer);
+    if (result != VK_SUCCESS)
+        return result;
+    VkMemoryRequirements needed;
+    vk->GetBufferMemoryRequirements(vk->device, buffer->buffer, &needed);
+    int type = vulkan_memory_type(vk, needed.memoryTypeBits,
+                                  VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                      VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+                                  VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
+    const VkMemoryAllocateInfo allocation = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+        .allocationSize = needed.size,
+        .memoryTypeIndex = (uint32_t)type,
+    };
+    result = type < 0 ? VK_ERROR_OUT_OF_DEVICE_MEMORY
+                      : vk->AllocateMemory(vk->device, &allocation, NULL, &buffer->memory);
+    if (result == VK_SUCCESS)
+        result = vk->BindBufferMemory(vk->device, buffer->buffer, buffer->memory, 0);
+    if (result == VK_SUCCESS)
+        result = vk->MapMemory(vk->device, buffer->memory, 0, VK_WHOLE_SIZE, 0, &buffer->ptr);
+    if (result == VK_SUCCESS)
+        buffer->size = size;
+    else
+        host_buffer_finish(vk, buffer);
+    return result;
+}
+
+static VkResult create_commands(struct painter *painter)
+{
+    const struct vulkan *vk = painter->vk;
+    const VkCommandPoolCreateInfo pool = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+        .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+        .queueFamilyIndex = vk->family,
+    };
+    VkResult result = vk->CreateCommandPool(vk->device, &pool, NULL, &painter->pool);
+    if (result != VK_SUCCESS)
+        return result;
+    const VkCommandBufferAllocateInfo commands = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+        .commandPool = painter->pool,
+        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+        .commandBufferCount = 1,
+    };
+    result = vk->AllocateCommandBuffers(vk->device, &commands, &painter->commands);
+    if (result != VK_SUCCESS)
+        return result;
+    const VkFenceCreateInfo fence = { .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO };
+    return vk->CreateFence(vk->device, &fence, NULL, &painter->done);
+}
+
+static VkResult create_sets(struct painter *painter)
+{
+    const struct vulkan *vk = painter->vk;
+    const VkDescriptorSetLayoutBinding binding = {
+        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+        .descriptorCount = 1,
+        .stageFlags = VK_SHADER_STAGE_FRAGMENT_BIT,
+    };
+    const VkDescriptorSetLayoutCreateInfo set_layout = {
+        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+        .bindingCount = 1,
+        .pBindings = &binding,
+    };
+    VkResult result =
+        vk->CreateDescriptorSetLayout(vk->device, &set_layout, NULL, &painter->set_layout);
+    if (result != VK_SUCCESS)
+        return result;
+    const VkDescriptorPoolSize size = { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, NUM_SETS };
+    const VkDescriptorPoolCreateInfo pool = {
+        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+        .maxSets = NUM_SETS,
+        .poolSizeCount = 1,
+        .pPoolSizes = &size,
+    };
+    result = vk->CreateDescriptorPool(vk->device, &pool, NULL, &painter->set_pool);
+    if (result != VK_SUCCESS)
+        return result;
+    const VkDescriptorSetLayout layouts[NUM_SETS] = { painter->set_layout, painter->set_layout };
+    const VkDescriptorSetAllocateInfo sets = {
+        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+        .descriptorPool = painter->set_pool,
+        .descriptorSetCount = NUM_SETS,
+        .pSetLayouts = layouts,
+    };
+    result = vk->AllocateDescriptorSets(vk->device, &sets, painter->sets);
+    if (result != VK_SUCCESS)
+        return result;
+    const VkPushConstantRange constants = {
+        .stageFlags = VK_SHADER_STAGE_FRAGMENT_BIT,
+        .size = sizeof(struct push_constants),
+    };
+    const VkPipelineLayoutCreateInfo layout = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+        .setLayoutCount = 1,
+        .pSetLayouts = &painter->set_layout,
+        .pushConstantRangeCount = 1,
+        .pPushConstantRanges = &constants,
+    };
+    return vk->CreatePipelineLayout(vk->device, &layout, NULL, &painter->layout);
+}
+
+static VkResult create_shader(const struct vulkan *vk, const uint32_t *code, size_t size,
+                              VkShaderModule *module)
+{
+    const VkShaderModuleCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+        .codeSize = size,
+        .pCode = code,
+    };
+    return vk->CreateShaderModule(vk->device, &info, NULL, module);
+}
+
+static VkResult create_pipeline(struct painter *painter, const VkShaderModule modules[2],
+                                bool blended, VkPipeline *pipeline)
+{
+    const VkPipelineShaderStageCreateInfo stages[] = {
+        {
+            .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+            .stage = VK_SHADER_STAGE_VERTEX_BIT,
+            .module = modules[0],
+            .pName = "main",
+        },
+        {
+            .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+            .stage = VK_SHADER_STAGE_FRAGMENT_BIT,
+            .module = modules[1],
+            .pName = "main",
+        },
+    };
+    const VkPipelineVertexInputStateCreateInfo vertices = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO,
+    };
+    const VkPipelineInputAssemblyStateCreateInfo assembly = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_INPUT_ASSEMBLY_STATE_CREATE_INFO,
+        .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
+    };
+    const VkPipelineViewportStateCreateInfo viewport = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_VIEWPORT_STATE_CREATE_INFO,
+        .viewportCount = 1,
+        .scissorCount = 1,
+    };
+    const VkPipelineRasterizationStateCreateInfo rasterization = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_RASTERIZATION_STATE_CREATE_INFO,
+        .lineWidth = 1.0f,
+    };
+    const VkPipelineMultisampleStateCreateInfo multisample = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_MULTISAMPLE_STATE_CREATE_INFO,
+        .rasterizationSamples = VK_SAMPLE_COUNT_1_BIT,
+    };
+    /* The pointer's colours are multiplied by its alpha already. */
+    const VkPipelineColorBlendAttachmentState attachment = {
+        .blendEnable = blended,
+        .srcColorBlendFactor = VK_BLEND_FACTOR_ONE,
+        .dstColorBlendFactor = VK_BLEND_FACTOR_ONE_MINUS_SRC_ALPHA,
+        .srcAlphaBlendFactor = VK_BLEND_FACTOR_ONE,
+        .dstAlphaBlendFactor = VK_BLEND_FACTOR_ONE_MINUS_SRC_ALPHA,
+        .colorWriteMask = VK_COLOR_COMPONENT_R_BIT | VK_COLOR_COMPONENT_G_BIT |
+                          VK_COLOR_COMPONENT_B_BIT | VK_COLOR_COMPONENT_A_BIT,
+    };
+    const VkPipelineColorBlendStateCreateInfo blend = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO,
+        .attachmentCount = 1,
+        .pAttachments = &attachment,
+    };
+    const VkDynamicState dynamic_states[] = { VK_DYNAMIC_STATE_VIEWPORT, VK_DYNAMIC_STATE_SCISSOR };
+    const VkPipelineDynamicStateCreateInfo dynamic = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_DYNAMIC_STATE_CREATE_INFO,
+        .dynamicStateCount = 2,
+        .pDynamicStates = dynamic_states,
+    };
+    const VkPipelineRenderingCreateInfo rendering = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_RENDERING_CREATE_INFO,
+        .colorAttachmentCount = 1,
+        .pColorAttachmentFormats = &painter->format,
+    };
+    const VkGraphicsPipelineCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_GRAPHICS_PIPELINE_CREATE_INFO,
+        .pNext = &rendering,
+        .stageCount = 2,
+        .pStages = stages,
+        .pVertexInputState = &vertices,
+        .pInputAssemblyState = &assembly,
+        .pViewportState = &viewport,
+        .pRasterizationState = &rasterization,
+        .pMultisampleState = &multisample,
+        .pColorBlendState = &blend,
+        .pDynamicState = &dynamic,
+        .layout = painter->layout,
+    };
+    const struct vulkan *vk = painter->vk;
+    return vk->CreateGraphicsPipelines(vk->device, VK_NULL_HANDLE, 1, &info, NULL, pipeline);
+}
+
+static VkResult create_pipelines(struct painter *painter)
+{
+    const struct vulkan *vk = painter->vk;
+    VkShaderModule modules[2] = { VK_NULL_HANDLE, VK_NULL_HANDLE };
+    VkResult result = create_shader(vk, picture_vert, sizeof(picture_vert), &modules[0]);
+    if (result == VK_SUCCESS)
+        result = create_shader(vk, picture_frag, sizeof(picture_frag), &modules[1]);
+    for (int i = 0; i < NUM_PIPELINES && result == VK_SUCCESS; i++)
+        result = create_pipeline(painter, modules, i == BLENDED, &painter->pipelines[i]);
+    vk->DestroyShaderModule(vk->device, modules[0], NULL);
+    vk->DestroyShaderModule(vk->device, modules[1], NULL);
+    return result;
+}
+
+struct painter *painter_create(struct vulkan *vk, VkFormat format, VkResult *result)
+{
+    struct painter *painter = calloc(1, sizeof(*painter));
+    if (!painter) {
+        *result = VK_ERROR_OUT_OF_HOST_MEMORY;
+        return NULL;
+    }
+    painter->vk = vulkan_ref(vk);
+    painter->format = format;
+    *result = create_commands(painter);
+    if (*result == VK_SUCCESS)
+        *result = create_sets(painter);
+    if (*result == VK_SUCCESS)
+        *result = create_pipelines(painter);
+    if (*result == VK_SUCCESS)
+        return painter;
+    painter_destroy(painter);
+    return NULL;
+}
+
+void painter_destroy(struct painter *painter)
+{
+    if (!painter)
+        return;
+    struct vulkan *vk = painter->vk;
+    painter_wait(painter);
+    host_buffer_finish(vk, &painter->staging);
+    host_buffer_finish(vk, &painter->pointer);
+    for (int i = 0; i < NUM_PIPELINES; i++)
+        vk->DestroyPipeline(vk->device, painter->pipelines[i], NULL);
+    vk->DestroyPipelineLayout(vk->device, painter->layout, NULL);
+    vk->DestroyDescriptorPool(vk->device, painter->set_pool, NULL);
+    vk->DestroyDescriptorSetLayout(vk->device, painter->set_layout, NULL);
+    vk->DestroyFence(vk->device, painter->done, NULL);
+    vk->DestroyCommandPool(vk->device, painter->pool, NULL);
+    vulkan_unref(vk);
+    free(painter);
+}
+
+VkResult painter_set_pointer(struct painter *painter, const uint32_t *pixels, uint32_t width,
+                             uint32_t height)
+{
+    VkDeviceSize size = (VkDeviceSize)width * height * 4;
+    if (!size)
+        return VK_SUCCESS;
+    VkResult result = host_buffer_grow(painter->vk, &painter->pointer, size);
+    if (result == VK_SUCCESS)
+        memcpy(painter->pointer.ptr, pixels, size);
+    return result;
+}
+
+void rect_add(struct venus_gpu_rect *sum, const struct venus_gpu_rect *rect)
+{
+    if (!rect->width || !rect->height)
+        return;
+    if (!sum->width) {
+        *sum = *rect;
+        return;
+    }
+    uint32_t right = sum->x + sum->width, bottom = sum->y + sum->height;
+    if (rect->x + rect->width > right)
+        right = rect->x + rect->width;
+    if (rect->y + rect->height > bottom)
+        bottom = rect->y + rect->height;
+    sum->x = sum->x < rect->x ? sum->x : rect->x;
+    sum->y = sum->y < rect->y ? sum->y : rect->y;
+    sum->width = right - sum->x;
+    sum->height = bottom - sum->y;
+}
+
+VkRect2D painter_place(uint32_t frame_width, uint32_t frame_height, uint32_t width, uint32_t height)
+{
+    uint32_t image_width = width, image_height = height;
+    if (!frame_width || !frame_height)
+        frame_width = frame_height = 1;
+    if ((uint64_t)width * frame_height > (uint64_t)height * frame_width)
+        width = (uint32_t)((uint64_t)height * frame_width / frame_height);
+    else
+        height = (uint32_t)((uint64_t)width * frame_height / frame_width);
+    width = width ? width : 1;
+    height = height ? height : 1;
+    return (VkRect2D){
+        .offset = { (int32_t)(image_width - width) / 2, (int32_t)(image_height - height) / 2 },
+        .extent = { width, height },
+    };
+}
+
+/* A buffer, and where in it the frame starts, in bytes. */
+struct source {
+    VkBuffer buffer;
+    VkDeviceSize offset;
+};
+
+/* Bytes from the first pixel of a frame's row to the last one of the height-th row from there. */
+static VkDeviceSize rows_size(const struct venus_gpu_frame *frame, uint32_t height)
+{
+    return (VkDeviceSize)(height - 1) * frame->stride +
+           (VkDeviceSize)frame->width * frame->format->bytes_per_pixel;
+}
+
+/* Where the GPU finds the frame. Where it was not imported, copy the rows that are needed. */
+static VkResult find_source(struct painter *painter, const struct painting *painting,
+                            const struct venus_gpu_rect *needed, struct source *source)
+{
+    const struct venus_gpu_frame *frame = painting->frame;
+    painter->staged = 0;
+    if (painting->import->tier != IMPORT_STAGING) {
+        source->buffer = painting->import->buffer;
+        source->offset =
+            (VkDeviceSize)((const char *)frame->pixels - (const char *)painting->memory->ptr);
+        return VK_SUCCESS;
+    }
+    VkResult result =
+        host_buffer_grow(painter->vk, &painter->staging, rows_size(frame, frame->height));
+    if (result != VK_SUCCESS)
+        return result;
+    if (needed->height) {
+        size_t start = (size_t)needed->y * frame->stride;
+        painter->staged = rows_size(frame, needed->height);
+        memcpy((char *)painter->staging.ptr + start, (const char *)frame->pixels + start,
+               painter->staged);
+    }
+    source->buffer = painter->staging.buffer;
+    source->offset = 0;
+    return VK_SUCCESS;
+}
+
+/* Where a mask of 8 bits stands. */
+static uint32_t shift_of(uint32_t mask)
+{
+    return mask ? (uint32_t)__builtin_ctz(mask) : 32;
+}
+
+/* Whether the bytes of a frame are those of an image with that format. */
+static bool same_bytes(const struct venus_gpu_format *format, VkFormat image)
+{
+    /* As bytes, on the little-endian machines that we run on, the packed one is the same. */
+    if (image == VK_FORMAT_A8B8G8R8_UNORM_PACK32)
+        image = VK_FORMAT_R8G8B8A8_UNORM;
+    return format->vk == (uint32_t)image;
+}
+
+static void image_barrier(const struct vulkan *vk, VkCommandBuffer commands, VkImage image,
+                          VkImageLayout from, VkImageLayout to)
+{
+    const VkImageMemoryBarrier barrier = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
+        .srcAccessMask = VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT,
+        .dstAccessMask = VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT,
+        .oldLayout = from,
+        .newLayout = to,
+        .srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
+        .dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
+        .image = image,
+        .subresourceRange = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1 },
+    };
+    vk->CmdPipelineBarrier(commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
+                           VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 0, NULL, 0, NULL, 1, &barrier);
+}
+
+/*
+ * What another process's GPU or a processor wrote into the frame is to be seen by ours. For memory from
+ * another Vulkan that takes an acquisition from outside, and giving it back afterwards.
+ */
+static void source_barrier(const struct vulkan *vk, VkCommandBuffer commands,
+                           const struct source *source, enum import_tier tier, bool acquire)
+{
+    bool foreign = tier == IMPORT_DMA_BUF || tier == IMPORT_OPAQUE_FD;
+    uint32_t outside = foreign ? VK_QUEUE_FAMILY_EXTERNAL : VK_QUEUE_FAMILY_IGNORED;
+    uint32_t inside = foreign ? vk->family : VK_QUEUE_FAMILY_IGNORED;
+    if (!acquire && !foreign)
+        return;
+    const VkBufferMemoryBarrier barrier = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_MEMORY_BARRIER,
+        .srcAccessMask = acquire && !foreign ? VK_ACCESS_HOST_WRITE_BIT : 0,
+        .dstAccessMask = acquire ? VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_SHADER_READ_BIT : 0,
+        .srcQueueFamilyIndex = acquire ? outside : inside,
+        .dstQueueFamilyIndex = acquire ? inside : outside,
+        .buffer = source->buffer,
+        .size = VK_WHOLE_SIZE,
+    };
+    const VkPipelineStageFlags reading =
+        VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT;
+    VkPipelineStageFlags writing =
+        foreign ? VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT : VK_PIPELINE_STAGE_HOST_BIT;
+    vk->CmdPipelineBarrier(commands, acquire ? writing : reading,
+                           acquire ? reading : VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, 0, 0, NULL, 1,
+                           &barrier, 0, NULL);
+}
+
+static void record_copy(const struct painter *painter, VkImage image,
+                        const struct venus_gpu_frame *frame, const struct source *source,
+                        const struct venus_gpu_rect *rect)
+{
+    uint32_t pixel = frame->format->bytes_per_pixel;
+    const VkBufferImageCopy region = {
+        .bufferOffset =
+            source->offset + (VkDeviceSize)rect->y * frame->stride + (VkDeviceSize)rect->x * pixel,
+        .bufferRowLength = frame->stride / pixel,
+        .imageSubresource = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1 },
+        .imageOffset = { (int32_t)rect->x, (int32_t)rect->y, 0 },
+        .imageExtent = { rect->width, rect->height, 1 },
+    };
+    painter->vk->CmdCopyBufferToImage(painter->commands, source->buffer, image,
+                                      VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
+}
+
+/* Point a descriptor set at a buffer; *first becomes the word where `offset` is. */
+static VkResult describe(const struct painter *painter, int set, VkBuffer buffer,
+                         VkDeviceSize offset, VkDeviceSize size, uint32_t *first)
+{
+    const struct vulkan *vk = painter->vk;
+    const VkPhysicalDeviceLimits *limits = &vk->properties.limits;
+    VkDeviceSize start =
+        offset / limits->minStorageBufferOffsetAlignment * limits->minStorageBufferOffsetAlignment;
+    const VkDescriptorBufferInfo info = {
+        .buffer = buffer,
+        .offset = start,
+        .range = offset + size - start,
+    };
+    if (info.range > limits->maxStorageBufferRange)
+        return VK_ERROR_FORMAT_NOT_SUPPORTED;
+    const VkWriteDescriptorSet write = {
+        .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+        .dstSet = painter->sets[set],
+        .descriptorCount = 1,
+        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+        .pBufferInfo = &info,
+    };
+    vk->UpdateDescriptorSets(vk->device, 1, &write, 0, NULL);
+    *first = (uint32_t)((offset - start) / 4);
+    return VK_SUCCESS;
+}
+
+static void record_draw(const struct painter *painter, const struct images *images, int set,
+                        int pipeline, VkRect2D to, const struct push_constants *constants)
+{
+    const struct vulkan *vk = painter->vk;
+    VkCommandBuffer commands = painter->commands;
+    const VkViewport viewport = {
+        .x = (float)to.offset.x,
+        .y = (float)to.offset.y,
+        .width = (float)to.extent.width,
+        .height = (float)to.extent.height,
+        .maxDepth = 1.0f,
+    };
+    const VkRect2D scissor = { .extent = { images->width, images->height } };
+    vk->CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, painter->pipelines[pipeline]);
+    vk->CmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, painter->layout, 0, 1,
+                              &painter->sets[set], 0, NULL);
+    vk->CmdPushConstants(commands, painter->layout, VK_SHADER_STAGE_FRAGMENT_BIT, 0,
+                         sizeof(*constants), constants);
+    vk->CmdSetViewport(commands, 0, 1, &viewport);
+    vk->CmdSetScissor(commands, 0, 1, &scissor);
+    vk->CmdDraw(commands, 3, 1, 0, 0);
+}
+
+static void begin_rendering(const struct painter *painter, const struct images *images,
+                            const struct image *image, bool keep)
+{
+    const VkRenderingAttachmentInfo attachment = {
+        .sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO,
+        .imageView = image->view,
+        .imageLayout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
+        .loadOp = keep ? VK_ATTACHMENT_LOAD_OP_LOAD : VK_ATTACHMENT_LOAD_OP_CLEAR,
+        .storeOp = VK_ATTACHMENT_STORE_OP_STORE,
+        .clearValue.color.float32 = { 0.0f, 0.0f, 0.0f, 1.0f },
+    };
+    const VkRenderingInfo info = {
+        .sType = VK_STRUCTURE_TYPE_RENDERING_INFO,
+        .renderArea.extent = { images->width, images->height },
+        .layerCount = 1,
+        .colorAttachmentCount = 1,
+        .pColorAttachments = &attachment,
+    };
+    painter->vk->CmdBeginRendering(painter->commands, &info);
+}
+
+static VkResult record_frame(const struct painter *painter, const struct images *images,
+                             const struct venus_gpu_frame *frame, const struct source *source,
+                             VkRect2D to)
+{
+    const struct venus_gpu_format *format = frame->format;
+    struct push_constants constants = {
+        .origin = { to.offset.x, to.offset.y },
+        .size = { (int32_t)to.extent.width, (int32_t)to.extent.height },
+        .source = { (int32_t)frame->width, (int32_t)frame->height },
+        .stride = frame->stride / format->bytes_per_pixel,
+        .shift = { shift_of(format->red), shift_of(format->green), shift_of(format->blue), 32 },
+    };
+    VkResult result = describe(painter, FRAME_SET, source->buffer, source->offset,
+                               rows_size(frame, frame->height), &constants.first);
+    if (result == VK_SUCCESS)
+        record_draw(painter, images, FRAME_SET, OPAQUE, to, &constants);
+    return result;
+}
+
+/* The pointer goes with the frame: what scales that scales it. */
+static VkResult record_pointer(const struct painter *painter, const struct images *images,
+                               const struct painting *painting, VkRect2D to)
+{
+    const struct pointer *pointer = &painting->pointer;
+    const struct venus_gpu_frame *frame = painting->frame;
+    double x_scale = (double)to.extent.width / frame->width;
+    double y_scale = (double)to.extent.height / frame->height;
+    VkRect2D place = {
+        .offset = { to.offset.x + (int32_t)(pointer->x * x_scale),
+                    to.offset.y + (int32_t)(pointer->y * y_scale) },
+        .extent = { (uint32_t)(pointer->width * x_scale + 0.5),
+                    (uint32_t)(pointer->height * y_scale + 0.5) },
+    };
+    if (!place.extent.width || !place.extent.height)
+        return VK_SUCCESS;
+    struct push_constants constants = {
+        .origin = { place.offset.x, place.offset.y },
+        .size = { (int32_t)place.extent.width, (int32_t)place.extent.height },
+        .source = { (int32_t)pointer->width, (int32_t)pointer->height },
+        .stride = pointer->width,
+        .shift = { 16, 8, 0, 24 },
+    };
+    VkResult result =
+        describe(painter, POINTER_SET, painter->pointer.buffer, 0,
+                 (VkDeviceSize)pointer->width * pointer->height * 4, &constants.first);
+    if (result == VK_SUCCESS)
+        record_draw(painter, images, POINTER_SET, BLENDED, place, &constants);
+    return result;
+}
+
+/* The part of the frame that the pointer covers. */
+static struct venus_gpu_rect covered(const struct pointer *pointer,
+                                     const struct venus_gpu_frame *frame)
+{
+    int64_t left = pointer->x > 0 ? pointer->x : 0, top = pointer->y > 0 ? pointer->y : 0;
+    int64_t right = (int64_t)pointer->x + pointer->width;
+    int64_t bottom = (int64_t)pointer->y + pointer->height;
+    right = right < frame->width ? right : frame->width;
+    bottom = bottom < frame->height ? bottom : frame->height;
+    if (!pointer->visible || left >= right || top >= bottom)
+        return (struct venus_gpu_rect){ .width = 0 };
+    return (struct venus_gpu_rect){ (uint32_t)left, (uint32_t)top, (uint32_t)(right - left),
+                                    (uint32_t)(bottom - top) };
+}
+
+/* Record it all, for an image whose stale part is up to date. */
+static VkResult record(struct painter *painter, struct images *images, struct image *image,
+                       const struct painting *painting)
+{
+    const struct vulkan *vk = painter->vk;
+    const struct venus_gpu_frame *frame = painting->frame;
+    const struct venus_gpu_rect all = { .width = frame->width, .height = frame->height };
+    VkRect2D to = painter_place(frame->width, frame->height, images->width, images->height);
+    struct venus_gpu_rect under_pointer = covered(&painting->pointer, frame);
+    bool points = under_pointer.width;
+    painter->copied = images->can_copy && frame->width == images->width &&
+                      frame->height == images->height && same_bytes(frame->format, images->format);
+    if (!image->painted || !painter->copied)
+        image->stale = all;
+
+    struct source source;
+    VkResult result = find_source(painter, painting, &image->stale, &source);
+    if (result != VK_SUCCESS)
+        return result;
+
+    VkImageLayout layout = image->painted ? images->kind->layout : VK_IMAGE_LAYOUT_UNDEFINED;
+    source_barrier(vk, painter->commands, &source, painting->import->tier, true);
+    if (painter->copied && image->stale.width) {
+        image_barrier(vk, painter->commands, image->image, layout,
+                      VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL);
+        layout = VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL;
+        record_copy(painter, image->image, frame, &source, &image->stale);
+    }
+    if (!painter->copied || points) {
+        image_barrier(vk, painter->commands, image->image, layout,
+                      VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
+        layout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL;
+        begin_rendering(painter, images, image, painter->copied);
+        if (!painter->copied)
+            result = record_frame(painter, images, frame, &source, to);
+        if (result == VK_SUCCESS && points)
+            result = record_pointer(painter, images, painting, to);
+        vk->CmdEndRendering(painter->commands);
+    }
+    source_barrier(vk, painter->commands, &source, painting->import->tier, false);
+    if (layout != images->kind->layout)
+        image_barrier(vk, painter->commands, image->image, layout, images->kind->layout);
+    image->stale = under_pointer;
+    return result;
+}
+
+static VkResult begin(const struct painter *painter)
+{
+    const VkCommandBufferBeginInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+        .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT,
+    };
+    return painter->vk->BeginCommandBuffer(painter->commands, &info);
+}
+
+static VkResult submit(struct painter *painter, VkSemaphore ready, VkSemaphore painted)
+{
+    struct vulkan *vk = painter->vk;
+    VkResult result = vk->EndCommandBuffer(painter->commands);
+    if (result != VK_SUCCESS)
+        return result;
+    const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
+    const VkSubmitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+        .waitSemaphoreCount = ready != VK_NULL_HANDLE,
+        .pWaitSemaphores = &ready,
+        .pWaitDstStageMask = &stage,
+        .commandBufferCount = 1,
+        .pCommandBuffers = &painter->commands,
+        .signalSemaphoreCount = painted != VK_NULL_HANDLE,
+        .pSignalSemaphores = &painted,
+    };
+    pthread_mutex_lock(&vk->queue_lock);
+    result = vk->QueueSubmit(vk->queue, 1, &info, painter->done);
+    pthread_mutex_unlock(&vk->queue_lock);
+    painter->submitted = result == VK_SUCCESS;
+    return result;
+}
+
+VkResult painter_paint(struct painter *painter, struct images *images, unsigned index,
+                       const struct painting *painting, VkSemaphore ready, VkSemaphore painted)
+{
+    VkResult result = begin(painter);
+    if (result == VK_SUCCESS)
+        result = record(painter, images, &images->image[index], painting);
+    if (result == VK_SUCCESS)
+        result = submit(painter, ready, painted);
+    images->image[index].painted = result == VK_SUCCESS;
+    return result;
+}
+
+VkResult painter_wait(struct painter *painter)
+{
+    const struct vulkan *vk = painter->vk;
+    if (!painter->submitted)
+        return VK_SUCCESS;
+    VkResult result = vk->WaitForFences(vk->device, 1, &painter->done, VK_TRUE, gpu_timeout_ns);
+    if (result == VK_SUCCESS)
+        result = vk->ResetFences(vk->device, 1, &painter->done);
+    painter->submitted = false;
+    return result == VK_TIMEOUT ? VK_ERROR_DEVICE_LOST : result;
+}
+
+VkFormat painter_format(const struct painter *painter)
+{
+    return painter->format;
+}
+
+bool painter_copied(const struct painter *painter)
+{
+    return painter->copied;
+}
+
+uint64_t painter_staged(const struct painter *painter)
+{
+    return painter->staged;
+}
+
+VkResult painter_read(struct painter *painter, const struct images *images,
+                      const struct image *image, void *pixels)
+{
+    const struct vulkan *vk = painter->vk;
+    struct host_buffer buffer = { .size = 0 };
+    VkDeviceSize size = (VkDeviceSize)images->width * images->height * 4;
+    VkResult result = host_buffer_grow(vk, &buffer, size);
+    if (result == VK_SUCCESS)
+        result = begin(painter);
+    if (result == VK_SUCCESS) {
+        const VkBufferImageCopy region = {
+            .imageSubresource = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1 },
+            .imageExtent = { images->width, images->height, 1 },
+        };
+        vk->CmdCopyImageToBuffer(painter->commands, image->image, images->kind->layout,
+                                 buffer.buffer, 1, &region);
+        result = submit(painter, VK_NULL_HANDLE, VK_NULL_HANDLE);
+    }
+    if (result == VK_SUCCESS)
+        result = painter_wait(painter);
+    if (result == VK_SUCCESS)
+        memcpy(pixels, buffer.ptr, size);
+    host_buffer_finish(vk, &buffer);
+    return result;
+}

@@ -1,0 +1,720 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See present.h.
+ *
+ * The device thread puts flushed frames on a short queue; the presenter's thread takes them off, paints
+ * and presents. Nothing waits for a display but this thread, and no flush waits for one without end:
+ *
+ *  - in mailbox and immediate mode the queue holds one frame, and a newer one takes its place;
+ *  - in fifo mode it holds a few, and the newest one is replaced when it is full;
+ *  - frames for a window that nobody can see are dropped, and so is one that found no image to be painted
+ *    on within a tenth of a second. The window catches up when it can be seen again.
+ *
+ * A flush whose frame is dropped is answered then: nobody is going to read it. The frame shown last is
+ * kept, to be painted again when the window or the pointer changes, until the scanout shows another.
+ */
+#include "present.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../device.h"
+#include "../memory.h"
+#include "screen.h"
+
+enum {
+    FIFO_QUEUE = 3,    /* frames; a guest that wants more of them in flight has other problems */
+    OCCLUDED_MS = 100, /* a window system that asks for no frame for so long shows none */
+    RETRY_MS = 50,     /* when there was nothing to paint on */
+};
+
+/* Flushes that one painting answers. */
+SLIST_HEAD(flushes, venus_gpu_flush);
+
+struct job {
+    struct venus_gpu_frame *frame; /* a reference of ours */
+    struct venus_gpu_rect damage;
+    struct flushes flushes;
+    uint64_t time_ns; /* of its first flush */
+};
+
+struct presenter {
+    struct venus_gpu *gpu;
+    unsigned scanout;
+    atomic_uint refs;
+    pthread_t thread;
+    int wake[2]; /* a pipe: something in it makes the thread look */
+
+    /* Guards this block. Taken alone, or inside the device's lock. */
+    pthread_mutex_t lock;
+    pthread_cond_t idle; /* for present_read(): there is nothing to be done */
+    bool stopping, ended, awake;
+    struct venus_gpu_frame *frame; /* what the scanout shows; a reference of ours */
+    bool frame_changed;            /* the thread has not seen it yet */
+    bool whole;                    /* the next flush is the first of that frame */
+    bool redraw;                   /* paint it without a flush */
+    struct job queue[FIFO_QUEUE];
+    unsigned queued;
+    struct pointer pointer;
+    bool pointer_changed;
+    uint32_t *pointer_pixels; /* a new picture for the thread to take, or NULL */
+    uint32_t pointer_width, pointer_height;
+    int32_t hot_x, hot_y;
+    void *read_pixels; /* present_read() waits for its answer there */
+    uint32_t read_width, read_height;
+    int read_result;
+
+    /* The thread's own. */
+    struct screen screen;
+    struct venus_gpu_frame *shown; /* what is to be painted again when need be; a reference */
+    bool hidden;                   /* the surface is */
+    bool was_visible;
+    bool redraw_wanted;
+    uint64_t presented_ns; /* when a frame was presented last */
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void wake_locked(struct presenter *presenter)
+{
+    if (presenter->awake)
+        return;
+    presenter->awake = true;
+    ssize_t written;
+    do {
+        written = write(presenter->wake[1], "", 1);
+    } while (written < 0 && errno == EINTR);
+}
+
+static void answer(struct flushes *flushes)
+{
+    while (!SLIST_EMPTY(flushes)) {
+        struct venus_gpu_flush *flush = SLIST_FIRST(flushes);
+        SLIST_REMOVE_HEAD(flushes, presented_link);
+        venus_gpu_flush_done(flush);
+    }
+}
+
+/* Nobody is going to see that frame. */
+static void drop(struct presenter *presenter, struct job *job)
+{
+    stat_add(&presenter->gpu->stats, STAT_PRESENT_DROPPED, 1);
+    answer(&job->flushes);
+    venus_gpu_frame_unref(job->frame);
+}
+
+static void drop_queue(struct presenter *presenter)
+{
+    struct job jobs[FIFO_QUEUE];
+    pthread_mutex_lock(&presenter->lock);
+    unsigned count = presenter->queued;
+    memcpy(jobs, presenter->queue, sizeof(jobs));
+    presenter->queued = 0;
+    pthread_mutex_unlock(&presenter->lock);
+    for (unsigned i = 0; i < count; i++)
+        drop(presenter, &jobs[i]);
+}
+
+/* ---- the thread -------------------------------------------------------------------------------- */
+
+static const enum stat_id tier_stats[] = {
+    [IMPORT_DMA_BUF] = STAT_PRESENT_DMA_BUF,
+    [IMPORT_OPAQUE_FD] = STAT_PRESENT_OPAQUE_FD,
+    [IMPORT_HOST_POINTER] = STAT_PRESENT_HOST_POINTER,
+    [IMPORT_STAGING] = STAT_PRESENT_STAGING,
+};
+
+static VkResult paint(struct presenter *presenter, struct venus_gpu_frame *frame,
+                      const struct venus_gpu_rect *damage, enum import_tier *tier)
+{
+    struct screen *screen = &presenter->screen;
+    struct memory *memory = frame_memory(frame);
+    struct painting painting = {
+        .frame = frame,
+        .memory = memory,
+        .import = import_get(screen->vk, memory),
+        .damage = *damage,
+    };
+    if (!painting.import)
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    pthread_mutex_lock(&presenter->lock);
+    painting.pointer = presenter->pointer;
+    pthread_mutex_unlock(&presenter->lock);
+    painting.pointer.width = screen->pointer_width;
+    painting.pointer.height = screen->pointer_height;
+
+    screen_follow(screen, frame);
+    VkResult result = screen_paint(screen, &painting);
+    if (result == VK_SUCCESS) {
+        presenter->presented_ns = now_ns();
+        stat_add(&presenter->gpu->stats, STAT_PRESENT_STAGING_BYTES,
+                 painter_staged(screen->painter));
+        stat_add(&presenter->gpu->stats,
+                 painter_copied(screen->painter) ? STAT_PRESENT_GPU_COPIES : STAT_PRESENT_GPU_DRAWS,
+                 1);
+    }
+    *tier = painting.import->tier;
+    import_unref(painting.import);
+    return result;
+}
+
+/* Returns VK_SUCCESS also if the frame could not be shown for the moment. */
+static VkResult paint_job(struct presenter *presenter, struct job *job)
+{
+    enum import_tier tier;
+    VkResult result = paint(presenter, job->frame, &job->damage, &tier);
+    if (result != VK_SUCCESS) {
+        drop(presenter, job);
+        presenter->redraw_wanted = true;
+        return result == VK_TIMEOUT ? VK_SUCCESS : result;
+    }
+    struct stats *stats = &presenter->gpu->stats;
+    stat_add(stats, STAT_PRESENT_FRAMES, 1);
+    stat_add(stats, tier_stats[tier], 1);
+    stat_add_present_time(stats, presenter->presented_ns - job->time_ns);
+    answer(&job->flushes);
+    venus_gpu_frame_unref(job->frame);
+    presenter->redraw_wanted = false;
+    return VK_SUCCESS;
+}
+
+static VkResult paint_again(struct presenter *presenter)
+{
+    const struct venus_gpu_rect all = { .width = presenter->shown->width,
+                                        .height = presenter->shown->height };
+    enum import_tier tier;
+    VkResult result = paint(presenter, presenter->shown, &all, &tier);
+    presenter->redraw_wanted = result != VK_SUCCESS;
+    return result == VK_TIMEOUT ? VK_SUCCESS : result;
+}
+
+static void show_surface(struct presenter *presenter, bool shown)
+{
+    struct surface *surface = presenter->screen.surface;
+    if (presenter->hidden == !shown)
+        return;
+    presenter->hidden = !shown;
+    if (surface && surface->kind->show)
+        surface->kind->show(surface, shown);
+}
+
+/* Take over what the other threads left for us. Returns whether there is a job in *job. */
+static bool take(struct presenter *presenter, bool can_paint, struct job *job)
+{
+    struct venus_gpu_frame *former = NULL;
+    uint32_t *pixels = NULL;
+    uint32_t width = 0, height = 0;
+    bool changed, has_job = false;
+
+    pthread_mutex_lock(&presenter->lock);
+    changed = presenter->frame_changed;
+    if (changed) {
+        presenter->frame_changed = false;
+        former = presenter->shown;
+        presenter->shown = presenter->frame ? venus_gpu_frame_ref(presenter->frame) : NULL;
+    }
+    if (presenter->redraw) {
+        presenter->redraw = false;
+        presenter->redraw_wanted = true;
+    }
+    if (presenter->pointer_changed) {
+        presenter->pointer_changed = false;
+        presenter->redraw_wanted = true;
+        pixels = presenter->pointer_pixels;
+        presenter->pointer_pixels = NULL;
+        width = presenter->pointer_width;
+        height = presenter->pointer_height;
+    }
+    if (can_paint && presenter->queued) {
+        *job = presenter->queue[0];
+        presenter->queued--;
+        memmove(presenter->queue, presenter->queue + 1, presenter->queued * sizeof(*job));
+        has_job = true;
+    }
+    pthread_mutex_unlock(&presenter->lock);
+
+    venus_gpu_frame_unref(former);
+    if (changed) {
+        if (presenter->shown)
+            screen_follow(&presenter->screen, presenter->shown);
+        show_surface(presenter, presenter->shown);
+    }
+    if (pixels) {
+        screen_set_pointer(&presenter->screen, pixels, width, height);
+        free(pixels);
+    }
+    return has_job;
+}
+
+/* For tests: read the image back once there is nothing else to be done. */
+static void answer_read(struct presenter *presenter)
+{
+    struct screen *screen = &presenter->screen;
+    pthread_mutex_lock(&presenter->lock);
+    if (presenter->read_pixels && !presenter->queued && !presenter->redraw_wanted) {
+        struct image *image =
+            screen->images && !screen->surface ? offscreen_shown(screen->images) : NULL;
+        if (!image)
+            presenter->read_result = screen->surface ? -EINVAL : -EAGAIN;
+        else if (screen->images->width != presenter->read_width ||
+                 screen->images->height != presenter->read_height)
+            presenter->read_result = -EINVAL;
+        else
+            presenter->read_result = painter_read(screen->painter, screen->images, image,
+                                                  presenter->read_pixels) == VK_SUCCESS
+                                         ? 0
+                                         : -EIO;
+        presenter->read_pixels = NULL;
+        pthread_cond_broadcast(&presenter->idle);
+    }
+    pthread_mutex_unlock(&presenter->lock);
+}
+
+/* Sleep until somebody wakes us, the window system has news, or for so long; -1: for ever. */
+static void wait_for_news(struct presenter *presenter, int timeout_ms)
+{
+    struct surface *surface = presenter->screen.surface;
+    struct pollfd fds[] = {
+        { .fd = presenter->wake[0], .events = POLLIN },
+        { .fd = surface ? surface->kind->fd(surface) : -1, .events = POLLIN },
+    };
+    if (poll(fds, 2, timeout_ms) > 0 && fds[0].revents) {
+        char bytes[16];
+        pthread_mutex_lock(&presenter->lock);
+        presenter->awake = false;
+        while (read(presenter->wake[0], bytes, sizeof(bytes)) > 0)
+            ;
+        pthread_mutex_unlock(&presenter->lock);
+    }
+}
+
+static bool is_stopping(struct presenter *presenter)
+{
+    pthread_mutex_lock(&presenter->lock);
+    bool stopping = presenter->stopping;
+    pthread_mutex_unlock(&presenter->lock);
+    return stopping;
+}
+
+static bool has_jobs(struct presenter *presenter)
+{
+    pthread_mutex_lock(&presenter->lock);
+    bool has = presenter->queued;
+    pthread_mutex_unlock(&presenter->lock);
+    return has;
+}
+
+/* Whether the window system, where that sets the pace, has not asked for another frame yet. */
+static bool is_paced(const struct presenter *presenter)
+{
+    const struct surface *surface = presenter->screen.surface;
+    return surface && surface->kind->paces && surface->busy &&
+           presenter->gpu->config.present_mode == VENUS_GPU_PRESENT_FIFO;
+}
+
+/* One turn. false: the target is lost, for the reason in *result. */
+static bool turn(struct presenter *presenter, VkResult *result)
+{
+    struct surface *surface = presenter->screen.surface;
+    if (surface)
+        surface->kind->dispatch(surface);
+    if (surface && surface->lost) {
+        *result = VK_ERROR_SURFACE_LOST_KHR;
+        return false;
+    }
+
+    bool visible = !surface || surface->visible;
+    bool paced = is_paced(presenter);
+    bool occluded = paced && now_ns() - presenter->presented_ns > OCCLUDED_MS * 1000000ull;
+    if ((visible && !presenter->was_visible) || screen_is_outdated(&presenter->screen))
+        presenter->redraw_wanted = true;
+    presenter->was_visible = visible;
+
+    struct job job;
+    *result = VK_SUCCESS;
+    if (take(presenter, visible && !paced, &job)) {
+        *result = paint_job(presenter, &job);
+        return *result == VK_SUCCESS;
+    }
+    /* What take() did to the surface may have changed that. */
+    visible = !surface || surface->visible;
+    if (has_jobs(presenter) && (!visible || occluded)) {
+        drop_queue(presenter);
+        presenter->redraw_wanted = true;
+    }
+    bool tried = false;
+    if (presenter->redraw_wanted && presenter->shown && visible && !paced) {
+        *result = paint_again(presenter);
+        tried = true;
+        if (*result != VK_SUCCESS)
+            return false;
+    }
+    answer_read(presenter);
+    if (paced && has_jobs(presenter))
+        wait_for_news(presenter, OCCLUDED_MS / 2);
+    else
+        wait_for_news(presenter, tried && presenter->redraw_wanted ? RETRY_MS : -1);
+    return true;
+}
+
+static void on_resized(void *opaque, uint32_t width, uint32_t height)
+{
+    struct presenter *presenter = opaque;
+    struct venus_gpu *gpu = presenter->gpu;
+    if (gpu->ops.window_resized)
+        gpu->ops.window_resized(gpu->opaque, presenter->scanout, width, height);
+}
+
+static void on_closed(void *opaque)
+{
+    struct presenter *presenter = opaque;
+    struct venus_gpu *gpu = presenter->gpu;
+    if (gpu->ops.window_closed)
+        gpu->ops.window_closed(gpu->opaque, presenter->scanout);
+}
+
+static void on_input(void *opaque, const struct venus_gpu_input *event)
+{
+    struct presenter *presenter = opaque;
+    struct venus_gpu *gpu = presenter->gpu;
+    struct venus_gpu_input input = *event;
+    if (input.type == VENUS_GPU_INPUT_MOTION)
+        screen_to_frame(&presenter->screen, &input.x, &input.y);
+    if (gpu->ops.input)
+        gpu->ops.input(gpu->opaque, presenter->scanout, &input);
+}
+
+static const struct surface_listener listener = {
+    .resized = on_resized,
+    .closed = on_closed,
+    .input = on_input,
+};
+
+/* Nothing more is taken on; what there is goes back. */
+static void end(struct presenter *presenter)
+{
+    pthread_mutex_lock(&presenter->lock);
+    presenter->ended = true;
+    if (presenter->read_pixels)
+        presenter->read_result = -EINVAL;
+    presenter->read_pixels = NULL;
+    pthread_cond_broadcast(&presenter->idle);
+    pthread_mutex_unlock(&presenter->lock);
+    drop_queue(presenter);
+}
+
+static void *run(void *opaque)
+{
+    struct presenter *presenter = opaque;
+    struct venus_gpu *gpu = presenter->gpu;
+    struct screen *screen = &presenter->screen;
+    VkResult result = VK_SUCCESS;
+    char *why = NULL;
+
+    bool lives = screen_open(screen, &listener, presenter, &why);
+    if (lives) {
+        char *what = screen_describe(screen);
+        log_line(&gpu->log, VENUS_GPU_LOG_INFO, "output %u is presented by %s", presenter->scanout,
+                 what ? what : "Vulkan");
+        free(what);
+    }
+    while (lives && !is_stopping(presenter))
+        lives = turn(presenter, &result);
+
+    end(presenter);
+    if (!lives && !why && screen->vk)
+        why = screen_why(screen, result);
+    bool quietly = !lives && screen->surface && screen->surface->lost && presenter->hidden;
+    screen_close(screen);
+    venus_gpu_frame_unref(presenter->shown);
+    presenter->shown = NULL;
+    if (!lives) {
+        log_line(&gpu->log, VENUS_GPU_LOG_INFO, "output %u is not presented: %s",
+                 presenter->scanout, why ? why : "out of memory");
+        if (gpu->ops.present_ended)
+            gpu->ops.present_ended(gpu->opaque, presenter->scanout,
+                                   quietly ? NULL
+                                   : why   ? why
+                                           : "out of memory");
+    }
+    free(why);
+    return NULL;
+}
+
+/* ---- what others call ----------------------------------------------------------------------------- */
+
+static void presenter_unref(struct presenter *presenter)
+{
+    if (!presenter || atomic_fetch_sub_explicit(&presenter->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    venus_gpu_frame_unref(presenter->frame);
+    screen_finish(&presenter->screen);
+    free(presenter->pointer_pixels);
+    for (int i = 0; i < 2; i++) {
+        if (presenter->wake[i] >= 0)
+            close(presenter->wake[i]);
+    }
+    pthread_cond_destroy(&presenter->idle);
+    pthread_mutex_destroy(&presenter->lock);
+    free(presenter);
+}
+
+static int open_pipe(int fds[2])
+{
+    if (pipe(fds) < 0) {
+        fds[0] = fds[1] = -1;
+        return -errno;
+    }
+    for (int i = 0; i < 2; i++) {
+        fcntl(fds[i], F_SETFD, FD_CLOEXEC);
+        fcntl(fds[i], F_SETFL, O_NONBLOCK);
+    }
+    return 0;
+}
+
+/* The thread, and those that Vulkan starts from it, are not to be interrupted by the monitor's signals. */
+static int start_thread(struct presenter *presenter)
+{
+    sigset_t all, former;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+    int ret = pthread_create(&presenter->thread, NULL, run, presenter);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    return -ret;
+}
+
+static struct presenter *presenter_create(struct venus_gpu *gpu, unsigned scanout,
+                                          const struct venus_gpu_target *target)
+{
+    struct presenter *presenter = calloc(1, sizeof(*presenter));
+    if (!presenter)
+        return NULL;
+    presenter->gpu = gpu;
+    presenter->scanout = scanout;
+    presenter->hidden = true;
+    atomic_init(&presenter->refs, 1);
+    pthread_mutex_init(&presenter->lock, NULL);
+    pthread_cond_init(&presenter->idle, NULL);
+    if (open_pipe(presenter->wake) < 0 || screen_init(&presenter->screen, gpu, target) < 0) {
+        presenter_unref(presenter);
+        return NULL;
+    }
+    return presenter;
+}
+
+/* The presenter of a scanout, with a reference, or NULL. */
+static struct presenter *presenter_of(struct venus_gpu *gpu, unsigned scanout)
+{
+    pthread_mutex_lock(&gpu->lock);
+    struct presenter *presenter = gpu->present.presenters[scanout];
+    if (presenter)
+        atomic_fetch_add_explicit(&presenter->refs, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&gpu->lock);
+    return presenter;
+}
+
+static void stop(struct presenter *presenter)
+{
+    pthread_mutex_lock(&presenter->lock);
+    presenter->stopping = true;
+    wake_locked(presenter);
+    pthread_mutex_unlock(&presenter->lock);
+    pthread_join(presenter->thread, NULL);
+}
+
+static void show_locked(struct presenter *presenter, struct venus_gpu_frame *frame)
+{
+    presenter->frame = frame ? venus_gpu_frame_ref(frame) : NULL;
+    presenter->frame_changed = true;
+    presenter->whole = true;
+}
+
+int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
+                      const struct venus_gpu_target *target)
+{
+    if (scanout >= gpu->config.num_outputs)
+        return -EINVAL;
+    struct presenter *presenter = NULL;
+    if (target) {
+        int ret = screen_check_target(target);
+        if (ret < 0)
+            return ret;
+        presenter = presenter_create(gpu, scanout, target);
+        if (!presenter)
+            return -ENOMEM;
+    }
+
+    /* The former one first, since two cannot have one window. */
+    pthread_mutex_lock(&gpu->lock);
+    struct presenter *former = gpu->present.presenters[scanout];
+    gpu->present.presenters[scanout] = NULL;
+    pthread_mutex_unlock(&gpu->lock);
+    if (former) {
+        stop(former);
+        presenter_unref(former);
+    }
+    if (!presenter)
+        return 0;
+
+    int ret = start_thread(presenter);
+    if (ret < 0) {
+        presenter_unref(presenter);
+        return ret;
+    }
+    /* What is shown already will not be flushed again. */
+    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&presenter->lock);
+    show_locked(presenter, gpu->scanouts[scanout].frame);
+    presenter->redraw = presenter->frame;
+    wake_locked(presenter);
+    pthread_mutex_unlock(&presenter->lock);
+    gpu->present.presenters[scanout] = presenter;
+    pthread_mutex_unlock(&gpu->lock);
+    return 0;
+}
+
+void present_init(struct present *present)
+{
+    pthread_mutex_init(&present->lock, NULL);
+}
+
+void present_finish(struct venus_gpu *gpu)
+{
+    screen_vulkan_finish(gpu);
+    pthread_mutex_destroy(&gpu->present.lock);
+}
+
+void present_stop_all(struct venus_gpu *gpu)
+{
+    for (unsigned i = 0; i < gpu->config.num_outputs; i++)
+        venus_gpu_present(gpu, i, NULL);
+}
+
+void present_show(struct venus_gpu *gpu, unsigned scanout, struct venus_gpu_frame *frame)
+{
+    struct presenter *presenter = presenter_of(gpu, scanout);
+    if (!presenter)
+        return;
+    pthread_mutex_lock(&presenter->lock);
+    struct venus_gpu_frame *former = presenter->frame;
+    show_locked(presenter, frame);
+    wake_locked(presenter);
+    pthread_mutex_unlock(&presenter->lock);
+    venus_gpu_frame_unref(former);
+    /* What waits there is of no more interest, and its memory may be wanted back. */
+    if (!frame)
+        drop_queue(presenter);
+    presenter_unref(presenter);
+}
+
+/* Put the frame on the queue. *dropped becomes the one whose place it took, if any. */
+static void enqueue_locked(struct presenter *presenter, const struct venus_gpu_rect *rect,
+                           struct venus_gpu_flush *flush, struct job *dropped)
+{
+    struct venus_gpu_frame *frame = presenter->frame;
+    struct venus_gpu_rect damage = *rect;
+    if (presenter->whole)
+        damage = (struct venus_gpu_rect){ .width = frame->width, .height = frame->height };
+    presenter->whole = false;
+
+    unsigned max = presenter->gpu->config.present_mode == VENUS_GPU_PRESENT_FIFO ? FIFO_QUEUE : 1;
+    struct job *last = presenter->queued ? &presenter->queue[presenter->queued - 1] : NULL;
+    if (last && last->frame == frame) {
+        rect_add(&last->damage, &damage); /* it shows both */
+        SLIST_INSERT_HEAD(&last->flushes, flush, presented_link);
+        return;
+    }
+    if (presenter->queued == max) {
+        *dropped = *last;
+        presenter->queued--;
+    }
+    struct job *job = &presenter->queue[presenter->queued++];
+    *job = (struct job){
+        .frame = venus_gpu_frame_ref(frame),
+        .damage = damage,
+        .time_ns = now_ns(),
+    };
+    SLIST_INSERT_HEAD(&job->flushes, flush, presented_link);
+}
+
+bool present_flush(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_rect *rect,
+                   struct venus_gpu_flush *flush)
+{
+    struct presenter *presenter = presenter_of(gpu, scanout);
+    if (!presenter)
+        return false;
+    struct job dropped = { .frame = NULL };
+    pthread_mutex_lock(&presenter->lock);
+    bool taken = !presenter->ended && !presenter->stopping && presenter->frame;
+    if (taken) {
+        enqueue_locked(presenter, rect, flush, &dropped);
+        wake_locked(presenter);
+    }
+    pthread_mutex_unlock(&presenter->lock);
+    if (dropped.frame)
+        drop(presenter, &dropped);
+    presenter_unref(presenter);
+    return taken;
+}
+
+void present_pointer(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_cursor *cursor)
+{
+    struct presenter *presenter = presenter_of(gpu, scanout);
+    if (!presenter)
+        return;
+    pthread_mutex_lock(&presenter->lock);
+    if (presenter->screen.target.draw_cursor) {
+        size_t size = (size_t)cursor->width * cursor->height * sizeof(*cursor->pixels);
+        if (cursor->image_changed) {
+            free(presenter->pointer_pixels);
+            presenter->pointer_pixels = cursor->visible && size ? malloc(size) : NULL;
+            presenter->pointer_width = cursor->width;
+            presenter->pointer_height = cursor->height;
+            presenter->hot_x = (int32_t)cursor->hot_x;
+            presenter->hot_y = (int32_t)cursor->hot_y;
+            if (presenter->pointer_pixels)
+                memcpy(presenter->pointer_pixels, cursor->pixels, size);
+        }
+        presenter->pointer.visible = cursor->visible;
+        presenter->pointer.x = (int32_t)cursor->x - presenter->hot_x;
+        presenter->pointer.y = (int32_t)cursor->y - presenter->hot_y;
+        presenter->pointer_changed = true;
+        wake_locked(presenter);
+    }
+    pthread_mutex_unlock(&presenter->lock);
+    presenter_unref(presenter);
+}
+
+int present_read(struct venus_gpu *gpu, unsigned scanout, void *pixels, uint32_t width,
+                 uint32_t height)
+{
+    struct presenter *presenter = presenter_of(gpu, scanout);
+    if (!presenter)
+        return -EINVAL;
+    pthread_mutex_lock(&presenter->lock);
+    int ret = -EINVAL;
+    if (!presenter->ended) {
+        presenter->read_pixels = pixels;
+        presenter->read_width = width;
+        presenter->read_height = height;
+        wake_locked(presenter);
+        while (presenter->read_pixels)
+            pthread_cond_wait(&presenter->idle, &presenter->lock);
+        ret = presenter->read_result;
+    }
+    pthread_mutex_unlock(&presenter->lock);
+    presenter_unref(presenter);
+    return ret;
+}
