@@ -49,6 +49,10 @@ def test_mistakes(case):
             (["-device", f"{DEVICE},hostmem=300M"], "use 256M or 512M"),
             (["-device", f"{DEVICE},max_outputs=17"], "use 1 to 16"),
             (["-device", f"{DEVICE},render-server=/nowhere"], "virgl_render_server"),
+            (["-device", f"{DEVICE},present=maybe"], "use auto, surface, swapchain or off"),
+            (["-device", f"{DEVICE},present-mode=slow"], "use fifo, mailbox or immediate"),
+            (["-device", f"{DEVICE},present=swapchain,present-target=tv"], "headless, x11 or wayland"),
+            (["-device", f"{DEVICE},present-target=x11"], "use present=swapchain"),
             (["-device", DEVICE, "-device", DEVICE], "max_outputs")):
         done = start(case, *options)
         said = done.stderr.strip()

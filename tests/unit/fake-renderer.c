@@ -31,10 +31,11 @@ struct fake_context {
 struct fake_blob {
     uint32_t id;
     enum fake_memory memory;
-    size_t size;   /* whole pages */
-    int fd;        /* -1: pinned */
-    char *gpu;     /* the GPU's mapping */
-    char *mapping; /* the renderer's, or NULL */
+    size_t size;              /* whole pages */
+    int fd;                   /* -1: pinned */
+    enum renderer_fd fd_type; /* LENT only */
+    char *gpu;                /* the GPU's mapping */
+    char *mapping;            /* the renderer's, or NULL */
     LIST_ENTRY(fake_blob) link;
 };
 
@@ -65,6 +66,12 @@ static struct {
 
     char misuse[256]; /* the first one, or "" */
     enum fake_memory memory;
+    struct {
+        enum renderer_fd type;
+        int fd;
+        void *ptr;
+    } lent;
+    struct renderer_device device;
     uint32_t map_info;
     enum fake_fences fence_mode;
     struct {
@@ -243,7 +250,7 @@ static int first_device(struct renderer_device *device)
     int ret = record(&(struct fake_record){ .call = FAKE_DEVICE_NAME });
     pthread_mutex_unlock(&fake.lock);
     if (ret == 0)
-        *device = (struct renderer_device){ .name = "a renderer in memory" };
+        *device = fake.device;
     return ret;
 }
 
@@ -378,6 +385,12 @@ static int blob_memory(struct fake_blob *blob)
         file_size -= (size_t)sysconf(_SC_PAGESIZE);
 
     blob->fd = -1;
+    if (blob->memory == FAKE_LENT) {
+        blob->fd = dup(fake.lent.fd);
+        blob->fd_type = fake.lent.type;
+        blob->gpu = fake.lent.ptr;
+        return blob->fd < 0 ? -ENOMEM : 0;
+    }
     if (blob->memory == FAKE_PINNED) {
         flags = MAP_PRIVATE | MAP_ANONYMOUS;
     } else {
@@ -433,7 +446,8 @@ static void free_blob(struct fake_blob *blob)
 {
     if (blob->mapping && blob->mapping != blob->gpu)
         munmap(blob->mapping, blob->size);
-    munmap(blob->gpu, blob->size);
+    if (blob->memory != FAKE_LENT)
+        munmap(blob->gpu, blob->size);
     if (blob->fd >= 0)
         close(blob->fd);
     LIST_REMOVE(blob, link);
@@ -511,7 +525,7 @@ static int map(uint32_t resource_id, void **ptr, uint64_t *size)
     }
     if (ret == 0) {
         blob->mapping = blob->gpu;
-        if (blob->memory != FAKE_PINNED)
+        if (blob->memory != FAKE_PINNED && blob->memory != FAKE_LENT)
             blob->mapping = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, blob->fd, 0);
         *ptr = blob->mapping;
         *size = blob->size;
@@ -567,6 +581,10 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
         case FAKE_SHM:
         case FAKE_SHORT:
             *type = RENDERER_FD_SHM;
+            *fd = fcntl(blob->fd, F_DUPFD_CLOEXEC, 0);
+            break;
+        case FAKE_LENT:
+            *type = blob->fd_type;
             *fd = fcntl(blob->fd, F_DUPFD_CLOEXEC, 0);
             break;
         case FAKE_DMABUF:
@@ -626,6 +644,7 @@ void fake_reset(void)
     TAILQ_INIT(&fake.fences);
     fake.misuse[0] = '\0';
     fake.memory = FAKE_SHM;
+    fake.device = (struct renderer_device){ .name = "a renderer in memory" };
     fake.map_info = 1;
     fake.fence_mode = FAKE_FENCES_SOON;
     memset(fake.fail, 0, sizeof(fake.fail));
@@ -651,6 +670,23 @@ const char *fake_complaint(void)
     const char *complaint = fake.misuse[0] ? text : NULL;
     pthread_mutex_unlock(&fake.lock);
     return complaint;
+}
+
+void fake_lend(enum renderer_fd type, int fd, void *ptr)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.memory = FAKE_LENT;
+    fake.lent.type = type;
+    fake.lent.fd = fd;
+    fake.lent.ptr = ptr;
+    pthread_mutex_unlock(&fake.lock);
+}
+
+void fake_set_device(const struct renderer_device *device)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.device = *device;
+    pthread_mutex_unlock(&fake.lock);
 }
 
 void fake_set_memory(enum fake_memory memory)

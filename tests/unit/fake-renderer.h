@@ -63,6 +63,7 @@ enum fake_memory {
     FAKE_SHORT,  /* SHM whose file is a page shorter than the blob */
     FAKE_HOLE,   /* OPAQUE with a mapping that claims a page more than is there */
     FAKE_SMALL,  /* OPAQUE whose mapping is a page shorter than the blob */
+    FAKE_LENT,   /* what fake_lend() gave */
 };
 
 /*
@@ -84,6 +85,10 @@ const char *fake_complaint(void);
 
 /* The memory of the blobs that are made from now on. */
 void fake_set_memory(enum fake_memory memory);
+/* The next blobs are that memory, which stays the caller's: a descriptor of that type and a mapping. */
+void fake_lend(enum renderer_fd type, int fd, void *ptr);
+/* What first_device() answers from now on. */
+void fake_set_device(const struct renderer_device *device);
 /* What map_info answers from now on. */
 void fake_set_map_info(uint32_t map_info);
 void fake_set_fences(enum fake_fences fences);

@@ -189,6 +189,29 @@ static void cursor_changed(void *opaque, unsigned scanout, const struct venus_gp
     unlock();
 }
 
+static void present_ended(void *opaque, unsigned scanout, const char *why)
+{
+    assert(opaque == &vm);
+    lock();
+    vm.present_ends[scanout]++;
+    vm.num_present_ends++;
+    snprintf(vm.present_why, sizeof(vm.present_why), "%s", why ? why : "-");
+    pthread_cond_broadcast(&vm.changed);
+    unlock();
+}
+
+static void window_resized(void *opaque, unsigned scanout, uint32_t width, uint32_t height)
+{
+    (void)scanout;
+    assert(opaque == &vm);
+    lock();
+    vm.window_resizes++;
+    vm.window_width = width;
+    vm.window_height = height;
+    pthread_cond_broadcast(&vm.changed);
+    unlock();
+}
+
 static void config_changed(void *opaque)
 {
     assert(opaque == &vm);
@@ -346,6 +369,9 @@ void vm_prepare(const struct vm_options *options)
     vm.config.max_memory = options->max_memory;
     vm.config.max_blob_memory = options->max_blob_memory;
     vm.config.render_server = options->render_server;
+    vm.config.present_mode = options->present_mode;
+    if (options->device)
+        fake_set_device(options->device);
 
     vm.ops = (struct venus_gpu_ops){
         .size = sizeof(vm.ops),
@@ -359,6 +385,8 @@ void vm_prepare(const struct vm_options *options)
         vm.ops.cursor_changed = cursor_changed;
         vm.ops.config_changed = config_changed;
         vm.ops.log = log_callback;
+        vm.ops.present_ended = present_ended;
+        vm.ops.window_resized = window_resized;
         vm.ops.thread_started = thread_started;
         vm.ops.thread_stopping = thread_stopping;
     }
@@ -818,6 +846,19 @@ void answer_flush(unsigned index)
 void wait_for_flushes(unsigned count)
 {
     wait_for_count(&vm.num_flushes, count);
+}
+
+void wait_for_present_ends(unsigned count)
+{
+    wait_for_count(&vm.num_present_ends, count);
+}
+
+unsigned count_present_ends(void)
+{
+    lock();
+    unsigned count = vm.num_present_ends;
+    unlock();
+    return count;
 }
 
 unsigned count_regions(void)

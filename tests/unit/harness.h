@@ -62,9 +62,11 @@ struct vm_options {
     uint32_t max_contexts, max_resources;
     uint64_t max_memory, max_blob_memory;
     const char *render_server;
-    bool private_ram;  /* guest memory that cannot be aliased */
-    bool no_regions;   /* the front end has no region_map() */
-    bool no_callbacks; /* it has the required ones only */
+    enum venus_gpu_present_mode present_mode;
+    const struct renderer_device *device; /* what renders; NULL: nothing that Vulkan knows */
+    bool private_ram;                     /* guest memory that cannot be aliased */
+    bool no_regions;                      /* the front end has no region_map() */
+    bool no_callbacks;                    /* it has the required ones only */
     enum region_answers regions;
 };
 
@@ -126,6 +128,10 @@ struct vm {
     uint32_t cursor_pixels[64 * 64];
     unsigned cursor_scanout, cursor_changes;
     unsigned config_changes;
+    unsigned present_ends[VENUS_GPU_MAX_SCANOUTS], num_present_ends;
+    char present_why[512]; /* of the newest; "-" where there was none */
+    unsigned window_resizes;
+    uint32_t window_width, window_height; /* the newest */
     struct {
         enum venus_gpu_log_level level;
         char text[512];
@@ -221,6 +227,10 @@ unsigned count_regions(void);
 void wait_for_regions(unsigned count);
 struct region_event region_event(unsigned index);
 void answer_region(unsigned index, int error);
+
+/* Wait until presenting has ended that often in all. */
+void wait_for_present_ends(unsigned count);
+unsigned count_present_ends(void);
 
 /* A byte of the window as the guest sees it: of the region that lies over it, or of the window. */
 uint8_t guest_sees(uint64_t offset);

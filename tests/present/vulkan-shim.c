@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* See vulkan-shim.h. */
+#include "vulkan-shim.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "device.h"
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    PFN_vkGetInstanceProcAddr get_instance_proc_addr;
+    PFN_vkGetDeviceProcAddr get_device_proc_addr;
+    struct {
+        VkResult result;
+        unsigned after, times, count;
+    } calls[SHIM_CALLS];
+    bool hold, held;
+    const char *hidden;
+
+    PFN_vkCreateInstance CreateInstance;
+    PFN_vkCreateDevice CreateDevice;
+    PFN_vkEnumerateDeviceExtensionProperties EnumerateDeviceExtensionProperties;
+    PFN_vkCreateSwapchainKHR CreateSwapchainKHR;
+    PFN_vkAcquireNextImageKHR AcquireNextImageKHR;
+    PFN_vkQueueSubmit QueueSubmit;
+    PFN_vkQueuePresentKHR QueuePresentKHR;
+    PFN_vkWaitForFences WaitForFences;
+    PFN_vkAllocateMemory AllocateMemory;
+} shim = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+/* What this call is to return instead of being made, or VK_SUCCESS. */
+static VkResult fault(enum shim_call call)
+{
+    VkResult result = VK_SUCCESS;
+    pthread_mutex_lock(&shim.lock);
+    shim.calls[call].count++;
+    if (shim.calls[call].after) {
+        shim.calls[call].after--;
+    } else if (shim.calls[call].times) {
+        shim.calls[call].times--;
+        result = shim.calls[call].result;
+    }
+    pthread_mutex_unlock(&shim.lock);
+    return result;
+}
+
+static VkResult create_instance(const VkInstanceCreateInfo *info,
+                                const VkAllocationCallbacks *allocator, VkInstance *instance)
+{
+    VkResult result = fault(SHIM_CREATE_INSTANCE);
+    return result ? result : shim.CreateInstance(info, allocator, instance);
+}
+
+static VkResult create_device(VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
+                              const VkAllocationCallbacks *allocator, VkDevice *device)
+{
+    VkResult result = fault(SHIM_CREATE_DEVICE);
+    return result ? result : shim.CreateDevice(physical, info, allocator, device);
+}
+
+static VkResult enumerate_device_extensions(VkPhysicalDevice physical, const char *layer,
+                                            uint32_t *count, VkExtensionProperties *properties)
+{
+    VkResult result = shim.EnumerateDeviceExtensionProperties(physical, layer, count, properties);
+    for (uint32_t i = 0; properties && shim.hidden && i < *count; i++) {
+        if (!strcmp(properties[i].extensionName, shim.hidden))
+            strcpy(properties[i].extensionName, "VK_TEST_hidden");
+    }
+    return result;
+}
+
+static VkResult create_swapchain(VkDevice device, const VkSwapchainCreateInfoKHR *info,
+                                 const VkAllocationCallbacks *allocator, VkSwapchainKHR *swapchain)
+{
+    VkResult result = fault(SHIM_CREATE_SWAPCHAIN);
+    return result ? result : shim.CreateSwapchainKHR(device, info, allocator, swapchain);
+}
+
+static VkResult acquire(VkDevice device, VkSwapchainKHR swapchain, uint64_t timeout,
+                        VkSemaphore semaphore, VkFence fence, uint32_t *index)
+{
+    VkResult result = fault(SHIM_ACQUIRE);
+    return result ? result
+                  : shim.AcquireNextImageKHR(device, swapchain, timeout, semaphore, fence, index);
+}
+
+static VkResult submit(VkQueue queue, uint32_t count, const VkSubmitInfo *submits, VkFence fence)
+{
+    pthread_mutex_lock(&shim.lock);
+    while (shim.hold) {
+        shim.held = true;
+        pthread_cond_broadcast(&shim.changed);
+        pthread_cond_wait(&shim.changed, &shim.lock);
+    }
+    shim.held = false;
+    pthread_mutex_unlock(&shim.lock);
+    VkResult result = fault(SHIM_SUBMIT);
+    return result ? result : shim.QueueSubmit(queue, count, submits, fence);
+}
+
+/* A presentation that fails has been made all the same: so what it waited for is over. */
+static VkResult present(VkQueue queue, const VkPresentInfoKHR *info)
+{
+    VkResult result = shim.QueuePresentKHR(queue, info), instead = fault(SHIM_PRESENT);
+    return instead ? instead : result;
+}
+
+static VkResult wait_for_fences(VkDevice device, uint32_t count, const VkFence *fences,
+                                VkBool32 all, uint64_t timeout)
+{
+    VkResult result = shim.WaitForFences(device, count, fences, all, timeout);
+    VkResult instead = fault(SHIM_WAIT);
+    return instead ? instead : result;
+}
+
+static VkResult allocate_memory(VkDevice device, const VkMemoryAllocateInfo *info,
+                                const VkAllocationCallbacks *allocator, VkDeviceMemory *memory)
+{
+    VkResult result = info->pNext ? fault(SHIM_ALLOCATE_IMPORT) : VK_SUCCESS;
+    return result ? result : shim.AllocateMemory(device, info, allocator, memory);
+}
+
+static PFN_vkVoidFunction get_device_proc_addr(VkDevice device, const char *name);
+
+/* Ours for some names, with the driver's behind it. */
+static PFN_vkVoidFunction replace(const char *name, PFN_vkVoidFunction real)
+{
+#define REPLACE(function, ours)                 \
+    if (!strcmp(name, "vk" #function)) {        \
+        shim.function = (PFN_vk##function)real; \
+        return (PFN_vkVoidFunction)(ours);      \
+    }
+    REPLACE(CreateInstance, create_instance)
+    REPLACE(CreateDevice, create_device)
+    REPLACE(EnumerateDeviceExtensionProperties, enumerate_device_extensions)
+    REPLACE(CreateSwapchainKHR, create_swapchain)
+    REPLACE(AcquireNextImageKHR, acquire)
+    REPLACE(QueueSubmit, submit)
+    REPLACE(QueuePresentKHR, present)
+    REPLACE(WaitForFences, wait_for_fences)
+    REPLACE(AllocateMemory, allocate_memory)
+#undef REPLACE
+    if (!strcmp(name, "vkGetDeviceProcAddr")) {
+        shim.get_device_proc_addr = (PFN_vkGetDeviceProcAddr)real;
+        return (PFN_vkVoidFunction)get_device_proc_addr;
+    }
+    return real;
+}
+
+static PFN_vkVoidFunction get_device_proc_addr(VkDevice device, const char *name)
+{
+    return replace(name, shim.get_device_proc_addr(device, name));
+}
+
+static PFN_vkVoidFunction get_instance_proc_addr(VkInstance instance, const char *name)
+{
+    return replace(name, shim.get_instance_proc_addr(instance, name));
+}
+
+void shim_reset(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    memset(shim.calls, 0, sizeof(shim.calls));
+    shim.hold = shim.held = false;
+    shim.hidden = NULL;
+    pthread_cond_broadcast(&shim.changed);
+    pthread_mutex_unlock(&shim.lock);
+}
+
+void shim_use(struct venus_gpu *gpu)
+{
+    if (!shim.get_instance_proc_addr) {
+        void *library = dlopen("libvulkan.so.1", RTLD_NOW);
+        shim.get_instance_proc_addr =
+            library ? (PFN_vkGetInstanceProcAddr)dlsym(library, "vkGetInstanceProcAddr") : NULL;
+    }
+    gpu->present.get_instance_proc_addr =
+        (void (*(*)(void *, const char *))(void))get_instance_proc_addr;
+}
+
+void shim_fail(enum shim_call call, VkResult result, unsigned after, unsigned times)
+{
+    pthread_mutex_lock(&shim.lock);
+    shim.calls[call].result = result;
+    shim.calls[call].after = after;
+    shim.calls[call].times = times;
+    pthread_mutex_unlock(&shim.lock);
+}
+
+unsigned shim_count(enum shim_call call)
+{
+    pthread_mutex_lock(&shim.lock);
+    unsigned count = shim.calls[call].count;
+    pthread_mutex_unlock(&shim.lock);
+    return count;
+}
+
+void shim_hold_submits(bool hold)
+{
+    pthread_mutex_lock(&shim.lock);
+    shim.hold = hold;
+    pthread_cond_broadcast(&shim.changed);
+    pthread_mutex_unlock(&shim.lock);
+}
+
+void shim_wait_held(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    while (!shim.held)
+        pthread_cond_wait(&shim.changed, &shim.lock);
+    pthread_mutex_unlock(&shim.lock);
+}
+
+void shim_hide_extension(const char *name)
+{
+    shim.hidden = name;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host's Vulkan with faults: what a test has the presenter use instead of the system's loader.
+ *
+ * Every function goes to the real driver, until a test says that the next call of it is to fail. State is
+ * one per process, as the test is.
+ */
+#ifndef VULKAN_SHIM_H
+#define VULKAN_SHIM_H
+
+#include "present/vulkan.h"
+
+struct venus_gpu;
+
+/* Forget all faults. */
+void shim_reset(void);
+
+/* Present this device's scanouts with it. Before the first venus_gpu_present(). */
+void shim_use(struct venus_gpu *gpu);
+
+/* Where a fault can be: those of the functions whose failing a presenter has to live with. */
+enum shim_call {
+    SHIM_CREATE_INSTANCE,
+    SHIM_CREATE_DEVICE,
+    SHIM_CREATE_SWAPCHAIN,
+    SHIM_ACQUIRE,
+    SHIM_SUBMIT,
+    SHIM_PRESENT,
+    SHIM_WAIT,
+    SHIM_ALLOCATE_IMPORT, /* vkAllocateMemory with imported memory */
+    SHIM_CALLS,
+};
+
+/* Have the call after `after` more, and `times` in all, return that. Any thread. */
+void shim_fail(enum shim_call call, VkResult result, unsigned after, unsigned times);
+
+/* How often it was called since shim_reset(). */
+unsigned shim_count(enum shim_call call);
+
+/* Hold the thread that calls vkQueueSubmit() back, until it is let go. */
+void shim_hold_submits(bool hold);
+
+/* Wait until a thread is being held. */
+void shim_wait_held(void);
+
+/* Do as if no device had that extension. */
+void shim_hide_extension(const char *name);
+
+#endif
