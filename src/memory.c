@@ -330,6 +330,8 @@ struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint6
     /* For whoever presents it. Where there is no descriptor the pointer must do. */
     if (gpu->renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) < 0)
         memory->fd = -1;
+    if (gpu->renderer->map_info(resource_id, &memory->map_info) < 0)
+        memory->map_info = 0;
     return memory;
 }
 

@@ -34,6 +34,7 @@ struct memory {
     size_t size; /* of the mapping: whole pages */
     int fd;      /* the memory's descriptor, or -1 where there is none to hand on */
     enum renderer_fd fd_type;
+    uint32_t map_info; /* of a renderer's blob: VIRTIO_GPU_MAP_CACHE_*; 0: not known */
     struct memory_companion *companion; /* NULL: none. Under the device's lock */
 
     /* Counted against the device's max_memory: bytes, or 0. */

@@ -301,6 +301,10 @@ struct virtio_gpu_resource_unmap_blob {
     uint32_t padding;
 };
 
+#define VIRTIO_GPU_MAP_CACHE_CACHED   1
+#define VIRTIO_GPU_MAP_CACHE_UNCACHED 2
+#define VIRTIO_GPU_MAP_CACHE_WC       3
+
 struct virtio_gpu_resp_map_info {
     struct virtio_gpu_ctrl_hdr hdr;
     uint32_t map_info;

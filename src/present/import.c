@@ -29,6 +29,31 @@ static bool is_importable(const struct vulkan *vk, VkExternalMemoryHandleTypeFla
     return features & VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT;
 }
 
+/*
+ * The memory type of what is imported. An opaque descriptor does not say of which type it is, though Vulkan
+ * wants to be told: so guess. What can be shown was mappable for the one who exported it, and the renderer
+ * says whether its mapping is cached, which leaves one type on all drivers that we know.
+ */
+static int choose_type(const struct vulkan *vk, uint32_t types, uint32_t map_info)
+{
+    const VkMemoryPropertyFlags cached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
+    const VkMemoryPropertyFlags visible =
+        VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    uint32_t fitting = types;
+    for (uint32_t i = 0; map_info && i < vk->memory.memoryTypeCount; i++) {
+        bool is_cached = vk->memory.memoryTypes[i].propertyFlags & cached;
+        if (is_cached != (map_info == VIRTIO_GPU_MAP_CACHE_CACHED))
+            fitting &= ~(1u << i);
+    }
+    if (map_info && map_info != VIRTIO_GPU_MAP_CACHE_CACHED) {
+        int type = vulkan_memory_type(vk, fitting, visible, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+        if (type >= 0)
+            return type;
+    }
+    int type = vulkan_memory_type(vk, fitting, visible, cached);
+    return type >= 0 ? type : vulkan_memory_type(vk, types, 0, visible | cached);
+}
+
 /* Make the buffer, of the memory types that the handle can be and `source`, which ends an allocation's
  * chain, describes. */
 static bool make_buffer(struct import *import, const struct memory *memory,
@@ -60,11 +85,7 @@ static bool make_buffer(struct import *import, const struct memory *memory,
         .pNext = source,
         .buffer = import->buffer,
     };
-    /* What can be shown was mappable for the one who exported it, so it is that for us. */
-    int index = vulkan_memory_type(vk, types & needed.memoryTypeBits, 0,
-                                   VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
-                                       VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
-                                       VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
+    int index = choose_type(vk, types & needed.memoryTypeBits, memory->map_info);
     const VkMemoryAllocateInfo allocation = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
         .pNext = dedicated ? &alone : source,

@@ -36,6 +36,24 @@ void exporter_finish(struct exporter *exporter)
 bool exporter_allocate(struct exporter *exporter, size_t size, enum renderer_fd type,
                        struct exported *exported)
 {
+    return exporter_allocate_with(exporter, size, type, 0, 0, exported);
+}
+
+/* The memory types that have none of `unwanted`. */
+static uint32_t types_without(const struct vulkan *vk, VkMemoryPropertyFlags unwanted)
+{
+    uint32_t types = 0;
+    for (uint32_t i = 0; i < vk->memory.memoryTypeCount; i++) {
+        if (!(vk->memory.memoryTypes[i].propertyFlags & unwanted))
+            types |= 1u << i;
+    }
+    return types;
+}
+
+bool exporter_allocate_with(struct exporter *exporter, size_t size, enum renderer_fd type,
+                            VkMemoryPropertyFlags wanted, VkMemoryPropertyFlags unwanted,
+                            struct exported *exported)
+{
     struct vulkan *vk = exporter->vk;
     const VkExternalMemoryHandleTypeFlagBits handle =
         type == RENDERER_FD_DMABUF ? VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT
@@ -46,16 +64,17 @@ bool exporter_allocate(struct exporter *exporter, size_t size, enum renderer_fd 
         .sType = VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO,
         .handleTypes = handle,
     };
-    int index = vulkan_memory_type(
-        vk, UINT32_MAX, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
-        VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
+    int index = vulkan_memory_type(vk, types_without(vk, unwanted),
+                                   VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                       VK_MEMORY_PROPERTY_HOST_COHERENT_BIT | wanted,
+                                   VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
     const VkMemoryAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
         .pNext = &export,
         .allocationSize = size,
         .memoryTypeIndex = (uint32_t)index,
     };
-    *exported = (struct exported){ .size = size, .fd = -1 };
+    *exported = (struct exported){ .size = size, .fd = -1, .memory_type = index };
     if (!get_fd || index < 0 || (type == RENDERER_FD_DMABUF && !vk->imports_dma_buf) ||
         vk->AllocateMemory(vk->device, &info, NULL, &exported->memory) != VK_SUCCESS)
         return false;
