@@ -10,6 +10,10 @@
  * has gathered there: a display that is slow misses frames in between, and
  * delays nobody.
  *
+ * An output that is presented (venus-present.c) shows its frames without us.
+ * Its surface then gets each frame's image, for screendump, but the displays
+ * are not told of it: they would read all of it, and nobody would see it.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
@@ -27,18 +31,29 @@ static void venus_image_destroyed(pixman_image_t *image, void *frame)
     venus_gpu_frame_unref(frame);
 }
 
-/* A surface over the frame's memory, which it keeps a reference to, or NULL. */
-static DisplaySurface *venus_create_surface(struct venus_gpu_frame *frame)
+/* What is on a screen has nothing behind it: alpha means nothing there. */
+static pixman_format_code_t venus_pixman_format(
+    const struct venus_gpu_frame *frame)
+{
+    pixman_format_code_t format =
+        virtio_gpu_get_pixman_format(frame->format->virtio);
+
+    return PIXMAN_FORMAT(PIXMAN_FORMAT_BPP(format), PIXMAN_FORMAT_TYPE(format),
+                         0, PIXMAN_FORMAT_R(format), PIXMAN_FORMAT_G(format),
+                         PIXMAN_FORMAT_B(format));
+}
+
+/* An image over the frame's memory, which it keeps a reference to, or NULL. */
+static pixman_image_t *venus_create_image(struct venus_gpu_frame *frame)
 {
     pixman_image_t *image = NULL;
-    DisplaySurface *surface;
 
     /* Pixman reads pixels as aligned 32-bit words. */
     if (QEMU_IS_ALIGNED(frame->stride | (uintptr_t)frame->pixels, 4)) {
-        image = pixman_image_create_bits(
-            virtio_gpu_get_pixman_format(frame->format->virtio),
-            frame->width, frame->height, (uint32_t *)frame->pixels,
-            frame->stride);
+        image = pixman_image_create_bits(venus_pixman_format(frame),
+                                         frame->width, frame->height,
+                                         (uint32_t *)frame->pixels,
+                                         frame->stride);
     }
     if (!image) {
         qemu_log_mask(LOG_GUEST_ERROR,
@@ -50,9 +65,15 @@ static DisplaySurface *venus_create_surface(struct venus_gpu_frame *frame)
     }
     pixman_image_set_destroy_function(image, venus_image_destroyed,
                                       venus_gpu_frame_ref(frame));
-    surface = qemu_create_displaysurface_pixman(image);
-    qemu_pixman_image_unref(image);
-    return surface;
+    return image;
+}
+
+static bool venus_surface_is_like(DisplaySurface *surface,
+                                  const struct venus_gpu_frame *frame)
+{
+    return surface_width(surface) == frame->width &&
+           surface_height(surface) == frame->height &&
+           surface_format(surface) == venus_pixman_format(frame);
 }
 
 static bool venus_surface_is_over(DisplaySurface *surface,
@@ -60,10 +81,39 @@ static bool venus_surface_is_over(DisplaySurface *surface,
 {
     return surface_data(surface) == frame->pixels &&
            surface_stride(surface) == frame->stride &&
-           surface_width(surface) == frame->width &&
-           surface_height(surface) == frame->height &&
-           surface_format(surface) ==
-           virtio_gpu_get_pixman_format(frame->format->virtio);
+           venus_surface_is_like(surface, frame);
+}
+
+/* Give QEMU's displays a surface over @image; NULL: nothing. */
+static void venus_set_image(VirtIOGPUVenus *v, unsigned index,
+                            pixman_image_t *image)
+{
+    struct virtio_gpu_scanout *s = &VIRTIO_GPU_BASE(v)->scanout[index];
+    DisplaySurface *surface = image ? qemu_create_displaysurface_pixman(image)
+                                    : NULL;
+
+    if (surface || s->ds) {
+        dpy_gfx_replace_surface(s->con, surface);
+    }
+    s->ds = surface;
+    g_clear_pointer(&v->display.known[index], qemu_pixman_image_unref);
+}
+
+/*
+ * Put @image, which is like the one before, behind the surface that QEMU's
+ * displays have.  They may keep the address of the former one.
+ */
+static void venus_exchange_image(VirtIOGPUVenus *v, unsigned index,
+                                 pixman_image_t *image)
+{
+    DisplaySurface *surface = VIRTIO_GPU_BASE(v)->scanout[index].ds;
+
+    if (v->display.known[index]) {
+        qemu_pixman_image_unref(surface->image);
+    } else {
+        v->display.known[index] = surface->image;
+    }
+    surface->image = pixman_image_ref(image);
 }
 
 /* Show @frame; NULL: nothing. */
@@ -72,20 +122,42 @@ static void venus_apply_frame(VirtIOGPUVenus *v, unsigned index,
 {
     VirtIOGPUBase *g = VIRTIO_GPU_BASE(v);
     struct virtio_gpu_scanout *s = &g->scanout[index];
-    DisplaySurface *surface = NULL;
+    pixman_image_t *image = NULL;
 
     if (frame) {
         if (s->ds && venus_surface_is_over(s->ds, frame)) {
             return;
         }
-        surface = venus_create_surface(frame);
+        image = venus_create_image(frame);
         /* From now on virtio-vga shows our surface, not the VGA's. */
         g->enable = 1;
     }
-    if (surface || s->ds) {
-        dpy_gfx_replace_surface(s->con, surface);
+    if (image && s->ds && venus_present_is_on(v, index) &&
+        venus_surface_is_like(s->ds, frame)) {
+        venus_exchange_image(v, index, image);
+    } else {
+        if (!image) {
+            venus_present_prepare_off(v, index);
+        }
+        venus_set_image(v, index, image);
+        /* Now QEMU's window has come or gone. */
+        venus_present_update(v, index);
     }
-    s->ds = surface;
+    qemu_pixman_image_unref(image);
+}
+
+void venus_display_show_again(VirtIOGPUVenus *v, unsigned index)
+{
+    struct virtio_gpu_scanout *s = &VIRTIO_GPU_BASE(v)->scanout[index];
+    pixman_image_t *image;
+
+    if (v->display.known[index]) {
+        image = pixman_image_ref(s->ds->image);
+        venus_set_image(v, index, image);
+        qemu_pixman_image_unref(image);
+    } else if (s->ds) {
+        dpy_gfx_update_full(s->con);
+    }
 }
 
 static void venus_apply_damage(VirtIOGPUVenus *v, unsigned index,

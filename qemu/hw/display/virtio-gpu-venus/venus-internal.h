@@ -3,9 +3,10 @@
  *
  * Threads.  Everything runs under the BQL, except for the functions below that
  * take a void *opaque: these are callbacks of libvenusgpu, and run on its
- * device thread or (venus_queue_command_done() only) on threads of the
- * renderer.  They must not wait for the BQL, because its holder may be inside
- * venus_gpu_reset(), waiting for the very thread that runs the callback.  So
+ * device thread, on threads of the renderer (venus_queue_command_done() only)
+ * or of a presenter (those of venus-present.c).  They must not wait for the
+ * BQL, because its holder may be inside venus_gpu_reset() or
+ * venus_gpu_present(), waiting for the very thread that runs the callback.  So
  * they post what is to be done and schedule a bottom half.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -31,6 +32,8 @@ void venus_display_attach(VirtIOGPUVenus *v);
 void venus_display_finish(VirtIOGPUVenus *v);
 /* After venus_gpu_reset(): apply what is pending, then show nothing. */
 void venus_display_reset(VirtIOGPUVenus *v);
+/* QEMU's displays have missed what an output has shown for a while. */
+void venus_display_show_again(VirtIOGPUVenus *v, unsigned index);
 void venus_display_scanout_changed(void *opaque, unsigned scanout,
                                    struct venus_gpu_frame *frame);
 void venus_display_scanout_flush(void *opaque, unsigned scanout,
@@ -38,6 +41,25 @@ void venus_display_scanout_flush(void *opaque, unsigned scanout,
                                  struct venus_gpu_flush *flush);
 void venus_display_cursor_changed(void *opaque, unsigned scanout,
                                   const struct venus_gpu_cursor *cursor);
+
+/* Which output is presented where: venus-present.c */
+bool venus_present_check_conf(VirtIOGPUVenus *v, Error **errp);
+void venus_present_init(VirtIOGPUVenus *v);
+/* Once @v->gpu is gone. */
+void venus_present_finish(VirtIOGPUVenus *v);
+/* After an output's surface has come, changed or gone. */
+void venus_present_update(VirtIOGPUVenus *v, unsigned index);
+/* Before it goes. */
+void venus_present_prepare_off(VirtIOGPUVenus *v, unsigned index);
+bool venus_present_is_on(VirtIOGPUVenus *v, unsigned index);
+/* Stop presenting; once no output has a frame any more. */
+void venus_present_reset(VirtIOGPUVenus *v);
+void venus_present_ended(void *opaque, unsigned scanout, const char *why);
+void venus_present_window_resized(void *opaque, unsigned scanout,
+                                  uint32_t width, uint32_t height);
+void venus_present_window_closed(void *opaque, unsigned scanout);
+void venus_present_input(void *opaque, unsigned scanout,
+                         const struct venus_gpu_input *input);
 
 /* The host-visible window: venus-window.c */
 void venus_window_init(VirtIOGPUVenus *v);
@@ -55,5 +77,7 @@ void venus_window_region_unmap(void *opaque, struct venus_gpu_region *region);
 
 /* QOM properties that only tell: venus-stats.c */
 void venus_stats_add_properties(VirtIOGPUVenus *v);
+/* A counter of the library; 0 if it has none of that name. */
+uint64_t venus_stats_counter(VirtIOGPUVenus *v, const char *name);
 
 #endif

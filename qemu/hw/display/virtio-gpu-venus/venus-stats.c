@@ -22,6 +22,19 @@ static struct venus_gpu_stat *venus_stats_read(VirtIOGPUVenus *v, size_t *count)
     return stats;
 }
 
+uint64_t venus_stats_counter(VirtIOGPUVenus *v, const char *name)
+{
+    size_t i, count;
+    g_autofree struct venus_gpu_stat *stats = venus_stats_read(v, &count);
+
+    for (i = 0; i < count; i++) {
+        if (!strcmp(stats[i].name, name)) {
+            return stats[i].value;
+        }
+    }
+    return 0;
+}
+
 /* @opaque is the counter's place among all counters. */
 static void venus_get_stat(Object *obj, Visitor *visitor, const char *name,
                            void *opaque, Error **errp)

@@ -4,8 +4,8 @@
  * A virtio-gpu device that speaks 2D and one capability set, Venus (Vulkan).
  * All that a command means is in libvenusgpu; this device lends the library
  * what it needs of QEMU: virtqueues (venus-queue.c), consoles
- * (venus-display.c), PCI memory (venus-window.c), and here guest memory,
- * properties and configuration space.
+ * (venus-display.c), places to present them in (venus-present.c), PCI memory
+ * (venus-window.c), and here guest memory, properties and configuration space.
  *
  * It is a child of virtio-gpu-base and no relative of virtio-gpu-device, and it
  * leaves the base class's virgl flag alone: that flag would make the consoles
@@ -121,6 +121,10 @@ static const struct venus_gpu_ops venus_ops = {
     .log = venus_log,
     .thread_started = venus_thread_started,
     .thread_stopping = venus_thread_stopping,
+    .present_ended = venus_present_ended,
+    .window_resized = venus_present_window_resized,
+    .window_closed = venus_present_window_closed,
+    .input = venus_present_input,
 };
 
 /* Virtio */
@@ -168,6 +172,7 @@ static void venus_reset(VirtIODevice *vdev)
     venus_queue_reset(v);
     venus_window_flush(v);
     venus_display_reset(v);
+    venus_present_reset(v);
 }
 
 /* Life */
@@ -209,7 +214,7 @@ bool virtio_gpu_venus_check_conf(VirtIOGPUVenus *v, Error **errp)
                    given, less, more);
         return false;
     }
-    return true;
+    return venus_present_check_conf(v, errp);
 }
 
 /* "fd:" and a number, or else a program */
@@ -256,6 +261,7 @@ static bool venus_create(VirtIOGPUVenus *v, Error **errp)
     ERRP_GUARD();
     VirtIOGPUBase *g = VIRTIO_GPU_BASE(v);
     struct venus_gpu_config config;
+    struct venus_gpu_ops ops = venus_ops;
     char *message = NULL, *hint;
 
     venus_gpu_config_init(&config);
@@ -268,12 +274,20 @@ static bool venus_create(VirtIOGPUVenus *v, Error **errp)
     config.max_resources = v->max_resources;
     config.max_memory = v->max_memory;
     config.max_blob_memory = v->max_blob_memory;
+    config.present_mode = v->present.mode;
+    config.vulkan_device = v->vulkan_device;
     if (!venus_set_render_server(v, &config, errp)) {
         return false;
     }
 
+    if (v->present.policy == VENUS_PRESENT_OFF) {
+        ops.scanout_changed = NULL;
+        ops.scanout_flush = NULL;
+        ops.cursor_changed = NULL;
+    }
+
     venus_raise_descriptor_limit();
-    v->gpu = venus_gpu_create(&config, &venus_ops, v, &message);
+    v->gpu = venus_gpu_create(&config, &ops, v, &message);
     if (v->gpu) {
         return true;
     }
@@ -297,6 +311,7 @@ static void venus_finish(VirtIOGPUVenus *v)
     venus_gpu_destroy(v->gpu);
     v->gpu = NULL;
     venus_window_finish(v);
+    venus_present_finish(v);
     venus_display_finish(v);
     venus_queue_finish(v);
     migrate_del_blocker(&g->migration_blocker);
@@ -320,6 +335,7 @@ static void venus_realize(DeviceState *dev, Error **errp)
 
     venus_queue_init(v);
     venus_display_init(v);
+    venus_present_init(v);
     venus_window_init(v);
     /* Before there are consoles, since these cannot be taken back. */
     if (!venus_create(v, errp) ||
@@ -357,6 +373,10 @@ static const Property venus_properties[] = {
     DEFINE_PROP_SIZE("max-memory", VirtIOGPUVenus, max_memory, 0),
     DEFINE_PROP_SIZE("max-blob-memory", VirtIOGPUVenus, max_blob_memory, 0),
     DEFINE_PROP_STRING("render-server", VirtIOGPUVenus, render_server),
+    DEFINE_PROP_STRING("present", VirtIOGPUVenus, present_policy),
+    DEFINE_PROP_STRING("present-mode", VirtIOGPUVenus, present_mode),
+    DEFINE_PROP_STRING("present-target", VirtIOGPUVenus, present_target),
+    DEFINE_PROP_STRING("vulkan-device", VirtIOGPUVenus, vulkan_device),
     DEFINE_PROP_BOOL("x-window-regions", VirtIOGPUVenus, window_regions,
                      false),
 };

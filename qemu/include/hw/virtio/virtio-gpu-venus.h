@@ -10,12 +10,15 @@
 #include <venus-gpu.h>
 
 #include "hw/virtio/virtio-gpu.h"
+#include "qemu/notify.h"
 #include "qemu/thread.h"
+#include "ui/kbd-state.h"
 
 #define TYPE_VIRTIO_GPU_VENUS "virtio-gpu-venus-device"
 OBJECT_DECLARE_SIMPLE_TYPE(VirtIOGPUVenus, VIRTIO_GPU_VENUS)
 
 typedef struct VenusCommand VenusCommand;
+typedef struct VenusPresentEvent VenusPresentEvent;
 typedef struct VenusRegionJob VenusRegionJob;
 
 /* Commands on their way through the library: venus-queue.c */
@@ -42,9 +45,53 @@ typedef struct VenusPending {
 typedef struct VenusDisplay {
     QEMUBH *bh;
 
+    /*
+     * While an output is presented: the image that QEMU's displays know, where
+     * its surface has got another one since.  Under the BQL.
+     */
+    pixman_image_t *known[VENUS_GPU_MAX_SCANOUTS];
+
     QemuMutex lock;
     VenusPending pending[VENUS_GPU_MAX_SCANOUTS];   /* under @lock */
 } VenusDisplay;
+
+/* Which output is presented where: venus-present.c */
+typedef enum VenusPresentPolicy {
+    VENUS_PRESENT_AUTO,         /* in QEMU's window, where a GPU can do it */
+    VENUS_PRESENT_SURFACE,      /* never: QEMU's displays draw all frames */
+    VENUS_PRESENT_SWAPCHAIN,    /* always */
+    VENUS_PRESENT_OFF,          /* nothing is shown at all */
+} VenusPresentPolicy;
+
+typedef struct VenusPlace {
+    bool somewhere;                     /* else the rest means nothing */
+    enum venus_gpu_target_kind kind;
+    int window;                         /* of X11, else 0 */
+} VenusPlace;
+
+typedef struct VenusPresentOutput {
+    VenusPlace place;                   /* where it is presented */
+    VenusPlace refused;                 /* where that has ended by itself */
+    uint64_t frames;                    /* how many there were at its start */
+    QKbdState *keys;                    /* of the library's window, or NULL */
+    int32_t pointer_x, pointer_y;       /* there */
+} VenusPresentOutput;
+
+typedef struct VenusPresent {
+    VenusPresentPolicy policy;
+    enum venus_gpu_present_mode mode;
+    bool any_target;
+    enum venus_gpu_target_kind target;  /* unless @any_target */
+
+    QEMUBH *bh;
+    Notifier shutdown;
+    bool over;                          /* QEMU is about to exit */
+    bool warned;
+    VenusPresentOutput outputs[VENUS_GPU_MAX_SCANOUTS]; /* under the BQL */
+
+    QemuMutex lock;
+    QSIMPLEQ_HEAD(, VenusPresentEvent) events;          /* under @lock */
+} VenusPresent;
 
 /* The host-visible window: venus-window.c */
 typedef struct VenusWindow {
@@ -62,6 +109,7 @@ struct VirtIOGPUVenus {
     struct venus_gpu *gpu;
     VenusQueues queues;
     VenusDisplay display;
+    VenusPresent present;
     VenusWindow window;
 
     /* properties */
@@ -70,6 +118,10 @@ struct VirtIOGPUVenus {
     uint64_t max_memory;
     uint64_t max_blob_memory;
     char *render_server;
+    char *present_policy;
+    char *present_mode;
+    char *present_target;
+    char *vulkan_device;
     bool window_regions;
 };
 
