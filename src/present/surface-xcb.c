@@ -98,6 +98,9 @@ static struct surface *create(const struct venus_gpu_target *target, char **erro
                       (uint16_t)surface->base.width, (uint16_t)surface->base.height, 0,
                       XCB_WINDOW_CLASS_INPUT_OUTPUT, visual, XCB_CW_BACK_PIXMAP | XCB_CW_EVENT_MASK,
                       values);
+    static const char name[] = "virtio-gpu-venus";
+    xcb_change_property(surface->connection, XCB_PROP_MODE_REPLACE, surface->window,
+                        XCB_ATOM_WM_NAME, XCB_ATOM_STRING, 8, sizeof(name) - 1, name);
     xcb_flush(surface->connection);
     return &surface->base;
 

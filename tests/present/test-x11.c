@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * In a real X server (Xvfb): the child window shows the frame to the bit, follows its parent, and its end,
+ * the parent's or the server's is not the machine's.
+ */
+#include "screen.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xcb/xcb.h>
+
+enum { SCREEN_WIDTH = 1000, SCREEN_HEIGHT = 800, WIDTH = 400, HEIGHT = 300, X = 50, Y = 40 };
+
+static struct {
+    pid_t server;
+    char display[16];
+    xcb_connection_t *connection;
+    xcb_screen_t *screen;
+    xcb_window_t parent;
+} x11;
+
+/* Waits until an expression is true; X tells us nothing of what other clients draw. */
+#define eventually(condition)                  \
+    do {                                       \
+        int tries = 0;                         \
+        while (!(condition) && tries++ < 1500) \
+            usleep(10000);                     \
+        assert_true(condition);                \
+    } while (0)
+
+static void start_server(void)
+{
+    int fds[2];
+    char size[32], descriptor[16], number[8] = "";
+    assert_int_equal(pipe(fds), 0);
+    snprintf(size, sizeof(size), "%dx%dx24", SCREEN_WIDTH, SCREEN_HEIGHT);
+    snprintf(descriptor, sizeof(descriptor), "%d", fds[1]);
+    x11.server = fork();
+    if (x11.server == 0) {
+        freopen("/dev/null", "w", stderr);
+        execlp("Xvfb", "Xvfb", "-displayfd", descriptor, "-screen", "0", size, "-nolisten", "tcp",
+               "-noreset", "-nocursor", NULL);
+        _exit(127);
+    }
+    close(fds[1]);
+    FILE *pipe_end = fdopen(fds[0], "r");
+    bool said = fgets(number, sizeof(number), pipe_end);
+    fclose(pipe_end);
+    if (!said)
+        fail_msg("Xvfb does not start");
+    number[strcspn(number, "\n")] = '\0';
+    snprintf(x11.display, sizeof(x11.display), ":%s", number);
+    x11.connection = xcb_connect(x11.display, NULL);
+    assert_int_equal(xcb_connection_has_error(x11.connection), 0);
+    x11.screen = xcb_setup_roots_iterator(xcb_get_setup(x11.connection)).data;
+}
+
+static void kill_server(void)
+{
+    if (x11.server > 0) {
+        kill(x11.server, SIGTERM); /* it removes its lock and socket */
+        waitpid(x11.server, NULL, 0);
+    }
+    x11.server = 0;
+}
+
+static void sync_server(void)
+{
+    free(xcb_get_input_focus_reply(x11.connection, xcb_get_input_focus(x11.connection), NULL));
+}
+
+static xcb_window_t create_window(int16_t x, int16_t y, uint16_t width, uint16_t height)
+{
+    xcb_window_t window = xcb_generate_id(x11.connection);
+    xcb_create_window(x11.connection, XCB_COPY_FROM_PARENT, window, x11.screen->root, x, y, width,
+                      height, 0, XCB_WINDOW_CLASS_INPUT_OUTPUT, XCB_COPY_FROM_PARENT, 0, NULL);
+    xcb_map_window(x11.connection, window);
+    sync_server();
+    return window;
+}
+
+static void resize_parent(uint16_t width, uint16_t height)
+{
+    const uint32_t size[] = { width, height };
+    xcb_configure_window(x11.connection, x11.parent,
+                         XCB_CONFIG_WINDOW_WIDTH | XCB_CONFIG_WINDOW_HEIGHT, size);
+    sync_server();
+}
+
+/* The child that the presenter made, or 0. */
+static xcb_window_t find_child(void)
+{
+    xcb_query_tree_reply_t *tree =
+        xcb_query_tree_reply(x11.connection, xcb_query_tree(x11.connection, x11.parent), NULL);
+    xcb_window_t child = 0;
+    if (tree && xcb_query_tree_children_length(tree) > 0)
+        child = xcb_query_tree_children(tree)[0];
+    free(tree);
+    return child;
+}
+
+/* Whether the screen shows the pattern at the parent's place. */
+static bool shows(uint32_t width, uint32_t height, uint32_t seed)
+{
+    xcb_get_image_reply_t *image = xcb_get_image_reply(
+        x11.connection,
+        xcb_get_image(x11.connection, XCB_IMAGE_FORMAT_Z_PIXMAP, x11.screen->root, X, Y,
+                      (uint16_t)width, (uint16_t)height, UINT32_MAX),
+        NULL);
+    if (!image)
+        return false;
+    const uint32_t *pixels = (const uint32_t *)xcb_get_image_data(image);
+    bool same = true;
+    for (uint32_t y = 0; y < height && same; y++) {
+        for (uint32_t x = 0; x < width && same; x++)
+            same = (pixels[y * width + x] & 0xffffff) == (pattern(x, y, seed) & 0xffffff);
+    }
+    free(image);
+    return same;
+}
+
+static void present_x11(void)
+{
+    const struct venus_gpu_target target = {
+        .size = sizeof(target),
+        .kind = VENUS_GPU_TARGET_X11,
+        .display = x11.display,
+        .window = x11.parent,
+    };
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, &target), 0);
+}
+
+static void start(void)
+{
+    start_server();
+    x11.parent = create_window(X, Y, WIDTH, HEIGHT);
+    present_start(NULL);
+    present_x11();
+}
+
+static int stop(void **state)
+{
+    int ret = vm_teardown(state);
+    if (x11.connection)
+        xcb_disconnect(x11.connection);
+    x11.connection = NULL;
+    kill_server();
+    return ret;
+}
+
+static void fill_and_flush(uint32_t id, uint32_t width, uint32_t height, uint32_t seed)
+{
+    fill_pattern(ram_at(RAM_ADDR), venus_gpu_format_lookup(VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), width,
+                 height, width * 4, 0, 0, seed);
+    assert_ok(transfer(id, rect(0, 0, width, height), 0));
+    assert_ok(flush(id, rect(0, 0, width, height)));
+}
+
+static void test_shows(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    eventually(shows(WIDTH, HEIGHT, 1));
+    fill_and_flush(1, WIDTH, HEIGHT, 2);
+    eventually(shows(WIDTH, HEIGHT, 2));
+    assert_int_equal(stat_value("present-staging"), 0);
+    assert_int_equal(count_present_ends(), 0);
+}
+
+/* The child wants no input of any kind: it goes to the parent. */
+static void test_takes_no_input(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    eventually(shows(WIDTH, HEIGHT, 1));
+    const uint32_t input = XCB_EVENT_MASK_KEY_PRESS | XCB_EVENT_MASK_KEY_RELEASE |
+                           XCB_EVENT_MASK_BUTTON_PRESS | XCB_EVENT_MASK_BUTTON_RELEASE |
+                           XCB_EVENT_MASK_POINTER_MOTION | XCB_EVENT_MASK_ENTER_WINDOW |
+                           XCB_EVENT_MASK_LEAVE_WINDOW | XCB_EVENT_MASK_FOCUS_CHANGE;
+    xcb_get_window_attributes_reply_t *attributes = xcb_get_window_attributes_reply(
+        x11.connection, xcb_get_window_attributes(x11.connection, find_child()), NULL);
+    assert_non_null(attributes);
+    assert_int_equal(attributes->all_event_masks & input, 0);
+    assert_int_equal(attributes->do_not_propagate_mask, 0);
+    free(attributes);
+}
+
+/* The window first, as a person does, then the guest, as its driver answers. */
+static void test_resize(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    eventually(shows(WIDTH, HEIGHT, 1));
+    resize_parent(WIDTH * 2, HEIGHT * 2);
+    eventually(stat_value("present-gpu-draws") > 0); /* scaled */
+    show_2d(2, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH * 2, HEIGHT * 2, 2);
+    eventually(shows(WIDTH * 2, HEIGHT * 2, 2));
+    resize_parent(WIDTH / 2, HEIGHT / 2);
+    show_2d(3, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH / 2, HEIGHT / 2, 3);
+    eventually(shows(WIDTH / 2, HEIGHT / 2, 3));
+    assert_int_equal(count_present_ends(), 0);
+}
+
+/* Nobody waits for a window that nobody sees, and it catches up afterwards. */
+static void test_minimised(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    eventually(shows(WIDTH, HEIGHT, 1));
+    xcb_unmap_window(x11.connection, x11.parent);
+    sync_server();
+    uint64_t dropped = stat_value("present-dropped");
+    for (uint32_t i = 0; stat_value("present-dropped") < dropped + 10; i++)
+        fill_and_flush(1, WIDTH, HEIGHT, 10 + i);
+    fill_and_flush(1, WIDTH, HEIGHT, 5);
+    xcb_map_window(x11.connection, x11.parent);
+    sync_server();
+    eventually(shows(WIDTH, HEIGHT, 5));
+}
+
+static void test_covered(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    eventually(shows(WIDTH, HEIGHT, 1));
+    xcb_window_t cover = create_window(0, 0, SCREEN_WIDTH, SCREEN_HEIGHT);
+    uint64_t dropped = stat_value("present-dropped");
+    for (uint32_t i = 0; stat_value("present-dropped") < dropped + 10; i++)
+        fill_and_flush(1, WIDTH, HEIGHT, 10 + i);
+    fill_and_flush(1, WIDTH, HEIGHT, 5);
+    xcb_destroy_window(x11.connection, cover);
+    sync_server();
+    eventually(shows(WIDTH, HEIGHT, 5));
+}
+
+/* When the scanout shows nothing, the parent is to be seen. */
+static void test_blank(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    eventually(shows(WIDTH, HEIGHT, 1));
+    assert_ok(set_scanout(0, 0, rect(0, 0, 0, 0)));
+    eventually(find_child());
+    xcb_window_t child = find_child();
+    bool unmapped = false;
+    for (int i = 0; i < 1000 && !unmapped; i++) {
+        xcb_get_window_attributes_reply_t *attributes = xcb_get_window_attributes_reply(
+            x11.connection, xcb_get_window_attributes(x11.connection, child), NULL);
+        unmapped = attributes && attributes->map_state == XCB_MAP_STATE_UNMAPPED;
+        free(attributes);
+        usleep(10000);
+    }
+    assert_true(unmapped);
+    show_2d(2, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 2);
+    eventually(shows(WIDTH, HEIGHT, 2));
+}
+
+/* After the end flushes go to the front end again, and a new target can be had. */
+static void assert_ended(void)
+{
+    wait_for_present_ends(1);
+    assert_string_not_equal(vm.present_why, "-");
+    unsigned before = count_flushes();
+    assert_ok(flush(1, rect(0, 0, WIDTH, HEIGHT)));
+    assert_int_equal(count_flushes(), before + 1);
+    present_offscreen(0, 0, 0, false);
+    fill_and_flush(1, WIDTH, HEIGHT, 9);
+    assert_shows_pattern(0, WIDTH, HEIGHT, 0, 0, 9);
+    assert_int_equal(count_present_ends(), 1);
+}
+
+static void test_child_destroyed(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    eventually(shows(WIDTH, HEIGHT, 1));
+    xcb_destroy_window(x11.connection, find_child());
+    sync_server();
+    assert_ended();
+}
+
+static void test_parent_destroyed(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    eventually(shows(WIDTH, HEIGHT, 1));
+    xcb_destroy_window(x11.connection, x11.parent);
+    sync_server();
+    assert_ended();
+}
+
+/* The same while a guest flushes as fast as it can. */
+static void test_parent_destroyed_under_load(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    eventually(shows(WIDTH, HEIGHT, 1));
+    for (int i = 0; i < 20; i++)
+        assert_ok(flush(1, rect(0, 0, WIDTH, HEIGHT)));
+    xcb_destroy_window(x11.connection, x11.parent);
+    xcb_flush(x11.connection);
+    while (!count_present_ends())
+        assert_ok(flush(1, rect(0, 0, WIDTH, HEIGHT)));
+    assert_ended();
+}
+
+static void test_server_killed(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    eventually(shows(WIDTH, HEIGHT, 1));
+    kill_server();
+    assert_ended();
+}
+
+static void test_no_server(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    kill_server();
+    wait_for_present_ends(1);
+    present_x11();
+    wait_for_present_ends(2);
+    assert_non_null(strstr(vm.present_why, x11.display));
+}
+
+static void test_no_window(void **state)
+{
+    (void)state;
+    start();
+    x11.parent = 0x7fffff;
+    present_x11();
+    wait_for_present_ends(1);
+    assert_non_null(strstr(vm.present_why, "0x7fffff"));
+}
+
+/* Both sides change sizes as they like; in the end both have the same again. */
+static void test_random_resizes(void **state)
+{
+    enum { ROUNDS = 500 };
+    uint32_t random = 12345;
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        random = random * 1103515245 + 12345;
+        uint32_t width = 16 + (random >> 8) % 600, height = 16 + (random >> 18) % 500;
+        if (random >> 30 & 1) {
+            resize_parent((uint16_t)width, (uint16_t)height);
+            assert_ok(flush(1, rect(0, 0, 1, 1)));
+        } else {
+            assert_ok(unref(1));
+            show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, width, height, i);
+        }
+    }
+    assert_ok(unref(1));
+    resize_parent(WIDTH, HEIGHT);
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 77);
+    eventually(shows(WIDTH, HEIGHT, 77));
+    assert_int_equal(count_present_ends(), 0);
+}
+
+#undef TEST
+#define TEST(function) cmocka_unit_test_teardown(function, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_shows),
+        TEST(test_takes_no_input),
+        TEST(test_resize),
+        TEST(test_minimised),
+        TEST(test_covered),
+        TEST(test_blank),
+        TEST(test_child_destroyed),
+        TEST(test_parent_destroyed),
+        TEST(test_parent_destroyed_under_load),
+        TEST(test_server_killed),
+        TEST(test_no_server),
+        TEST(test_no_window),
+        TEST(test_random_resizes),
+    };
+    return RUN_TESTS(tests);
+}
