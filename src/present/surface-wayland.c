@@ -417,8 +417,16 @@ static void ask_for_decoration(struct window *window)
                                              ZXDG_TOPLEVEL_DECORATION_V1_MODE_SERVER_SIDE);
 }
 
+/* A surface that takes on a role must have no buffer, not even one that a driver was late to commit. */
+static void take_off_buffer(struct window *window)
+{
+    wl_surface_attach(window->surface, NULL, 0, 0);
+    wl_surface_commit(window->surface);
+}
+
 static void map(struct window *window)
 {
+    take_off_buffer(window);
     if (!create_role(window)) {
         destroy_role(window);
         return;
@@ -433,8 +441,7 @@ static void unmap(struct window *window)
 {
     wayland_seats_leave(&window->seats);
     forget_frame(window);
-    wl_surface_attach(window->surface, NULL, 0, 0);
-    wl_surface_commit(window->surface);
+    take_off_buffer(window);
     destroy_role(window);
     window->base.visible = false;
     window->asked = window->configured = (struct configuration){ 0 };
