@@ -423,9 +423,14 @@ void venus_present_ended(void *opaque, unsigned scanout, const char *why)
     VenusPresentEvent event = {
         .type = VENUS_PRESENT_ENDED,
         .output = scanout,
-        .why = g_strdup(why),
+        /* One line, and the sentence goes on after it. */
+        .why = why ? g_strndup(why, strcspn(why, "\n")) : NULL,
     };
+    size_t len = why ? strlen(event.why) : 0;
 
+    if (len && event.why[len - 1] == '.') {
+        event.why[len - 1] = '\0';
+    }
     venus_post(opaque, &event);
 }
 
