@@ -15,6 +15,12 @@ void present_start(const struct vm_options *options)
     shim_use(vm.gpu);
 }
 
+int present_teardown(void **state)
+{
+    shim_reset();
+    return vm_teardown(state);
+}
+
 static void present_to(unsigned scanout, enum venus_gpu_target_kind kind, uint32_t width,
                        uint32_t height, bool draw_cursor)
 {
@@ -113,4 +119,27 @@ void show_2d(uint32_t id, uint32_t format, uint32_t width, uint32_t height, uint
     assert_ok(transfer(id, rect(0, 0, width, height), 0));
     assert_ok(set_scanout(0, id, rect(0, 0, width, height)));
     assert_ok(flush(id, rect(0, 0, width, height)));
+}
+
+void show_blob(uint32_t id, uint32_t width, uint32_t height)
+{
+    const struct virtio_gpu_set_scanout_blob request = blob_scanout(0, id, width, height);
+    assert_ok(set_scanout_blob(&request));
+    assert_ok(flush(id, rect(0, 0, width, height)));
+}
+
+void make_2d(uint32_t id, uint32_t width, uint32_t height, uint32_t seed)
+{
+    const uint32_t format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM;
+    fill_pattern(ram_at(RAM_ADDR), venus_gpu_format_lookup(format), width, height, width * 4, 0, 0,
+                 seed);
+    assert_ok(create_2d(id, format, width, height));
+    assert_ok(attach_ram(id, RAM_ADDR, width * height * 4));
+    assert_ok(transfer(id, rect(0, 0, width, height), 0));
+}
+
+struct sent *send_frame(uint32_t id, uint32_t width, uint32_t height)
+{
+    assert_ok(set_scanout(0, id, rect(0, 0, width, height)));
+    return send_flush(id, rect(0, 0, width, height), 0, 0);
 }

@@ -9,6 +9,10 @@
 #include "harness.h"
 #include "vulkan-shim.h"
 
+/* A test whose machine ends in order even if it fails with faults, or threads held back. */
+#define PRESENT_TEST(function) cmocka_unit_test_teardown(function, present_teardown)
+int present_teardown(void **state);
+
 /* Start a machine that is presented by the host's Vulkan through the shim. */
 void present_start(const struct vm_options *options);
 
@@ -35,5 +39,14 @@ void assert_shows_pattern(unsigned scanout, uint32_t width, uint32_t height, uin
 
 /* A 2D picture of the guest's at ram_at(RAM_ADDR), transferred, on scanout 0; and flushed. */
 void show_2d(uint32_t id, uint32_t format, uint32_t width, uint32_t height, uint32_t seed);
+
+/* The same for a blob of that size in B8G8R8X8, which shows what its memory holds. */
+void show_blob(uint32_t id, uint32_t width, uint32_t height);
+
+/* A 2D resource of that size, in B8G8R8X8, that holds the pattern. */
+void make_2d(uint32_t id, uint32_t width, uint32_t height, uint32_t seed);
+
+/* Have scanout 0 show all of a 2D resource of that size, and send a flush of it. */
+struct sent *send_frame(uint32_t id, uint32_t width, uint32_t height);
 
 #endif

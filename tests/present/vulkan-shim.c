@@ -17,12 +17,14 @@ static struct {
         VkResult result;
         unsigned after, times, count;
     } calls[SHIM_CALLS];
-    bool hold, held;
+    bool hold[SHIM_CALLS];
+    unsigned held; /* threads */
     const char *hidden;
 
     PFN_vkCreateInstance CreateInstance;
     PFN_vkCreateDevice CreateDevice;
     PFN_vkEnumerateDeviceExtensionProperties EnumerateDeviceExtensionProperties;
+    PFN_vkCreateHeadlessSurfaceEXT CreateHeadlessSurfaceEXT;
     PFN_vkCreateSwapchainKHR CreateSwapchainKHR;
     PFN_vkAcquireNextImageKHR AcquireNextImageKHR;
     PFN_vkQueueSubmit QueueSubmit;
@@ -43,8 +45,22 @@ static VkResult fault(enum shim_call call)
         shim.calls[call].times--;
         result = shim.calls[call].result;
     }
+    pthread_cond_broadcast(&shim.changed);
     pthread_mutex_unlock(&shim.lock);
     return result;
+}
+
+/* Stay here for as long as such calls are held back. */
+static void wait_if_held(enum shim_call call)
+{
+    pthread_mutex_lock(&shim.lock);
+    shim.held++;
+    while (shim.hold[call]) {
+        pthread_cond_broadcast(&shim.changed);
+        pthread_cond_wait(&shim.changed, &shim.lock);
+    }
+    shim.held--;
+    pthread_mutex_unlock(&shim.lock);
 }
 
 static VkResult create_instance(const VkInstanceCreateInfo *info,
@@ -72,6 +88,13 @@ static VkResult enumerate_device_extensions(VkPhysicalDevice physical, const cha
     return result;
 }
 
+static VkResult create_surface(VkInstance instance, const VkHeadlessSurfaceCreateInfoEXT *info,
+                               const VkAllocationCallbacks *allocator, VkSurfaceKHR *surface)
+{
+    VkResult result = fault(SHIM_CREATE_SURFACE);
+    return result ? result : shim.CreateHeadlessSurfaceEXT(instance, info, allocator, surface);
+}
+
 static VkResult create_swapchain(VkDevice device, const VkSwapchainCreateInfoKHR *info,
                                  const VkAllocationCallbacks *allocator, VkSwapchainKHR *swapchain)
 {
@@ -79,24 +102,21 @@ static VkResult create_swapchain(VkDevice device, const VkSwapchainCreateInfoKHR
     return result ? result : shim.CreateSwapchainKHR(device, info, allocator, swapchain);
 }
 
+/* VK_SUBOPTIMAL_KHR is a success: there is an image. */
 static VkResult acquire(VkDevice device, VkSwapchainKHR swapchain, uint64_t timeout,
                         VkSemaphore semaphore, VkFence fence, uint32_t *index)
 {
-    VkResult result = fault(SHIM_ACQUIRE);
-    return result ? result
-                  : shim.AcquireNextImageKHR(device, swapchain, timeout, semaphore, fence, index);
+    VkResult instead = fault(SHIM_ACQUIRE);
+    if (instead != VK_SUCCESS && instead != VK_SUBOPTIMAL_KHR)
+        return instead;
+    VkResult result =
+        shim.AcquireNextImageKHR(device, swapchain, timeout, semaphore, fence, index);
+    return result == VK_SUCCESS ? instead : result;
 }
 
 static VkResult submit(VkQueue queue, uint32_t count, const VkSubmitInfo *submits, VkFence fence)
 {
-    pthread_mutex_lock(&shim.lock);
-    while (shim.hold) {
-        shim.held = true;
-        pthread_cond_broadcast(&shim.changed);
-        pthread_cond_wait(&shim.changed, &shim.lock);
-    }
-    shim.held = false;
-    pthread_mutex_unlock(&shim.lock);
+    wait_if_held(SHIM_SUBMIT);
     VkResult result = fault(SHIM_SUBMIT);
     return result ? result : shim.QueueSubmit(queue, count, submits, fence);
 }
@@ -111,6 +131,7 @@ static VkResult present(VkQueue queue, const VkPresentInfoKHR *info)
 static VkResult wait_for_fences(VkDevice device, uint32_t count, const VkFence *fences,
                                 VkBool32 all, uint64_t timeout)
 {
+    wait_if_held(SHIM_WAIT);
     VkResult result = shim.WaitForFences(device, count, fences, all, timeout);
     VkResult instead = fault(SHIM_WAIT);
     return instead ? instead : result;
@@ -136,6 +157,7 @@ static PFN_vkVoidFunction replace(const char *name, PFN_vkVoidFunction real)
     REPLACE(CreateInstance, create_instance)
     REPLACE(CreateDevice, create_device)
     REPLACE(EnumerateDeviceExtensionProperties, enumerate_device_extensions)
+    REPLACE(CreateHeadlessSurfaceEXT, create_surface)
     REPLACE(CreateSwapchainKHR, create_swapchain)
     REPLACE(AcquireNextImageKHR, acquire)
     REPLACE(QueueSubmit, submit)
@@ -164,7 +186,7 @@ void shim_reset(void)
 {
     pthread_mutex_lock(&shim.lock);
     memset(shim.calls, 0, sizeof(shim.calls));
-    shim.hold = shim.held = false;
+    memset(shim.hold, 0, sizeof(shim.hold));
     shim.hidden = NULL;
     pthread_cond_broadcast(&shim.changed);
     pthread_mutex_unlock(&shim.lock);
@@ -198,12 +220,30 @@ unsigned shim_count(enum shim_call call)
     return count;
 }
 
-void shim_hold_submits(bool hold)
+void shim_wait_count(enum shim_call call, unsigned count)
 {
     pthread_mutex_lock(&shim.lock);
-    shim.hold = hold;
+    while (shim.calls[call].count < count)
+        pthread_cond_wait(&shim.changed, &shim.lock);
+    pthread_mutex_unlock(&shim.lock);
+}
+
+static void hold_calls(enum shim_call call, bool hold)
+{
+    pthread_mutex_lock(&shim.lock);
+    shim.hold[call] = hold;
     pthread_cond_broadcast(&shim.changed);
     pthread_mutex_unlock(&shim.lock);
+}
+
+void shim_hold_submits(bool hold)
+{
+    hold_calls(SHIM_SUBMIT, hold);
+}
+
+void shim_hold_waits(bool hold)
+{
+    hold_calls(SHIM_WAIT, hold);
 }
 
 void shim_wait_held(void)

@@ -22,6 +22,7 @@ void shim_use(struct venus_gpu *gpu);
 enum shim_call {
     SHIM_CREATE_INSTANCE,
     SHIM_CREATE_DEVICE,
+    SHIM_CREATE_SURFACE, /* of the headless kind */
     SHIM_CREATE_SWAPCHAIN,
     SHIM_ACQUIRE,
     SHIM_SUBMIT,
@@ -37,8 +38,13 @@ void shim_fail(enum shim_call call, VkResult result, unsigned after, unsigned ti
 /* How often it was called since shim_reset(). */
 unsigned shim_count(enum shim_call call);
 
-/* Hold the thread that calls vkQueueSubmit() back, until it is let go. */
+/* Wait until it was called that often. */
+void shim_wait_count(enum shim_call call, unsigned count);
+
+/* Hold threads that call vkQueueSubmit() back, until they are let go: the GPU has seen nothing. */
 void shim_hold_submits(bool hold);
+/* The same for vkWaitForFences(): the GPU may be done, but nobody knows. */
+void shim_hold_waits(bool hold);
 
 /* Wait until a thread is being held. */
 void shim_wait_held(void);
