@@ -97,25 +97,53 @@ def read_xwd(data):
     return Picture(width, height, b"".join(rows))
 
 
+def unfilter(kind, row, above, pixel):
+    """Undoes a PNG filter of a row of bytes, given the row above it and the bytes of a pixel."""
+    row = bytearray(row)
+    for i, byte in enumerate(row):
+        left = row[i - pixel] if i >= pixel else 0
+        up, corner = above[i], above[i - pixel] if i >= pixel else 0
+        if kind == 1:
+            byte += left
+        elif kind == 2:
+            byte += up
+        elif kind == 3:
+            byte += (left + up) // 2
+        elif kind == 4:
+            guess = left + up - corner
+            byte += min((left, up, corner), key=lambda near: abs(guess - near))
+        row[i] = byte & 255
+    return bytes(row)
+
+
 def read_png(path):
-    """A PNG with 8-bit R, G, B and no filters in its rows: what guest/png.c and write_png() make."""
+    """A PNG with 8-bit R, G, B, or these and alpha, which is dropped; not interlaced."""
     data = Path(path).read_bytes()
-    at, packed, width, height = 8, b"", 0, 0
+    at, packed, width, height, pixel = 8, b"", 0, 0, 3
     while at < len(data):
         length, kind = struct.unpack(">I4s", data[at:at + 8])
         body = data[at + 8:at + 8 + length]
         if kind == b"IHDR":
             width, height, depth, colours = struct.unpack(">IIBB", body[:10])
-            if (depth, colours) != (8, 2):
+            if depth != 8 or colours not in (2, 6) or body[12]:
                 raise ValueError(f"{path} is not of 8-bit R, G, B")
+            pixel = 3 if colours == 2 else 4
         elif kind == b"IDAT":
             packed += body
         at += 12 + length
-    rows = zlib.decompress(packed)
-    step = 1 + 3 * width
-    if any(rows[y * step] for y in range(height)):
-        raise ValueError(f"{path} has filtered rows")
-    return Picture(width, height, b"".join(rows[y * step + 1:(y + 1) * step] for y in range(height)))
+    data, step = zlib.decompress(packed), 1 + pixel * width
+    rows, above = [], bytes(pixel * width)
+    for y in range(height):
+        row = data[y * step + 1:(y + 1) * step]
+        if data[y * step]:
+            row = unfilter(data[y * step], row, above, pixel)
+        above = row
+        if pixel == 4:
+            rgb = bytearray(3 * width)
+            rgb[0::3], rgb[1::3], rgb[2::3] = row[0::4], row[1::4], row[2::4]
+            row = bytes(rgb)
+        rows.append(row)
+    return Picture(width, height, b"".join(rows))
 
 
 class Difference:

@@ -314,7 +314,7 @@ char *screen_why(const struct screen *screen, VkResult result)
 {
     const char *device = screen->vk->properties.deviceName;
     if (screen->surface && screen->surface->lost)
-        return message("%s is gone", screen->surface->kind->name);
+        return message("its window is gone");
     if (result == VK_ERROR_DEVICE_LOST)
         return message("%s was lost", device);
     return message("%s cannot present any more (%s)", device, vulkan_result_name(result));

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests of QEMU with a Linux guest, printing TAP.
 
-usage: run.py [--list] [--accel ACCEL] [--qemu PROGRAM] [NAME...]     NAME: part of a test's name, such as vkcube
+usage: run.py [--present] [--list] [--accel ACCEL] [--qemu PROGRAM] [NAME...]     NAME: part of a test's name, such as vkcube
 
 A test is a function test_* of one of the modules below, in the order in which they stand there; its
 first line of documentation is its name in the output. Where a test fails, what it expected and what it
@@ -22,12 +22,13 @@ from harness import Case, Failed, SharedGuest, Skipped, guests
 MODULES = ("test_qemu", "test_agent", "test_vulkaninfo", "test_device", "test_frame", "test_vkcube",
            "test_two_apps", "test_vkmark", "test_clean", "test_reset", "test_regions",
            "test_zero_copy", "test_displays")
+PRESENT = ("test_present",)  # with --present: a suite of its own
 
 
-def collect(wanted):
+def collect(wanted, modules):
     """All tests as (name, function), in order."""
     tests = []
-    for module in map(importlib.import_module, MODULES):
+    for module in map(importlib.import_module, modules):
         for name, function in vars(module).items():
             if name.startswith("test_") and callable(function):
                 full = f"{module.__name__[5:]}.{name[5:]}"
@@ -73,10 +74,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("name", nargs="*", help="run only tests with this in their name")
     parser.add_argument("--list", action="store_true", help="print the tests' names and end")
+    parser.add_argument("--present", action="store_true", help="the tests of presenting instead")
     parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
     parser.add_argument("--qemu", help="another QEMU than the one that scripts/build-qemu.sh makes")
     arguments = parser.parse_args()
-    tests = collect(arguments.name)
+    tests = collect(arguments.name, PRESENT if arguments.present else MODULES)
     if not tests:
         parser.error(f"no test has {' or '.join(arguments.name)} in its name; see --list")
     if arguments.list:

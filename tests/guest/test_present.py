@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""present=swapchain: what the guest shows is put on the host's screen by the host's own Vulkan.
+
+Guests of their own, with QEMU's window on an X server in memory or a window of the library's on a Wayland
+compositor with no display. Pictures of the host's screen are compared with the guest's scanout (QEMU's
+screendump reads that very memory); the counters say how each frame came there.
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from harness import IN_ROOT, VENUS, expect, guests, picture
+from host_screen import HostScreen
+from test_zero_copy import pattern, standin
+
+SIZE = (800, 600)
+SDL = {"SDL_VIDEODRIVER": "x11", "SDL_RENDER_DRIVER": "software"}
+SWAPCHAIN = {"present": "swapchain", "present-mode": "immediate"}
+CHILD = "virtio-gpu-venus"  # the name of the window that covers QEMU's
+
+
+def xdotool(host, *arguments):
+    """What xdotool says; "" where it finds nothing."""
+    done = subprocess.run([*IN_ROOT, "xdotool", *map(str, arguments)], check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30,
+                          env={**os.environ, "DISPLAY": host.display})
+    return done.stdout.strip()
+
+
+def present_counts(guest):
+    return {name: value for name, value in guest.stats().items() if name.startswith("present-")}
+
+
+def hold_cube(case, guest, frame, size=SIZE):
+    """vkcube, full screen, standing still after that frame."""
+    log = f"/tmp/held-{frame}.json"
+    layer = guests.frames_environment(log=log, hold=frame)
+    job = guest.spawn(f"rm -f {log}; wl --kiosk {layer} vkcube --wsi wayland --width {size[0]} "
+                      f"--height {size[1]} --c {frame + 10}")
+    case.wait_for(lambda: (guest.run(f"test -s {log}", check=False).status == 0,
+                           f"{job.output}{job.errors}"), f"vkcube's frame {frame}", timeout=120)
+    return job
+
+
+def end(job):
+    job.signal(9)
+    job.wait(20)
+
+
+def wait_until_shown(case, look, guest, suffix, at=None):
+    """The host's screen shows the guest's scanout, to the bit, at that place or anywhere."""
+    from test_displays import find
+    dump = None
+
+    def question():
+        nonlocal dump
+        dump = case.screen(f"{suffix}-scanout", guest)
+        screen = look()
+        screen.write_png(case.file(f"{suffix}-screen.png"))
+        if at:
+            same = screen.crop(*at, dump.width, dump.height).rgb == dump.rgb
+            return same, picture.Difference(screen.crop(*at, dump.width, dump.height), dump)
+        return find(screen, dump), f"it nowhere in {screen}"
+
+    case.wait_for(question, f"the scanout on the host's screen ({case.file(suffix + '-screen.png')})",
+                  timeout=20)
+    expect(dump.colours() > 100, "a picture", dump)
+    return dump
+
+
+def keys_in_guest(guest, seconds):
+    """Starts to read all keyboards; the job prints the codes of keys that were pressed."""
+    return guest.spawn("for device in /dev/input/event*; do "
+                       f"timeout {seconds} cat $device | od -v -An -w24 -tu2 & done; wait")
+
+
+def pressed(job):
+    """The codes of struct input_event (24 bytes): type 1 (EV_KEY), value 1."""
+    codes = []
+    for line in job.output.splitlines():
+        words = line.split()
+        if len(words) == 12 and words[8] == "1" and words[10] == "1":
+            codes.append(int(words[9]))
+    return codes
+
+
+def check_tier(counts, tier):
+    expect(counts[f"present-{tier}"] == counts["present-frames"] > 0, f"every frame by {tier}", counts)
+    expect(counts["present-staging"] == counts["present-staging-bytes"] == 0, "no staging copy", counts)
+
+
+def test_x11(case):
+    """QEMU's SDL window is covered by Vulkan's: the cube is seen, a key goes through, its end is survived"""
+    with HostScreen(1024, 768) as host:
+        with case.another_guest(device="virtio-vga-venus", resolution=SIZE, display="sdl,gl=off",
+                                properties=SWAPCHAIN, env={"DISPLAY": host.display, **SDL}) as guest:
+            job = hold_cube(case, guest, 30)
+            wait_until_shown(case, host.picture, guest, "x11")
+            check_tier(present_counts(guest), "host-pointer")
+
+            child = xdotool(host, "search", "--onlyvisible", "--name", f"^{CHILD}$")
+            expect(re.fullmatch(r"\d+", child), "one window that covers QEMU's", child)
+            keys = keys_in_guest(guest, 6)
+            time.sleep(1)  # cat has opened them all
+            # There is no window manager that would give QEMU's window the focus.
+            xdotool(host, "windowfocus", "--sync", xdotool(host, "search", "--name", "^QEMU").split()[0])
+            xdotool(host, "mousemove", "--window", child, 300, 200)
+            for _ in range(5):
+                xdotool(host, "key", "k")
+            keys.wait(30)
+            expect(37 in pressed(keys), "KEY_K (37) in the guest", pressed(keys))
+
+            # Somebody kills our window; QEMU's own, below it, takes over, and the guest goes on.
+            end(job)
+            job = guest.spawn("wl --kiosk vkcube --wsi wayland --width 800 --height 600 --c 100000")
+            before = guest.stat("present-frames")
+            case.wait_for(lambda: (guest.stat("present-frames") > before + 30, "fewer"), "30 frames")
+            xdotool(host, "windowkill", child)
+            case.wait_for(lambda: ("is gone" in guest.qemu_log(), guest.qemu_log()),
+                          "a line that the window is gone")
+            frames, flushes = guest.stat("present-frames"), guest.stat("flushes")
+            case.wait_for(lambda: (guest.stat("flushes") > flushes + 30, "fewer"), "30 flushes more")
+            expect(guest.stat("present-frames") == frames, "no frame presented any more",
+                   guest.stat("present-frames"))
+            end(job)
+            lines = [line for line in guest.qemu_log().splitlines() if "output 0" in line]
+            expect(len(lines) == 1, "one line about output 0", guest.qemu_log())
+            case.note(lines[0])
+            end(guest.spawn("true"))
+            hold = hold_cube(case, guest, 40)
+            wait_until_shown(case, host.picture, guest, "x11-fallback")
+            end(hold)
+
+
+def test_zero_copy(case):
+    """what Vulkan draws in the guest is presented from its dma-bufs, imported once each"""
+    with case.another_guest(preload=standin(), resolution=(1000, 600),
+                            properties={**SWAPCHAIN, "present-target": "headless"}) as guest:
+        early = present_counts(guest)
+        job = guest.spawn(f"{VENUS} exec kms_zero_copy --frames 300 --hold")
+        case.wait_for(lambda: (job.output.endswith("}\n") or job.status is not None,
+                               job.output + job.errors), "the last frame", timeout=120)
+        expect(job.status is None, "kms_zero_copy to hold its last frame", job.output + job.errors)
+        late = present_counts(guest)
+        moved = {name: late[name] - early[name] for name in late}
+        case.note({name: count for name, count in moved.items() if count})
+        expect(moved["present-dma-buf"] > 100, "more than 100 frames from a dma-buf", moved)
+        expect(moved["present-imports"] <= 3, "an import for each of two buffers", moved)
+        expect(moved["present-staging"] == 0, "no staging copy", moved)
+        dump = case.screen("scanout", guest)
+        expect(dump.rgb == pattern(1000, 600, 299).rgb, "the pattern of frame 299", dump)
+        end(job)
+
+
+class Weston:
+    """A compositor with no display on the host, for a with statement; `environment` is for its clients."""
+
+    def __init__(self, width, height):
+        self.folder = tempfile.TemporaryDirectory(prefix="venus-weston-")
+        self.environment = {"XDG_RUNTIME_DIR": self.folder.name, "WAYLAND_DISPLAY": "venus-test"}
+        Path(self.folder.name).chmod(0o700)
+        config = Path(self.folder.name, "weston.ini")
+        config.write_text("[core]\nidle-time=0\nrequire-input=false\n[shell]\nlocking=false\n"
+                          "startup-animation=none\npanel-position=none\n", encoding="ascii")
+        with open(Path(self.folder.name, "weston.log"), "wb") as log:
+            self.child = subprocess.Popen(
+                [*IN_ROOT, "weston", "--backend=headless", "--renderer=pixman", f"--width={width}",
+                 f"--height={height}", f"--config={config}", "--socket=venus-test", "--debug",
+                 "--shell=kiosk"],
+                env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 20
+        while not Path(self.folder.name, "venus-test").exists():
+            expect(self.child.poll() is None and time.monotonic() < deadline, "weston to start",
+                   Path(self.folder.name, "weston.log").read_text(errors="replace")[-1500:])
+            time.sleep(0.05)
+
+    def picture(self):
+        for old in Path(self.folder.name).glob("wayland-screenshot*"):
+            old.unlink()
+        done = subprocess.run([*IN_ROOT, "weston-screenshooter"], cwd=self.folder.name, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30,
+                              env={**os.environ, **self.environment,
+                                   "XDG_PICTURES_DIR": self.folder.name})
+        shots = list(Path(self.folder.name).glob("wayland-screenshot*"))
+        expect(shots, "a screenshot of weston", done.stdout)
+        return picture.read_png(shots[0])
+
+    def end(self):
+        self.child.terminate()
+        self.child.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+        self.folder.cleanup()
+
+
+def test_wayland(case):
+    """a window of its own on a Wayland compositor shows the cube, and the compositor's end is survived"""
+    with Weston(*SIZE) as host:
+        with case.another_guest(resolution=SIZE, env=host.environment,
+                                properties={**SWAPCHAIN, "present-target": "wayland"}) as guest:
+            job = hold_cube(case, guest, 30)
+            wait_until_shown(case, host.picture, guest, "wayland", at=(0, 0))
+            check_tier(present_counts(guest), "host-pointer")
+            end(job)
+            job = guest.spawn("wl --kiosk vkcube --wsi wayland --width 800 --height 600 --c 100000")
+            host.end()
+            case.wait_for(lambda: ("is gone" in guest.qemu_log(), guest.qemu_log()),
+                          "a line that the window is gone")
+            flushes = guest.stat("flushes")
+            case.wait_for(lambda: (guest.stat("flushes") > flushes + 30, "fewer"), "30 flushes more")
+            end(job)
+
+
+def test_latency(case):
+    """at 1280x800, with vkcube on two busy processors, frames are shown soon after their flush"""
+    size = (1280, 800)
+    with HostScreen(1400, 900) as host:
+        with case.another_guest(resolution=size, display="sdl,gl=off", properties=SWAPCHAIN,
+                                env={"DISPLAY": host.display, **SDL}) as guest:
+            job = guest.spawn("wl --kiosk vkcube --wsi wayland --width 1280 --height 800 --c 100000")
+            case.wait_for(lambda: (guest.stat("present-frames") > 60, "fewer"), "60 frames", timeout=60)
+            before = guest.stats()
+            time.sleep(10)
+            after = guest.stats()
+            end(job)
+    frames = after["present-frames"] - before["present-frames"]
+    median, p99 = (guests.latency_percentile(before, after, share) for share in (0.5, 0.99))
+    case.note(f"{frames / 10:.1f} frames/s presented, "
+              f"{after['present-dropped'] - before['present-dropped']} dropped; flush to shown: median "
+              f"{median / 1000:.2f} ms, 99th percentile {p99 / 1000:.2f} ms")
+    expect(frames > 100, "more than 100 frames presented in ten seconds", frames)
