@@ -199,8 +199,8 @@ struct venus_gpu_ops {
      *
      * The target can be presented to no more, or never could: from now on scanout_flush() gets the
      * scanout's flushes again. Show the last frame, all of which may have changed, and call
-     * venus_gpu_present() when there is another target. why: one line, or NULL if the window went
-     * while nothing was shown in it.
+     * venus_gpu_present() when there is another target. why: one line without a newline, or NULL
+     * if the window went while nothing was shown in it.
      */
     void (*present_ended)(void *opaque, unsigned scanout, const char *why);
     /* Of windows of the library's own. Their new size in pixels; a person wants it closed; input. */
@@ -351,7 +351,9 @@ struct venus_gpu_target {
  * Present a scanout with the host's Vulkan: flushes no longer go to scanout_flush() but to a thread of the
  * library, which copies each frame, on the GPU, from the very memory that the guest or the GPU wrote into
  * an image of the target's. A flush is answered when the host has read the frame, or dropped it: because
- * a newer one came, or because nobody can see the window. scanout_changed() is called as ever.
+ * a newer one came, or because nobody can see the window. scanout_changed() is called as ever. The
+ * target stays when the scanout shows nothing; its window is hidden meanwhile. What the scanout shows
+ * already is presented as soon as the target is open. The thread asks the system for a higher priority.
  *
  * Takes the place of what was there before; NULL: nothing. Opening the target happens later, on its
  * thread: if it fails, present_ended() says so. Waits for the former target's last frame. -EINVAL: no

@@ -22,8 +22,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 #include "../device.h"
 #include "../memory.h"
@@ -32,7 +36,8 @@
 enum {
     FIFO_QUEUE = 3,    /* frames; a guest that wants more of them in flight has other problems */
     OCCLUDED_MS = 100, /* a window system that asks for no frame for so long shows none */
-    RETRY_MS = 50,     /* when there was nothing to paint on */
+    NICE = -10,
+    RETRY_MS = 50, /* when there was nothing to paint on */
 };
 
 /* Flushes that one painting answers. */
@@ -415,6 +420,18 @@ static void end(struct presenter *presenter)
     drop_queue(presenter);
 }
 
+/*
+ * A frame is a short job that somebody waits for, among long ones: the guest's processors, and a renderer
+ * without a GPU. So ask to be served before these, and with us the threads that the driver starts. Where
+ * that takes a privilege that we lack, it stays as it is.
+ */
+static void ask_for_priority(void)
+{
+#ifdef __linux__
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+#endif
+}
+
 static void *run(void *opaque)
 {
     struct presenter *presenter = opaque;
@@ -423,6 +440,7 @@ static void *run(void *opaque)
     VkResult result = VK_SUCCESS;
     char *why = NULL;
 
+    ask_for_priority();
     bool lives = screen_open(screen, &listener, presenter, &why);
     if (lives) {
         char *what = screen_describe(screen);
@@ -436,6 +454,8 @@ static void *run(void *opaque)
     end(presenter);
     if (!lives && !why && screen->vk)
         why = screen_why(screen, result);
+    if (why)
+        why[strcspn(why, "\n")] = '\0'; /* what to do about it does not fit here */
     bool quietly = !lives && screen->surface && screen->surface->lost && presenter->hidden;
     screen_close(screen);
     venus_gpu_frame_unref(presenter->shown);
