@@ -4,7 +4,7 @@
  *
  * Everything here runs on the presenter's thread. A surface tells its state in its fields, which
  * dispatch() brings up to date, and what a person does through the listener, called from dispatch() and,
- * to release what is pressed, from show(). The listener must not destroy the surface.
+ * to release what is pressed, from show() and leave(). The listener must not destroy the surface.
  */
 #ifndef PRESENT_SURFACE_H
 #define PRESENT_SURFACE_H
@@ -67,6 +67,12 @@ struct surface_kind {
      * window fills the screen, width and height stay what they are. resized() is not called.
      */
     void (*resize)(struct surface *surface, uint32_t width, uint32_t height);
+    /*
+     * The last thing before the Vulkan objects of the window are destroyed: hide it, release what is
+     * pressed, and see to it that destroying them does not wait for a window system that hangs. May be
+     * NULL: there is nothing of that to be done.
+     */
+    void (*leave)(struct surface *surface);
 };
 
 extern const struct surface_kind surface_headless;
