@@ -25,6 +25,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <wayland-client.h>
 
@@ -38,8 +39,8 @@
 /* The versions that are spoken here, where the compositor has no older one. */
 enum { COMPOSITOR_VERSION = 4, WM_BASE_VERSION = 6, DECORATION_VERSION = 1 };
 
-/* How long the compositor may take to say what it has. */
-enum { ANSWER_MS = 5000 };
+/* How long the compositor may take to say what it has, and to take its leave. */
+enum { GLOBALS_MS = 5000, LEAVE_MS = 1000 };
 
 static const char default_title[] = "virtio-gpu-venus";
 static const char app_id[] = "virtio-gpu-venus";
@@ -213,7 +214,8 @@ struct global {
     uint32_t name, version;
 };
 
-static void *bind(const struct global *global, const struct wl_interface *interface, uint32_t most)
+static void *bind_global(const struct global *global, const struct wl_interface *interface,
+                         uint32_t most)
 {
     uint32_t version = global->version < most ? global->version : most;
     return wl_registry_bind(global->registry, global->name, interface, version);
@@ -221,7 +223,7 @@ static void *bind(const struct global *global, const struct wl_interface *interf
 
 static void bind_wm_base(struct window *window, const struct global *global)
 {
-    window->wm_base = bind(global, &xdg_wm_base_interface, WM_BASE_VERSION);
+    window->wm_base = bind_global(global, &xdg_wm_base_interface, WM_BASE_VERSION);
     if (window->wm_base)
         xdg_wm_base_add_listener(window->wm_base, &wm_base_listener, window);
 }
@@ -230,7 +232,7 @@ static void bind_seat(struct window *window, const struct global *global)
 {
     if (global->version < WAYLAND_SEAT_LEAST)
         return;
-    struct wl_seat *seat = bind(global, &wl_seat_interface, WAYLAND_SEAT_MOST);
+    struct wl_seat *seat = bind_global(global, &wl_seat_interface, WAYLAND_SEAT_MOST);
     if (seat)
         wayland_seats_add(&window->seats, &window->base, seat, global->name);
 }
@@ -241,12 +243,12 @@ static void registry_global(void *data, struct wl_registry *registry, uint32_t n
     struct window *window = data;
     const struct global global = { registry, name, version };
     if (!strcmp(interface, wl_compositor_interface.name) && !window->compositor)
-        window->compositor = bind(&global, &wl_compositor_interface, COMPOSITOR_VERSION);
+        window->compositor = bind_global(&global, &wl_compositor_interface, COMPOSITOR_VERSION);
     else if (!strcmp(interface, xdg_wm_base_interface.name) && !window->wm_base)
         bind_wm_base(window, &global);
     else if (!strcmp(interface, zxdg_decoration_manager_v1_interface.name) && !window->decorations)
         window->decorations =
-            bind(&global, &zxdg_decoration_manager_v1_interface, DECORATION_VERSION);
+            bind_global(&global, &zxdg_decoration_manager_v1_interface, DECORATION_VERSION);
     else if (!strcmp(interface, wl_seat_interface.name))
         bind_seat(window, &global);
 }
@@ -306,14 +308,14 @@ static int64_t now_ms(void)
 
 /* Wait until the compositor has answered all that was asked. Not wl_display_roundtrip(), which would wait
  * for a compositor that hangs. Returns 0 or an errno value. */
-static int wait_for_answers(struct wl_display *display)
+static int wait_for_answers(struct wl_display *display, int64_t most_ms)
 {
     bool done = false, connected = true;
     struct wl_callback *callback = wl_display_sync(display);
     if (!callback)
         return ENOMEM;
     wl_callback_add_listener(callback, &sync_listener, &done);
-    int64_t wait, end = now_ms() + ANSWER_MS;
+    int64_t wait, end = now_ms() + most_ms;
     while (!done && connected && (wait = end - now_ms()) > 0)
         connected = take_events(display, (int)wait);
     wl_callback_destroy(callback);
@@ -459,6 +461,22 @@ static void window_show(struct surface *surface, bool shown)
     wl_display_flush(window->display);
 }
 
+/*
+ * Drivers wait for an answer when they destroy a swapchain. One from a compositor that hangs would be
+ * waited for without end, and one on a connection that is shut down fails at once.
+ */
+static void window_leave(struct surface *surface)
+{
+    struct window *window = from_base(surface);
+    if (surface->lost)
+        return;
+    window_show(surface, false);
+    if (wait_for_answers(window->display, LEAVE_MS) == 0)
+        return;
+    shutdown(wl_display_get_fd(window->display), SHUT_RDWR);
+    lose(window);
+}
+
 /* ---- creation and destruction ------------------------------------------------------------------- */
 
 static void destroy_globals(struct window *window)
@@ -511,7 +529,7 @@ static bool bind_globals(struct window *window, const char *name, char **error)
     if (!window->registry)
         return refuse(error, "Out of memory.");
     wl_registry_add_listener(window->registry, &registry_listener, window);
-    int err = wait_for_answers(window->display);
+    int err = wait_for_answers(window->display, GLOBALS_MS);
     if (err)
         return refuse(error, "The Wayland compositor at %s does not answer: %s.", name,
                       strerror(err));
@@ -583,4 +601,5 @@ const struct surface_kind surface_wayland = {
     .show = window_show,
     .about_to_present = window_about_to_present,
     .resize = window_resize,
+    .leave = window_leave,
 };
