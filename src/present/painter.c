@@ -603,6 +603,11 @@ static VkResult record_pointer(const struct painter *painter, const struct image
     return result;
 }
 
+static bool is_within(const struct venus_gpu_rect *rect, const struct venus_gpu_frame *frame)
+{
+    return rect->x + rect->width <= frame->width && rect->y + rect->height <= frame->height;
+}
+
 /* The part of the frame that the pointer covers. */
 static struct venus_gpu_rect covered(const struct pointer *pointer,
                                      const struct venus_gpu_frame *frame)
@@ -630,7 +635,8 @@ static VkResult record(struct painter *painter, struct images *images, struct im
     bool points = under_pointer.width;
     painter->copied = images->can_copy && frame->width == images->width &&
                       frame->height == images->height && same_bytes(frame->format, images->format);
-    if (!image->painted || !painter->copied)
+    /* What is stale may date from a larger frame. */
+    if (!image->painted || !painter->copied || !is_within(&image->stale, frame))
         image->stale = all;
 
     struct source source;
