@@ -509,8 +509,9 @@ static VkResult describe(const struct painter *painter, int set, VkBuffer buffer
     return VK_SUCCESS;
 }
 
-static void record_draw(const struct painter *painter, const struct images *images, int set,
-                        int pipeline, VkRect2D to, const struct push_constants *constants)
+/* Draw to `to`, but nothing outside of `within`. */
+static void record_draw(const struct painter *painter, int set, int pipeline, VkRect2D to,
+                        VkRect2D within, const struct push_constants *constants)
 {
     const struct vulkan *vk = painter->vk;
     VkCommandBuffer commands = painter->commands;
@@ -521,14 +522,13 @@ static void record_draw(const struct painter *painter, const struct images *imag
         .height = (float)to.extent.height,
         .maxDepth = 1.0f,
     };
-    const VkRect2D scissor = { .extent = { images->width, images->height } };
     vk->CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, painter->pipelines[pipeline]);
     vk->CmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, painter->layout, 0, 1,
                               &painter->sets[set], 0, NULL);
     vk->CmdPushConstants(commands, painter->layout, VK_SHADER_STAGE_FRAGMENT_BIT, 0,
                          sizeof(*constants), constants);
     vk->CmdSetViewport(commands, 0, 1, &viewport);
-    vk->CmdSetScissor(commands, 0, 1, &scissor);
+    vk->CmdSetScissor(commands, 0, 1, &within);
     vk->CmdDraw(commands, 3, 1, 0, 0);
 }
 
@@ -553,9 +553,8 @@ static void begin_rendering(const struct painter *painter, const struct images *
     painter->vk->CmdBeginRendering(painter->commands, &info);
 }
 
-static VkResult record_frame(const struct painter *painter, const struct images *images,
-                             const struct venus_gpu_frame *frame, const struct source *source,
-                             VkRect2D to)
+static VkResult record_frame(const struct painter *painter, const struct venus_gpu_frame *frame,
+                             const struct source *source, VkRect2D to)
 {
     const struct venus_gpu_format *format = frame->format;
     struct push_constants constants = {
@@ -568,13 +567,13 @@ static VkResult record_frame(const struct painter *painter, const struct images 
     VkResult result = describe(painter, FRAME_SET, source->buffer, source->offset,
                                rows_size(frame, frame->height), &constants.first);
     if (result == VK_SUCCESS)
-        record_draw(painter, images, FRAME_SET, OPAQUE, to, &constants);
+        record_draw(painter, FRAME_SET, OPAQUE, to, to, &constants);
     return result;
 }
 
-/* The pointer goes with the frame: what scales that scales it. */
-static VkResult record_pointer(const struct painter *painter, const struct images *images,
-                               const struct painting *painting, VkRect2D to)
+/* The pointer goes with the frame: what scales that scales it, and where that ends it ends. */
+static VkResult record_pointer(const struct painter *painter, const struct painting *painting,
+                               VkRect2D to)
 {
     const struct pointer *pointer = &painting->pointer;
     const struct venus_gpu_frame *frame = painting->frame;
@@ -599,7 +598,7 @@ static VkResult record_pointer(const struct painter *painter, const struct image
         describe(painter, POINTER_SET, painter->pointer.buffer, 0,
                  (VkDeviceSize)pointer->width * pointer->height * 4, &constants.first);
     if (result == VK_SUCCESS)
-        record_draw(painter, images, POINTER_SET, BLENDED, place, &constants);
+        record_draw(painter, POINTER_SET, BLENDED, place, to, &constants);
     return result;
 }
 
@@ -658,9 +657,9 @@ static VkResult record(struct painter *painter, struct images *images, struct im
         layout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL;
         begin_rendering(painter, images, image, painter->copied);
         if (!painter->copied)
-            result = record_frame(painter, images, frame, &source, to);
+            result = record_frame(painter, frame, &source, to);
         if (result == VK_SUCCESS && points)
-            result = record_pointer(painter, images, painting, to);
+            result = record_pointer(painter, painting, to);
         vk->CmdEndRendering(painter->commands);
     }
     source_barrier(vk, painter->commands, &source, painting->import->tier, false);
