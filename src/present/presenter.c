@@ -71,7 +71,7 @@ struct presenter {
     bool pointer_changed;
     uint32_t *pointer_pixels; /* a new picture for the thread to take, or NULL */
     uint32_t pointer_width, pointer_height;
-    int32_t hot_x, hot_y;
+    uint32_t hot_x, hot_y;
     void *read_pixels; /* present_read() waits for its answer there */
     uint32_t read_width, read_height;
     int read_result;
@@ -268,7 +268,10 @@ static void answer_read(struct presenter *presenter)
 {
     struct screen *screen = &presenter->screen;
     pthread_mutex_lock(&presenter->lock);
-    if (presenter->read_pixels && !presenter->queued && !presenter->redraw_wanted) {
+    bool has_news = presenter->queued || presenter->frame_changed || presenter->redraw ||
+                    presenter->pointer_changed;
+    bool will_paint = presenter->redraw_wanted && presenter->shown;
+    if (presenter->read_pixels && !has_news && !will_paint) {
         struct image *image =
             screen->images && !screen->surface ? offscreen_shown(screen->images) : NULL;
         if (!image)
@@ -702,14 +705,14 @@ void present_pointer(struct venus_gpu *gpu, unsigned scanout, const struct venus
             presenter->pointer_pixels = cursor->visible && size ? malloc(size) : NULL;
             presenter->pointer_width = cursor->width;
             presenter->pointer_height = cursor->height;
-            presenter->hot_x = (int32_t)cursor->hot_x;
-            presenter->hot_y = (int32_t)cursor->hot_y;
+            presenter->hot_x = cursor->hot_x;
+            presenter->hot_y = cursor->hot_y;
             if (presenter->pointer_pixels)
                 memcpy(presenter->pointer_pixels, cursor->pixels, size);
         }
         presenter->pointer.visible = cursor->visible;
-        presenter->pointer.x = (int32_t)cursor->x - presenter->hot_x;
-        presenter->pointer.y = (int32_t)cursor->y - presenter->hot_y;
+        presenter->pointer.x = (int32_t)(cursor->x - presenter->hot_x);
+        presenter->pointer.y = (int32_t)(cursor->y - presenter->hot_y);
         presenter->pointer_changed = true;
         wake_locked(presenter);
     }
