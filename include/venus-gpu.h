@@ -62,7 +62,7 @@ struct venus_gpu_rect {
  * the guest does to its resource.
  */
 struct venus_gpu_frame {
-    const void *pixels; /* the rectangle's first pixel */
+    const void *pixels; /* the rectangle's first pixel; NULL: only a GPU can see them (see below) */
     uint32_t width, height;
     uint32_t stride; /* bytes from one row to the next */
     const struct venus_gpu_format *format;
@@ -354,6 +354,9 @@ struct venus_gpu_target {
  * a newer one came, or because nobody can see the window. scanout_changed() is called as ever. The
  * target stays when the scanout shows nothing; its window is hidden meanwhile. What the scanout shows
  * already is presented as soon as the target is open. The thread asks the system for a higher priority.
+ *
+ * Memory that no processor can map, as a GPU's own often is, can be shown this way and no other: while a
+ * scanout is presented, its frames may have no pixels.
  *
  * Takes the place of what was there before; NULL: nothing. Opening the target happens later, on its
  * thread: if it fails, present_ended() says so. Waits for the former target's last frame. -EINVAL: no

@@ -335,6 +335,18 @@ struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint6
     return memory;
 }
 
+struct memory *memory_of_unmappable_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size)
+{
+    struct memory *memory = page_round(size) ? memory_new(gpu, NULL, page_round(size)) : NULL;
+    if (!memory)
+        return NULL;
+    if (gpu->renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) < 0) {
+        free(memory);
+        return NULL;
+    }
+    return memory;
+}
+
 struct memory *memory_ref(struct memory *memory)
 {
     atomic_fetch_add_explicit(&memory->refs, 1, memory_order_relaxed);
@@ -360,7 +372,8 @@ void memory_unref(struct memory *memory)
         pthread_mutex_unlock(&gpu->lock);
         return;
     }
-    munmap(memory->ptr, memory->size);
+    if (memory->ptr)
+        munmap(memory->ptr, memory->size);
     memory_unaccount(gpu, memory->accounted);
     free(memory);
 }

@@ -30,7 +30,7 @@ struct memory_companion {
 
 struct memory {
     atomic_uint refs;
-    void *ptr;
+    void *ptr;   /* NULL: it cannot be mapped, there is but the descriptor */
     size_t size; /* of the mapping: whole pages */
     int fd;      /* the memory's descriptor, or -1 where there is none to hand on */
     enum renderer_fd fd_type;
@@ -65,6 +65,10 @@ struct memory *memory_alias_backing(struct venus_gpu *gpu, const struct backing 
 
 /* The bytes of a renderer's blob, by the best tier. NULL on failure. Device thread. */
 struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size);
+
+/* A renderer's blob by its descriptor alone, for a GPU to import. NULL on failure. Device thread. */
+struct memory *memory_of_unmappable_blob(struct venus_gpu *gpu, uint32_t resource_id,
+                                         uint64_t size);
 
 /*
  * Place a renderer's blob at dst, which is part of a mapping of ours, or anywhere if dst is NULL.

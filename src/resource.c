@@ -306,7 +306,7 @@ enum virtio_gpu_ctrl_type resource_assign_uuid(struct venus_gpu *gpu, struct com
 struct memory *resource_memory(struct venus_gpu *gpu, struct resource *resource)
 {
     if (resource->memory)
-        return resource->memory;
+        return resource->memory->ptr ? resource->memory : NULL;
 
     if (resource->in_renderer) {
         if (resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE)
@@ -321,6 +321,14 @@ struct memory *resource_memory(struct venus_gpu *gpu, struct resource *resource)
         }
     }
     return resource->memory;
+}
+
+struct memory *resource_gpu_memory(struct venus_gpu *gpu, struct resource *resource)
+{
+    if (!resource->memory && resource->in_renderer &&
+        !(resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE))
+        resource->memory = memory_of_unmappable_blob(gpu, resource->id, resource->size);
+    return resource->memory ? resource->memory : resource_memory(gpu, resource);
 }
 
 void resource_refresh(struct venus_gpu *gpu, struct resource *resource, uint64_t offset,

@@ -55,6 +55,9 @@ struct resource *resource_find_or_refuse(struct venus_gpu *gpu, struct command *
  */
 struct memory *resource_memory(struct venus_gpu *gpu, struct resource *resource);
 
+/* The same for a GPU only: also of blobs that are not mappable, and then without a pointer. */
+struct memory *resource_gpu_memory(struct venus_gpu *gpu, struct resource *resource);
+
 /* Bring the linear range up to date where it is a copy of guest pages. */
 void resource_refresh(struct venus_gpu *gpu, struct resource *resource, uint64_t offset,
                       uint64_t size);

@@ -20,6 +20,7 @@ struct frame {
     struct venus_gpu_frame base; /* first: the public part */
     atomic_uint refs;
     struct memory *memory;
+    uint64_t offset; /* of the first pixel in it */
 };
 
 static struct venus_gpu_frame *frame_create(const struct resource *resource, uint64_t offset,
@@ -30,7 +31,7 @@ static struct venus_gpu_frame *frame_create(const struct resource *resource, uin
     if (!frame)
         return NULL;
     frame->base = (struct venus_gpu_frame){
-        .pixels = (const char *)resource->memory->ptr + offset,
+        .pixels = resource->memory->ptr ? (const char *)resource->memory->ptr + offset : NULL,
         .width = rect->width,
         .height = rect->height,
         .stride = stride,
@@ -39,6 +40,7 @@ static struct venus_gpu_frame *frame_create(const struct resource *resource, uin
     };
     atomic_init(&frame->refs, 1);
     frame->memory = memory_ref(resource->memory);
+    frame->offset = offset;
     return &frame->base;
 }
 
@@ -62,6 +64,11 @@ void venus_gpu_frame_unref(struct venus_gpu_frame *base)
 struct memory *frame_memory(struct venus_gpu_frame *base)
 {
     return ((struct frame *)base)->memory;
+}
+
+uint64_t frame_offset(const struct venus_gpu_frame *base)
+{
+    return ((const struct frame *)base)->offset;
 }
 
 /* Bytes from the first pixel of a row to the last one of the height-th row from there. */
@@ -125,7 +132,8 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
                              "the rectangle %u x %u at (%u, %u) is not within %u x %u", rect->width,
                              rect->height, rect->x, rect->y, picture->width, picture->height);
     /* A guest's blob can always be seen: at worst by a copy, which takes memory. */
-    if (!resource_memory(gpu, resource))
+    if (!(present_is_on(gpu, index) ? resource_gpu_memory(gpu, resource)
+                                    : resource_memory(gpu, resource)))
         return command_error(cmd,
                              resource->in_renderer ? VIRTIO_GPU_RESP_ERR_UNSPEC
                                                    : VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,

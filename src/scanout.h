@@ -32,6 +32,8 @@ struct venus_gpu_flush {
 
 /* The memory that a frame is in, which it holds a reference to. Any thread. */
 struct memory *frame_memory(struct venus_gpu_frame *frame);
+/* Where in it its first pixel is, in bytes. Any thread. */
+uint64_t frame_offset(const struct venus_gpu_frame *frame);
 
 /* Whether there is a scanout of that number. Logs it if there is none. */
 bool scanout_exists(struct venus_gpu *gpu, struct command *cmd, uint32_t index);

@@ -383,10 +383,11 @@ static VkResult find_source(struct painter *painter, const struct painting *pain
     painter->staged = 0;
     if (painting->import->tier != IMPORT_STAGING) {
         source->buffer = painting->import->buffer;
-        source->offset =
-            (VkDeviceSize)((const char *)frame->pixels - (const char *)painting->memory->ptr);
+        source->offset = painting->offset;
         return VK_SUCCESS;
     }
+    if (!frame->pixels)
+        return VK_ERROR_INVALID_EXTERNAL_HANDLE; /* nobody can read it */
     VkResult result =
         host_buffer_grow(painter->vk, &painter->staging, rows_size(frame, frame->height));
     if (result != VK_SUCCESS)

@@ -28,8 +28,8 @@ struct pointer {
 
 struct painting {
     const struct venus_gpu_frame *frame;
-    const struct memory *memory; /* the frame's */
-    struct import *import;
+    struct import *import;        /* of the frame's memory */
+    uint64_t offset;              /* of the frame's first pixel in it, in bytes */
     struct venus_gpu_rect damage; /* what changed since the last painting, relative to the frame */
     struct pointer pointer;
 };

@@ -37,6 +37,9 @@ void present_stop_all(struct venus_gpu *gpu);
 /* The scanout shows that frame from now on; NULL: nothing. Device thread, as the next two. */
 void present_show(struct venus_gpu *gpu, unsigned scanout, struct venus_gpu_frame *frame);
 
+/* Whether somebody presents it. Any thread. */
+bool present_is_on(struct venus_gpu *gpu, unsigned scanout);
+
 /* Take over a flush of what the scanout shows. false: nobody presents it. */
 bool present_flush(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_rect *rect,
                    struct venus_gpu_flush *flush);

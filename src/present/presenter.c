@@ -148,8 +148,8 @@ static VkResult paint(struct presenter *presenter, struct venus_gpu_frame *frame
     struct memory *memory = frame_memory(frame);
     struct painting painting = {
         .frame = frame,
-        .memory = memory,
         .import = import_get(screen->vk, memory),
+        .offset = frame_offset(frame),
         .damage = *damage,
     };
     if (!painting.import)
@@ -175,6 +175,19 @@ static VkResult paint(struct presenter *presenter, struct venus_gpu_frame *frame
     return result;
 }
 
+/* Whether it is this frame that cannot be shown, and not the target that is lost. */
+static bool is_of_frame(struct presenter *presenter, VkResult result)
+{
+    bool of_frame =
+        result == VK_ERROR_INVALID_EXTERNAL_HANDLE || result == VK_ERROR_FORMAT_NOT_SUPPORTED;
+    if (of_frame)
+        log_line(&presenter->gpu->log, VENUS_GPU_LOG_WARNING,
+                 "output %u: a frame cannot be presented: its memory is %s", presenter->scanout,
+                 result == VK_ERROR_FORMAT_NOT_SUPPORTED ? "larger than the GPU can read"
+                                                         : "of no use to this GPU");
+    return of_frame;
+}
+
 /* Returns VK_SUCCESS also if the frame could not be shown for the moment. */
 static VkResult paint_job(struct presenter *presenter, struct job *job)
 {
@@ -182,8 +195,8 @@ static VkResult paint_job(struct presenter *presenter, struct job *job)
     VkResult result = paint(presenter, job->frame, &job->damage, &tier);
     if (result != VK_SUCCESS) {
         drop(presenter, job);
-        presenter->redraw_wanted = true;
-        return result == VK_TIMEOUT ? VK_SUCCESS : result;
+        presenter->redraw_wanted = result == VK_TIMEOUT;
+        return result == VK_TIMEOUT || is_of_frame(presenter, result) ? VK_SUCCESS : result;
     }
     struct stats *stats = &presenter->gpu->stats;
     stat_add(stats, STAT_PRESENT_FRAMES, 1);
@@ -201,8 +214,8 @@ static VkResult paint_again(struct presenter *presenter)
                                         .height = presenter->shown->height };
     enum import_tier tier;
     VkResult result = paint(presenter, presenter->shown, &all, &tier);
-    presenter->redraw_wanted = result != VK_SUCCESS;
-    return result == VK_TIMEOUT ? VK_SUCCESS : result;
+    presenter->redraw_wanted = result == VK_TIMEOUT;
+    return result == VK_TIMEOUT || is_of_frame(presenter, result) ? VK_SUCCESS : result;
 }
 
 static void show_surface(struct presenter *presenter, bool shown)
@@ -242,7 +255,8 @@ static bool take(struct presenter *presenter, bool can_paint, struct job *job)
         width = presenter->pointer_width;
         height = presenter->pointer_height;
     }
-    if (can_paint && presenter->queued) {
+    /* Not while nothing is shown: what is queued is about to be dropped, and the window hidden. */
+    if (can_paint && presenter->queued && presenter->frame) {
         *job = presenter->queue[0];
         presenter->queued--;
         memmove(presenter->queue, presenter->queue + 1, presenter->queued * sizeof(*job));
@@ -368,6 +382,9 @@ static bool turn(struct presenter *presenter, VkResult *result)
         tried = true;
         if (*result != VK_SUCCESS)
             return false;
+        /* Vulkan may have read what the window system sent for us: look before we sleep. */
+        if (!presenter->redraw_wanted)
+            return true;
     }
     answer_read(presenter);
     if (paced && has_jobs(presenter))
@@ -640,6 +657,18 @@ void present_show(struct venus_gpu *gpu, unsigned scanout, struct venus_gpu_fram
     if (!frame)
         drop_queue(presenter);
     presenter_unref(presenter);
+}
+
+bool present_is_on(struct venus_gpu *gpu, unsigned scanout)
+{
+    struct presenter *presenter = presenter_of(gpu, scanout);
+    if (!presenter)
+        return false;
+    pthread_mutex_lock(&presenter->lock);
+    bool is_on = !presenter->ended && !presenter->stopping;
+    pthread_mutex_unlock(&presenter->lock);
+    presenter_unref(presenter);
+    return is_on;
 }
 
 /* Put the frame on the queue. *dropped becomes the one whose place it took, if any. */

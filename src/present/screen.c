@@ -175,6 +175,8 @@ static void drop_vk_surface(struct screen *screen)
 
 void screen_close(struct screen *screen)
 {
+    if (screen->surface && screen->surface->kind->leave)
+        screen->surface->kind->leave(screen->surface);
     painter_destroy(screen->painter);
     screen->painter = NULL;
     drop_vk_surface(screen);

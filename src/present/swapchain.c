@@ -97,7 +97,7 @@ static VkResult choose_format(const struct vulkan *vk, VkSurfaceKHR surface,
             }
         }
     }
-    return VK_ERROR_FORMAT_NOT_SUPPORTED;
+    return VK_ERROR_INITIALIZATION_FAILED;
 }
 
 /* The mode that was asked for, or the nearest that there is. FIFO is always there. */

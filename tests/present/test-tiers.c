@@ -251,6 +251,66 @@ static void test_private_ram(void **state)
     assert_int_equal(stat_value("present-imports"), 1);
 }
 
+/* Memory that no processor can map: a GPU can show it all the same, and nobody else. */
+static void test_not_mappable(void **state)
+{
+    struct exported exported;
+    (void)state;
+    assert_true(exporter_allocate(&exporter, SIZE, RENDERER_FD_OPAQUE, &exported));
+    start(&exporter.device);
+    fake_lend(RENDERER_FD_OPAQUE, exported.fd, exported.ptr);
+    assert_ok(create_context(1));
+    const struct virtio_gpu_resource_create_blob request = {
+        REQUEST(RESOURCE_CREATE_BLOB),
+        .hdr.ctx_id = le32(1),
+        .resource_id = le32(1),
+        .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
+        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE),
+        .blob_id = le64(1),
+        .size = le64(SIZE),
+    };
+    assert_ok(create_blob(&request, NULL, 0));
+    fill(exported.ptr, 1);
+    show_and_compare(1, 1);
+    assert_null(shown(0)->pixels);
+    assert_only("present-opaque-fd");
+    assert_int_equal(fake_count(FAKE_MAP), 0);
+
+    struct virtio_gpu_set_scanout_blob elsewhere = blob_scanout(1, 1, WIDTH, HEIGHT);
+    assert_error(set_scanout_blob(&elsewhere), UNSPEC);
+    vm_stop();
+    exporter_free(&exporter, &exported);
+}
+
+/* And where it cannot be imported, that frame is not shown, and the next one is. */
+static void test_not_mappable_nor_importable(void **state)
+{
+    struct exported exported;
+    (void)state;
+    assert_true(exporter_allocate(&exporter, SIZE, RENDERER_FD_OPAQUE, &exported));
+    start(&exporter.device);
+    shim_fail(SHIM_ALLOCATE_IMPORT, VK_ERROR_OUT_OF_DEVICE_MEMORY, 0, 1);
+    fake_lend(RENDERER_FD_OPAQUE, exported.fd, exported.ptr);
+    assert_ok(create_context(1));
+    const struct virtio_gpu_resource_create_blob request = {
+        REQUEST(RESOURCE_CREATE_BLOB),
+        .hdr.ctx_id = le32(1),
+        .resource_id = le32(1),
+        .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
+        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE),
+        .blob_id = le64(1),
+        .size = le64(SIZE),
+    };
+    assert_ok(create_blob(&request, NULL, 0));
+    show_blob(1, WIDTH, HEIGHT);
+    assert_int_equal(stat_value("present-frames"), 0);
+    show_2d(2, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 5);
+    assert_shows_pattern(0, WIDTH, HEIGHT, 0, 0, 5);
+    assert_int_equal(count_present_ends(), 0);
+    vm_stop();
+    exporter_free(&exporter, &exported);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +324,8 @@ int main(void)
         PRESENT_TEST(test_2d),
         PRESENT_TEST(test_guest_blob),
         PRESENT_TEST(test_private_ram),
+        TEST(test_not_mappable),
+        TEST(test_not_mappable_nor_importable),
     };
     return cmocka_run_group_tests(tests, start_exporter, stop_exporter);
 }
