@@ -48,6 +48,11 @@ static pixman_image_t *venus_create_image(struct venus_gpu_frame *frame)
 {
     pixman_image_t *image = NULL;
 
+    /* Only a GPU sees the pixels: they are presented; here it is black. */
+    if (!frame->pixels) {
+        return pixman_image_create_bits(venus_pixman_format(frame),
+                                        frame->width, frame->height, NULL, 0);
+    }
     /* Pixman reads pixels as aligned 32-bit words. */
     if (QEMU_IS_ALIGNED(frame->stride | (uintptr_t)frame->pixels, 4)) {
         image = pixman_image_create_bits(venus_pixman_format(frame),
