@@ -109,8 +109,7 @@ static VkResult acquire(VkDevice device, VkSwapchainKHR swapchain, uint64_t time
     VkResult instead = fault(SHIM_ACQUIRE);
     if (instead != VK_SUCCESS && instead != VK_SUBOPTIMAL_KHR)
         return instead;
-    VkResult result =
-        shim.AcquireNextImageKHR(device, swapchain, timeout, semaphore, fence, index);
+    VkResult result = shim.AcquireNextImageKHR(device, swapchain, timeout, semaphore, fence, index);
     return result == VK_SUCCESS ? instead : result;
 }
 
