@@ -3,101 +3,40 @@
  * In a real X server (Xvfb): the child window shows the frame to the bit, follows its parent, and its end,
  * the parent's or the server's is not the machine's.
  */
-#include "screen.h"
-
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <xcb/xcb.h>
+#include "screen.h"
+#include "x-server.h"
 
 enum { SCREEN_WIDTH = 1000, SCREEN_HEIGHT = 800, WIDTH = 400, HEIGHT = 300, X = 50, Y = 40 };
 
-static struct {
-    pid_t server;
-    char display[16];
-    xcb_connection_t *connection;
-    xcb_screen_t *screen;
-    xcb_window_t parent;
-} x11;
-
-/* Waits until an expression is true; X tells us nothing of what other clients draw. */
-#define eventually(condition)                  \
-    do {                                       \
-        int tries = 0;                         \
-        while (!(condition) && tries++ < 1500) \
-            usleep(10000);                     \
-        assert_true(condition);                \
-    } while (0)
-
-static void start_server(void)
-{
-    int fds[2];
-    char size[32], descriptor[16], number[8] = "";
-    assert_int_equal(pipe(fds), 0);
-    snprintf(size, sizeof(size), "%dx%dx24", SCREEN_WIDTH, SCREEN_HEIGHT);
-    snprintf(descriptor, sizeof(descriptor), "%d", fds[1]);
-    x11.server = fork();
-    if (x11.server == 0) {
-        freopen("/dev/null", "w", stderr);
-        execlp("Xvfb", "Xvfb", "-displayfd", descriptor, "-screen", "0", size, "-nolisten", "tcp",
-               "-noreset", "-nocursor", NULL);
-        _exit(127);
-    }
-    close(fds[1]);
-    FILE *pipe_end = fdopen(fds[0], "r");
-    bool said = fgets(number, sizeof(number), pipe_end);
-    fclose(pipe_end);
-    if (!said)
-        fail_msg("Xvfb does not start");
-    number[strcspn(number, "\n")] = '\0';
-    snprintf(x11.display, sizeof(x11.display), ":%s", number);
-    x11.connection = xcb_connect(x11.display, NULL);
-    assert_int_equal(xcb_connection_has_error(x11.connection), 0);
-    x11.screen = xcb_setup_roots_iterator(xcb_get_setup(x11.connection)).data;
-}
-
-static void kill_server(void)
-{
-    if (x11.server > 0) {
-        kill(x11.server, SIGTERM); /* it removes its lock and socket */
-        waitpid(x11.server, NULL, 0);
-    }
-    x11.server = 0;
-}
-
-static void sync_server(void)
-{
-    free(xcb_get_input_focus_reply(x11.connection, xcb_get_input_focus(x11.connection), NULL));
-}
+static xcb_window_t parent;
 
 static xcb_window_t create_window(int16_t x, int16_t y, uint16_t width, uint16_t height)
 {
-    xcb_window_t window = xcb_generate_id(x11.connection);
-    xcb_create_window(x11.connection, XCB_COPY_FROM_PARENT, window, x11.screen->root, x, y, width,
-                      height, 0, XCB_WINDOW_CLASS_INPUT_OUTPUT, XCB_COPY_FROM_PARENT, 0, NULL);
-    xcb_map_window(x11.connection, window);
-    sync_server();
+    xcb_window_t window = xcb_generate_id(x_server.connection);
+    xcb_create_window(x_server.connection, XCB_COPY_FROM_PARENT, window, x_server.screen->root, x,
+                      y, width, height, 0, XCB_WINDOW_CLASS_INPUT_OUTPUT, XCB_COPY_FROM_PARENT, 0,
+                      NULL);
+    xcb_map_window(x_server.connection, window);
+    x_server_sync();
     return window;
 }
 
 static void resize_parent(uint16_t width, uint16_t height)
 {
     const uint32_t size[] = { width, height };
-    xcb_configure_window(x11.connection, x11.parent,
+    xcb_configure_window(x_server.connection, parent,
                          XCB_CONFIG_WINDOW_WIDTH | XCB_CONFIG_WINDOW_HEIGHT, size);
-    sync_server();
+    x_server_sync();
 }
 
 /* The child that the presenter made, or 0. */
 static xcb_window_t find_child(void)
 {
-    xcb_query_tree_reply_t *tree =
-        xcb_query_tree_reply(x11.connection, xcb_query_tree(x11.connection, x11.parent), NULL);
+    xcb_query_tree_reply_t *tree = xcb_query_tree_reply(
+        x_server.connection, xcb_query_tree(x_server.connection, parent), NULL);
     xcb_window_t child = 0;
     if (tree && xcb_query_tree_children_length(tree) > 0)
         child = xcb_query_tree_children(tree)[0];
@@ -108,21 +47,7 @@ static xcb_window_t find_child(void)
 /* Whether the screen shows the pattern at the parent's place. */
 static bool shows(uint32_t width, uint32_t height, uint32_t seed)
 {
-    xcb_get_image_reply_t *image = xcb_get_image_reply(
-        x11.connection,
-        xcb_get_image(x11.connection, XCB_IMAGE_FORMAT_Z_PIXMAP, x11.screen->root, X, Y,
-                      (uint16_t)width, (uint16_t)height, UINT32_MAX),
-        NULL);
-    if (!image)
-        return false;
-    const uint32_t *pixels = (const uint32_t *)xcb_get_image_data(image);
-    bool same = true;
-    for (uint32_t y = 0; y < height && same; y++) {
-        for (uint32_t x = 0; x < width && same; x++)
-            same = (pixels[y * width + x] & 0xffffff) == (pattern(x, y, seed) & 0xffffff);
-    }
-    free(image);
-    return same;
+    return x_server_shows(X, Y, width, height, seed);
 }
 
 static void present_x11(void)
@@ -130,16 +55,16 @@ static void present_x11(void)
     const struct venus_gpu_target target = {
         .size = sizeof(target),
         .kind = VENUS_GPU_TARGET_X11,
-        .display = x11.display,
-        .window = x11.parent,
+        .display = x_server.display,
+        .window = parent,
     };
     assert_int_equal(venus_gpu_present(vm.gpu, 0, &target), 0);
 }
 
 static void start(void)
 {
-    start_server();
-    x11.parent = create_window(X, Y, WIDTH, HEIGHT);
+    x_server_start(SCREEN_WIDTH, SCREEN_HEIGHT);
+    parent = create_window(X, Y, WIDTH, HEIGHT);
     present_start(NULL);
     present_x11();
 }
@@ -147,10 +72,7 @@ static void start(void)
 static int stop(void **state)
 {
     int ret = vm_teardown(state);
-    if (x11.connection)
-        xcb_disconnect(x11.connection);
-    x11.connection = NULL;
-    kill_server();
+    x_server_stop();
     return ret;
 }
 
@@ -186,7 +108,7 @@ static void test_takes_no_input(void **state)
                            XCB_EVENT_MASK_POINTER_MOTION | XCB_EVENT_MASK_ENTER_WINDOW |
                            XCB_EVENT_MASK_LEAVE_WINDOW | XCB_EVENT_MASK_FOCUS_CHANGE;
     xcb_get_window_attributes_reply_t *attributes = xcb_get_window_attributes_reply(
-        x11.connection, xcb_get_window_attributes(x11.connection, find_child()), NULL);
+        x_server.connection, xcb_get_window_attributes(x_server.connection, find_child()), NULL);
     assert_non_null(attributes);
     assert_int_equal(attributes->all_event_masks & input, 0);
     assert_int_equal(attributes->do_not_propagate_mask, 0);
@@ -217,14 +139,14 @@ static void test_minimised(void **state)
     start();
     show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
     eventually(shows(WIDTH, HEIGHT, 1));
-    xcb_unmap_window(x11.connection, x11.parent);
-    sync_server();
+    xcb_unmap_window(x_server.connection, parent);
+    x_server_sync();
     uint64_t dropped = stat_value("present-dropped");
     for (uint32_t i = 0; stat_value("present-dropped") < dropped + 10; i++)
         fill_and_flush(1, WIDTH, HEIGHT, 10 + i);
     fill_and_flush(1, WIDTH, HEIGHT, 5);
-    xcb_map_window(x11.connection, x11.parent);
-    sync_server();
+    xcb_map_window(x_server.connection, parent);
+    x_server_sync();
     eventually(shows(WIDTH, HEIGHT, 5));
 }
 
@@ -239,8 +161,8 @@ static void test_covered(void **state)
     for (uint32_t i = 0; stat_value("present-dropped") < dropped + 10; i++)
         fill_and_flush(1, WIDTH, HEIGHT, 10 + i);
     fill_and_flush(1, WIDTH, HEIGHT, 5);
-    xcb_destroy_window(x11.connection, cover);
-    sync_server();
+    xcb_destroy_window(x_server.connection, cover);
+    x_server_sync();
     eventually(shows(WIDTH, HEIGHT, 5));
 }
 
@@ -257,7 +179,7 @@ static void test_blank(void **state)
     bool unmapped = false;
     for (int i = 0; i < 1000 && !unmapped; i++) {
         xcb_get_window_attributes_reply_t *attributes = xcb_get_window_attributes_reply(
-            x11.connection, xcb_get_window_attributes(x11.connection, child), NULL);
+            x_server.connection, xcb_get_window_attributes(x_server.connection, child), NULL);
         unmapped = attributes && attributes->map_state == XCB_MAP_STATE_UNMAPPED;
         free(attributes);
         usleep(10000);
@@ -287,8 +209,8 @@ static void test_child_destroyed(void **state)
     start();
     show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
     eventually(shows(WIDTH, HEIGHT, 1));
-    xcb_destroy_window(x11.connection, find_child());
-    sync_server();
+    xcb_destroy_window(x_server.connection, find_child());
+    x_server_sync();
     assert_ended();
 }
 
@@ -298,8 +220,8 @@ static void test_parent_destroyed(void **state)
     start();
     show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
     eventually(shows(WIDTH, HEIGHT, 1));
-    xcb_destroy_window(x11.connection, x11.parent);
-    sync_server();
+    xcb_destroy_window(x_server.connection, parent);
+    x_server_sync();
     assert_ended();
 }
 
@@ -312,8 +234,8 @@ static void test_parent_destroyed_under_load(void **state)
     eventually(shows(WIDTH, HEIGHT, 1));
     for (int i = 0; i < 20; i++)
         assert_ok(flush(1, rect(0, 0, WIDTH, HEIGHT)));
-    xcb_destroy_window(x11.connection, x11.parent);
-    xcb_flush(x11.connection);
+    xcb_destroy_window(x_server.connection, parent);
+    xcb_flush(x_server.connection);
     while (!count_present_ends())
         assert_ok(flush(1, rect(0, 0, WIDTH, HEIGHT)));
     assert_ended();
@@ -325,7 +247,7 @@ static void test_server_killed(void **state)
     start();
     show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
     eventually(shows(WIDTH, HEIGHT, 1));
-    kill_server();
+    x_server_kill();
     assert_ended();
 }
 
@@ -334,18 +256,18 @@ static void test_no_server(void **state)
     (void)state;
     start();
     show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
-    kill_server();
+    x_server_kill();
     wait_for_present_ends(1);
     present_x11();
     wait_for_present_ends(2);
-    assert_non_null(strstr(vm.present_why, x11.display));
+    assert_non_null(strstr(vm.present_why, x_server.display));
 }
 
 static void test_no_window(void **state)
 {
     (void)state;
     start();
-    x11.parent = 0x7fffff;
+    parent = 0x7fffff;
     present_x11();
     wait_for_present_ends(1);
     assert_non_null(strstr(vm.present_why, "0x7fffff"));
