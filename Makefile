@@ -31,9 +31,10 @@ $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py $*
 
-figures:         ## measure blobs, fences, contexts and queues in a guest; best with nothing else running
+figures:         ## measure blobs, fences, contexts, queues and presenting in a guest; best with nothing else running
 	@scripts/setup.sh
 	@tests/guest/figures.py
+	@tests/guest/figures_present.py
 
 lib:             ## build libvenusgpu; prints where it is installed
 	@scripts/build-lib.sh
