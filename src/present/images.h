@@ -25,8 +25,9 @@ struct images {
     const struct images_kind *kind;
     struct vulkan *vk;
     VkFormat format;
-    uint32_t width, height; /* pixels */
-    bool can_copy;          /* bytes can be copied in, alpha included: it will not be looked at */
+    uint32_t width, height;         /* pixels */
+    uint32_t for_width, for_height; /* of the target; more, where there are no larger images */
+    bool can_copy; /* bytes can be copied in, alpha included: it will not be looked at */
     unsigned count;
     struct image image[MAX_IMAGES];
 };

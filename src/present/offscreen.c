@@ -101,12 +101,15 @@ VkResult offscreen_create(struct vulkan *vk, uint32_t width, uint32_t height,
     struct offscreen *offscreen = calloc(1, sizeof(*offscreen));
     if (!offscreen)
         return VK_ERROR_OUT_OF_HOST_MEMORY;
+    uint32_t most = vk->properties.limits.maxImageDimension2D;
     offscreen->base = (struct images){
         .kind = &offscreen_kind,
         .vk = vk,
         .format = VK_FORMAT_B8G8R8A8_UNORM,
-        .width = width,
-        .height = height,
+        .width = width < most ? width : most,
+        .height = height < most ? height : most,
+        .for_width = width,
+        .for_height = height,
         .can_copy = true,
         .count = RING,
     };

@@ -213,7 +213,8 @@ bool screen_is_outdated(const struct screen *screen)
 {
     uint32_t width, height;
     size_wanted(screen, &width, &height);
-    return screen->images && (screen->images->width != width || screen->images->height != height);
+    const struct images *images = screen->images;
+    return images && (images->for_width != width || images->for_height != height);
 }
 
 /* See to it that there are images that fit, and a painter for them. */
@@ -230,14 +231,14 @@ static VkResult prepare(struct screen *screen)
         struct images *former = screen->images;
         screen->images = NULL;
         screen->outdated = false;
-        size_wanted(screen, &screen->made_width, &screen->made_height);
         VkResult result;
         if (screen->surface) {
             result = swapchain_create(screen->vk, screen->surface, screen->vk_surface,
                                       screen->gpu->config.present_mode, former, &screen->images);
         } else {
-            result = offscreen_create(screen->vk, screen->made_width, screen->made_height,
-                                      &screen->images);
+            uint32_t width, height;
+            size_wanted(screen, &width, &height);
+            result = offscreen_create(screen->vk, width, height, &screen->images);
         }
         if (former)
             former->kind->destroy(former);

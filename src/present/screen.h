@@ -24,7 +24,6 @@ struct screen {
     struct images *images;              /* NULL until the first frame, and after a loss */
     struct painter *painter;            /* for the format of the images that there were last */
     bool outdated;                      /* the images cannot be used any more */
-    uint32_t made_width, made_height;   /* what size the images were made for */
     uint32_t frame_width, frame_height; /* of the frame shown last */
     uint32_t *pointer_pixels;           /* the pointer's picture, for a new painter */
     uint32_t pointer_width, pointer_height;

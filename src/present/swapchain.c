@@ -140,7 +140,11 @@ static VkResult create_chain(struct swapchain *swapchain, VkSurfaceKHR surface,
         return result;
 
     VkExtent2D extent = caps.currentExtent;
+    images->for_width = extent.width;
+    images->for_height = extent.height;
     if (extent.width == UINT32_MAX) { /* the surface takes on the size of its swapchain */
+        images->for_width = swapchain->surface->width;
+        images->for_height = swapchain->surface->height;
         extent.width =
             clamp(swapchain->surface->width, caps.minImageExtent.width, caps.maxImageExtent.width);
         extent.height = clamp(swapchain->surface->height, caps.minImageExtent.height,
