@@ -157,9 +157,12 @@ def test_zero_copy(case):
 
 
 class Weston:
-    """A compositor with no display on the host, for a with statement; `environment` is for its clients."""
+    """A compositor on the host, for a with statement; `environment` is for its clients.
 
-    def __init__(self, width, height):
+    It has no display and no input; or, given an X server, that one's.
+    """
+
+    def __init__(self, width, height, screen=None):
         self.folder = tempfile.TemporaryDirectory(prefix="venus-weston-")
         self.environment = {"XDG_RUNTIME_DIR": self.folder.name, "WAYLAND_DISPLAY": "venus-test"}
         Path(self.folder.name).chmod(0o700)
@@ -168,11 +171,13 @@ class Weston:
                           "startup-animation=none\npanel-position=none\n", encoding="ascii")
         with open(Path(self.folder.name, "weston.log"), "wb") as log:
             self.child = subprocess.Popen(
-                [*IN_ROOT, "weston", "--backend=headless", "--renderer=pixman", f"--width={width}",
+                [*IN_ROOT, "weston", f"--backend={'x11' if screen else 'headless'}",
+                 "--renderer=pixman", f"--width={width}",
                  f"--height={height}", f"--config={config}", "--socket=venus-test", "--debug",
                  "--shell=kiosk"],
-                env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT)
+                env={**os.environ, **self.environment,
+                     **({"DISPLAY": screen.display} if screen else {})},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 20
         while not Path(self.folder.name, "venus-test").exists():
             expect(self.child.poll() is None and time.monotonic() < deadline, "weston to start",
@@ -217,6 +222,24 @@ def test_wayland(case):
                           "a line that the window is gone")
             flushes = guest.stat("flushes")
             case.wait_for(lambda: (guest.stat("flushes") > flushes + 30, "fewer"), "30 flushes more")
+            end(job)
+
+
+def test_wayland_input(case):
+    """keys and clicks in the window on Wayland reach the guest"""
+    with HostScreen(*SIZE) as screen, Weston(*SIZE, screen) as host:
+        with case.another_guest(resolution=SIZE, env=host.environment,
+                                properties={**SWAPCHAIN, "present-target": "wayland"}) as guest:
+            job = hold_cube(case, guest, 30)
+            wait_until_shown(case, screen.picture, guest, "wayland-input", at=(0, 0))
+            keys = keys_in_guest(guest, 6)
+            time.sleep(1)  # cat has opened them all
+            xdotool(screen, "mousemove", 300, 200, "click", 1)
+            for _ in range(5):
+                xdotool(screen, "key", "k")
+            keys.wait(30)
+            expect({37, 0x110} <= set(pressed(keys)), "KEY_K (37) and BTN_LEFT (272) in the guest",
+                   pressed(keys))
             end(job)
 
 
