@@ -707,10 +707,13 @@ VkResult painter_paint(struct painter *painter, struct images *images, unsigned 
                        const struct painting *painting, VkSemaphore ready, VkSemaphore painted)
 {
     VkResult result = begin(painter);
-    if (result == VK_SUCCESS)
+    if (result == VK_SUCCESS) {
         result = record(painter, images, &images->image[index], painting);
-    if (result == VK_SUCCESS)
-        result = submit(painter, ready, painted);
+        if (result == VK_SUCCESS)
+            result = submit(painter, ready, painted);
+        else
+            painter->vk->EndCommandBuffer(painter->commands); /* so that others can be recorded */
+    }
     images->image[index].painted = result == VK_SUCCESS;
     return result;
 }
