@@ -397,13 +397,15 @@ static uint32_t unmap_blob(Venus *v, uint32_t id)
     return run(v, cmd);
 }
 
-static uint32_t set_scanout_blob(Venus *v, uint32_t id, uint32_t format,
-                                 uint32_t width, uint32_t height,
-                                 uint32_t stride, uint32_t offset)
+/* Show the part at @rect of the picture that is in the blob. */
+static uint32_t set_scanout_blob_part(Venus *v, uint32_t id, uint32_t format,
+                                      uint32_t width, uint32_t height,
+                                      uint32_t stride, uint32_t offset,
+                                      struct virtio_gpu_rect rect)
 {
     const struct virtio_gpu_set_scanout_blob cmd = {
         .hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT_BLOB,
-        .r = RECT(0, 0, width, height),
+        .r = rect,
         .resource_id = id,
         .width = width,
         .height = height,
@@ -412,6 +414,14 @@ static uint32_t set_scanout_blob(Venus *v, uint32_t id, uint32_t format,
         .offsets = { offset },
     };
     return run(v, cmd);
+}
+
+static uint32_t set_scanout_blob(Venus *v, uint32_t id, uint32_t format,
+                                 uint32_t width, uint32_t height,
+                                 uint32_t stride, uint32_t offset)
+{
+    return set_scanout_blob_part(v, id, format, width, height, stride, offset,
+                                 RECT(0, 0, width, height));
 }
 
 #define assert_mapped(response) \
@@ -450,20 +460,20 @@ static const Format formats[] = {
     { VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, "RGBX" },
 };
 
-/* The test picture: every pixel differs from its neighbours. */
+/* The test picture: each pixel differs from its neighbours in all channels. */
 static uint8_t picture_channel(char channel, uint32_t x, uint32_t y)
 {
     switch (channel) {
     case 'R':
-        return x * 7 + 1;
+        return x * 7 + y + 1;
     case 'G':
-        return y * 5 + 2;
+        return x + y * 5 + 2;
     case 'B':
         return (x ^ y) * 3 + 3;
     case 'A':
-        return 0x40;
+        return x * 11 + y * 13 + 0x40;
     default:
-        return 0x99;
+        return x * 17 + y * 3 + 0x99;
     }
 }
 
@@ -921,18 +931,51 @@ static void test_scanout(void)
     venus_stop(v);
 }
 
-static void test_formats(void)
+/* Who shows the pictures of a test, and what the test needs of QEMU for it */
+typedef struct Shown {
+    const char *options;        /* of the device */
+    const char *args;
+    bool presented;             /* by the host's Vulkan too */
+} Shown;
+
+static Venus *venus_start_shown(const Shown *shown)
 {
-    Venus *v = venus_start("");
+    g_autofree char *device = g_strdup_printf(DEVICE "%s", shown->options);
+
+    return venus_start_args(device, shown->args);
+}
+
+/* Since there were @before, frames have been presented, or not, with no copy */
+static void assert_presented(Venus *v, const Shown *shown, uint64_t before)
+{
+    gint64 end = g_get_monotonic_time() + TIMEOUT_US;
+
+    /* A flush is answered once its frame has been read: before it is shown. */
+    while (shown->presented && get_stat(v, "present-frames") == before) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+    }
+    if (!shown->presented) {
+        g_assert_cmpuint(get_stat(v, "present-frames"), ==, 0);
+    }
+    g_assert_cmpuint(get_stat(v, "present-staging"), ==, 0);
+}
+
+static void test_formats(const void *data)
+{
+    const Shown *shown = data;
+    Venus *v = venus_start_shown(shown);
     const struct virtio_gpu_rect all = RECT(0, 0, 60, 37);
     int i;
 
     for (i = 0; i < ARRAY_SIZE(formats); i++) {
+        uint64_t before = get_stat(v, "present-frames");
+
         make_picture(v, i + 1, &formats[i], 60, 37);
         assert_ok(set_scanout(v, 0, i + 1, all));
         assert_ok(transfer(v, i + 1, all, 0));
         assert_ok(flush(v, i + 1, all));
         assert_picture(v, 0, 0, 0, 60, 37);
+        assert_presented(v, shown, before);
     }
     /* and flipping back to a picture that was shown before */
     assert_ok(set_scanout(v, 0, 3, RECT(0, 0, 56, 30)));
@@ -1293,6 +1336,43 @@ static void test_scanout_blob(const void *options)
     assert_ok(set_scanout_blob(v, 0, 0, 0, 0, 0, 0));
     assert_ok(unref(v, 10));
     assert_ok(unref(v, 11));
+    venus_stop(v);
+}
+
+/*
+ * Part of a picture in a guest blob, in each format; the picture does not begin
+ * where the blob does, and its rows have a gap between them.
+ */
+static void test_blob_formats(const void *data)
+{
+    const Shown *shown = data;
+    Venus *v = venus_start_shown(shown);
+    const struct virtio_gpu_rect part = RECT(9, 5, 44, 31);
+    const uint32_t width = 64, height = 48, stride = width * 4 + 20;
+    const uint32_t offset = PAGE + 1028, size = 5 * PAGE;
+    g_autofree uint8_t *pixels = g_malloc(size);
+    bool in_place = *shown->args;
+    int i;
+
+    g_assert_cmpuint(offset + stride * height, <=, size);
+    for (i = 0; i < ARRAY_SIZE(formats); i++) {
+        uint64_t before = get_stat(v, "present-frames");
+        uint64_t ram = guest_alloc(&v->alloc, size);
+        uint32_t id = i + 1;
+
+        memset(pixels, 0xcc, size);
+        draw_picture(pixels + offset, formats[i].bytes, width, height, stride);
+        qtest_memwrite(v->qts, ram, pixels, size);
+        assert_ok(create_blob(v, 0, id, VIRTIO_GPU_BLOB_MEM_GUEST, 0, size,
+                              ram));
+        assert_ok(set_scanout_blob_part(v, id, formats[i].virtio, width, height,
+                                        stride, offset, part));
+        assert_ok(flush(v, id, RECT(0, 0, width, height)));
+        assert_picture(v, 0, part.x, part.y, part.width, part.height);
+        assert_presented(v, shown, before);
+    }
+    g_assert_cmpint(get_stat(v, "guest-aliases") > 0, ==, in_place);
+    g_assert_cmpint(get_stat(v, "guest-copies") > 0, ==, !in_place);
     venus_stop(v);
 }
 
@@ -1905,6 +1985,15 @@ static void test_skipped(const void *messages)
 int main(int argc, char **argv)
 {
     static const char regions[] = ",x-window-regions=on";
+    static const char shared[] =
+        "-object memory-backend-memfd,id=mem,size=64M,share=on "
+        "-machine memory-backend=mem";
+    static const char swapchain[] =
+        ",present=swapchain,present-target=offscreen";
+    static const Shown drawn = { ",present=surface", "", false };
+    static const Shown drawn_shared = { ",present=surface", shared, false };
+    static const Shown presented = { swapchain, "", true };
+    static const Shown presented_shared = { swapchain, shared, true };
     g_autofree char *messages = NULL;
 
     g_test_init(&argc, &argv, NULL);
@@ -1927,7 +2016,9 @@ int main(int argc, char **argv)
     qtest_add_func("virtio-gpu-venus/2d/backing", test_2d_backing);
     qtest_add_func("virtio-gpu-venus/2d/transfer", test_2d_transfer);
     qtest_add_func("virtio-gpu-venus/2d/scanout", test_scanout);
-    qtest_add_func("virtio-gpu-venus/2d/formats", test_formats);
+    qtest_add_data_func("virtio-gpu-venus/2d/formats", &drawn, test_formats);
+    qtest_add_data_func("virtio-gpu-venus/2d/formats-presented", &presented,
+                        test_formats);
     qtest_add_func("virtio-gpu-venus/2d/cursor", test_cursor);
     qtest_add_func("virtio-gpu-venus/2d/uuid", test_uuid);
     qtest_add_func("virtio-gpu-venus/contexts", test_contexts);
@@ -1946,6 +2037,15 @@ int main(int argc, char **argv)
                         test_scanout_blob);
     qtest_add_data_func("virtio-gpu-venus/scanout-blob/regions", regions,
                         test_scanout_blob);
+    qtest_add_data_func("virtio-gpu-venus/scanout-blob/formats", &drawn,
+                        test_blob_formats);
+    qtest_add_data_func("virtio-gpu-venus/scanout-blob/formats-in-place",
+                        &drawn_shared, test_blob_formats);
+    qtest_add_data_func("virtio-gpu-venus/scanout-blob/formats-presented",
+                        &presented, test_blob_formats);
+    qtest_add_data_func(
+        "virtio-gpu-venus/scanout-blob/formats-presented-in-place",
+        &presented_shared, test_blob_formats);
     qtest_add_func("virtio-gpu-venus/fences", test_fences);
     qtest_add_func("virtio-gpu-venus/bad-fences", test_bad_fences);
     qtest_add_func("virtio-gpu-venus/malformed", test_malformed);
