@@ -6,28 +6,11 @@
 #include <string.h>
 
 #include "../device.h"
-#include "picture_frag.h"
-#include "picture_vert.h"
+#include "brush.h"
+#include "host-buffer.h"
 
 /* A GPU that does not end a copy within this time hangs. */
 static const uint64_t gpu_timeout_ns = 10ull * 1000 * 1000 * 1000;
-
-/* Memory of the device's that the processor writes. */
-struct host_buffer {
-    VkBuffer buffer;
-    VkDeviceMemory memory;
-    VkDeviceSize size;
-    void *ptr;
-};
-
-/* As the shader has it. */
-struct push_constants {
-    int32_t origin[2], size[2], source[2];
-    uint32_t first, stride, shift[4];
-};
-
-enum { FRAME_SET, POINTER_SET, NUM_SETS };
-enum { OPAQUE, BLENDED, NUM_PIPELINES };
 
 struct painter {
     struct vulkan *vk;
@@ -36,63 +19,11 @@ struct painter {
     VkCommandBuffer commands;
     VkFence done;
     bool submitted; /* and not waited for */
-    VkDescriptorSetLayout set_layout;
-    VkDescriptorPool set_pool;
-    VkDescriptorSet sets[NUM_SETS];
-    VkPipelineLayout layout;
-    VkPipeline pipelines[NUM_PIPELINES];
+    struct brush brush;
     struct host_buffer staging, pointer;
     bool copied;
     uint64_t staged;
 };
-
-static void host_buffer_finish(const struct vulkan *vk, struct host_buffer *buffer)
-{
-    vk->DestroyBuffer(vk->device, buffer->buffer, NULL);
-    vk->FreeMemory(vk->device, buffer->memory, NULL);
-    *buffer = (struct host_buffer){ .buffer = VK_NULL_HANDLE };
-}
-
-/* Make it at least that large. What is in it is lost when it grows. */
-static VkResult host_buffer_grow(const struct vulkan *vk, struct host_buffer *buffer,
-                                 VkDeviceSize size)
-{
-    if (buffer->size >= size)
-        return VK_SUCCESS;
-    host_buffer_finish(vk, buffer);
-    const VkBufferCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-        .size = size,
-        .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT |
-                 VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
-        .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
-    };
-    VkResult result = vk->CreateBuffer(vk->device, &info, NULL, &buffer->buffer);
-    if (result != VK_SUCCESS)
-        return result;
-    VkMemoryRequirements needed;
-    vk->GetBufferMemoryRequirements(vk->device, buffer->buffer, &needed);
-    int type = vulkan_memory_type(vk, needed.memoryTypeBits,
-                                  VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
-                                      VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
-                                  VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
-    const VkMemoryAllocateInfo allocation = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-        .allocationSize = needed.size,
-        .memoryTypeIndex = (uint32_t)type,
-    };
-    result = type < 0 ? VK_ERROR_OUT_OF_DEVICE_MEMORY
-                      : vk->AllocateMemory(vk->device, &allocation, NULL, &buffer->memory);
-    if (result == VK_SUCCESS)
-        result = vk->BindBufferMemory(vk->device, buffer->buffer, buffer->memory, 0);
-    if (result == VK_SUCCESS)
-        result = vk->MapMemory(vk->device, buffer->memory, 0, VK_WHOLE_SIZE, 0, &buffer->ptr);
-    if (result == VK_SUCCESS)
-        buffer->size = size;
-    else
-        host_buffer_finish(vk, buffer);
-    return result;
-}
 
 static VkResult create_commands(struct painter *painter)
 {
@@ -118,163 +49,6 @@ static VkResult create_commands(struct painter *painter)
     return vk->CreateFence(vk->device, &fence, NULL, &painter->done);
 }
 
-static VkResult create_sets(struct painter *painter)
-{
-    const struct vulkan *vk = painter->vk;
-    const VkDescriptorSetLayoutBinding binding = {
-        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-        .descriptorCount = 1,
-        .stageFlags = VK_SHADER_STAGE_FRAGMENT_BIT,
-    };
-    const VkDescriptorSetLayoutCreateInfo set_layout = {
-        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
-        .bindingCount = 1,
-        .pBindings = &binding,
-    };
-    VkResult result =
-        vk->CreateDescriptorSetLayout(vk->device, &set_layout, NULL, &painter->set_layout);
-    if (result != VK_SUCCESS)
-        return result;
-    const VkDescriptorPoolSize size = { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, NUM_SETS };
-    const VkDescriptorPoolCreateInfo pool = {
-        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-        .maxSets = NUM_SETS,
-        .poolSizeCount = 1,
-        .pPoolSizes = &size,
-    };
-    result = vk->CreateDescriptorPool(vk->device, &pool, NULL, &painter->set_pool);
-    if (result != VK_SUCCESS)
-        return result;
-    const VkDescriptorSetLayout layouts[NUM_SETS] = { painter->set_layout, painter->set_layout };
-    const VkDescriptorSetAllocateInfo sets = {
-        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
-        .descriptorPool = painter->set_pool,
-        .descriptorSetCount = NUM_SETS,
-        .pSetLayouts = layouts,
-    };
-    result = vk->AllocateDescriptorSets(vk->device, &sets, painter->sets);
-    if (result != VK_SUCCESS)
-        return result;
-    const VkPushConstantRange constants = {
-        .stageFlags = VK_SHADER_STAGE_FRAGMENT_BIT,
-        .size = sizeof(struct push_constants),
-    };
-    const VkPipelineLayoutCreateInfo layout = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
-        .setLayoutCount = 1,
-        .pSetLayouts = &painter->set_layout,
-        .pushConstantRangeCount = 1,
-        .pPushConstantRanges = &constants,
-    };
-    return vk->CreatePipelineLayout(vk->device, &layout, NULL, &painter->layout);
-}
-
-static VkResult create_shader(const struct vulkan *vk, const uint32_t *code, size_t size,
-                              VkShaderModule *module)
-{
-    const VkShaderModuleCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-        .codeSize = size,
-        .pCode = code,
-    };
-    return vk->CreateShaderModule(vk->device, &info, NULL, module);
-}
-
-static VkResult create_pipeline(struct painter *painter, const VkShaderModule modules[2],
-                                bool blended, VkPipeline *pipeline)
-{
-    const VkPipelineShaderStageCreateInfo stages[] = {
-        {
-            .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-            .stage = VK_SHADER_STAGE_VERTEX_BIT,
-            .module = modules[0],
-            .pName = "main",
-        },
-        {
-            .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-            .stage = VK_SHADER_STAGE_FRAGMENT_BIT,
-            .module = modules[1],
-            .pName = "main",
-        },
-    };
-    const VkPipelineVertexInputStateCreateInfo vertices = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO,
-    };
-    const VkPipelineInputAssemblyStateCreateInfo assembly = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_INPUT_ASSEMBLY_STATE_CREATE_INFO,
-        .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST,
-    };
-    const VkPipelineViewportStateCreateInfo viewport = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_VIEWPORT_STATE_CREATE_INFO,
-        .viewportCount = 1,
-        .scissorCount = 1,
-    };
-    const VkPipelineRasterizationStateCreateInfo rasterization = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_RASTERIZATION_STATE_CREATE_INFO,
-        .lineWidth = 1.0f,
-    };
-    const VkPipelineMultisampleStateCreateInfo multisample = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_MULTISAMPLE_STATE_CREATE_INFO,
-        .rasterizationSamples = VK_SAMPLE_COUNT_1_BIT,
-    };
-    /* The pointer's colours are multiplied by its alpha already. */
-    const VkPipelineColorBlendAttachmentState attachment = {
-        .blendEnable = blended,
-        .srcColorBlendFactor = VK_BLEND_FACTOR_ONE,
-        .dstColorBlendFactor = VK_BLEND_FACTOR_ONE_MINUS_SRC_ALPHA,
-        .srcAlphaBlendFactor = VK_BLEND_FACTOR_ONE,
-        .dstAlphaBlendFactor = VK_BLEND_FACTOR_ONE_MINUS_SRC_ALPHA,
-        .colorWriteMask = VK_COLOR_COMPONENT_R_BIT | VK_COLOR_COMPONENT_G_BIT |
-                          VK_COLOR_COMPONENT_B_BIT | VK_COLOR_COMPONENT_A_BIT,
-    };
-    const VkPipelineColorBlendStateCreateInfo blend = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO,
-        .attachmentCount = 1,
-        .pAttachments = &attachment,
-    };
-    const VkDynamicState dynamic_states[] = { VK_DYNAMIC_STATE_VIEWPORT, VK_DYNAMIC_STATE_SCISSOR };
-    const VkPipelineDynamicStateCreateInfo dynamic = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_DYNAMIC_STATE_CREATE_INFO,
-        .dynamicStateCount = 2,
-        .pDynamicStates = dynamic_states,
-    };
-    const VkPipelineRenderingCreateInfo rendering = {
-        .sType = VK_STRUCTURE_TYPE_PIPELINE_RENDERING_CREATE_INFO,
-        .colorAttachmentCount = 1,
-        .pColorAttachmentFormats = &painter->format,
-    };
-    const VkGraphicsPipelineCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_GRAPHICS_PIPELINE_CREATE_INFO,
-        .pNext = &rendering,
-        .stageCount = 2,
-        .pStages = stages,
-        .pVertexInputState = &vertices,
-        .pInputAssemblyState = &assembly,
-        .pViewportState = &viewport,
-        .pRasterizationState = &rasterization,
-        .pMultisampleState = &multisample,
-        .pColorBlendState = &blend,
-        .pDynamicState = &dynamic,
-        .layout = painter->layout,
-    };
-    const struct vulkan *vk = painter->vk;
-    return vk->CreateGraphicsPipelines(vk->device, VK_NULL_HANDLE, 1, &info, NULL, pipeline);
-}
-
-static VkResult create_pipelines(struct painter *painter)
-{
-    const struct vulkan *vk = painter->vk;
-    VkShaderModule modules[2] = { VK_NULL_HANDLE, VK_NULL_HANDLE };
-    VkResult result = create_shader(vk, picture_vert, sizeof(picture_vert), &modules[0]);
-    if (result == VK_SUCCESS)
-        result = create_shader(vk, picture_frag, sizeof(picture_frag), &modules[1]);
-    for (int i = 0; i < NUM_PIPELINES && result == VK_SUCCESS; i++)
-        result = create_pipeline(painter, modules, i == BLENDED, &painter->pipelines[i]);
-    vk->DestroyShaderModule(vk->device, modules[0], NULL);
-    vk->DestroyShaderModule(vk->device, modules[1], NULL);
-    return result;
-}
-
 struct painter *painter_create(struct vulkan *vk, VkFormat format, VkResult *result)
 {
     struct painter *painter = calloc(1, sizeof(*painter));
@@ -286,9 +60,7 @@ struct painter *painter_create(struct vulkan *vk, VkFormat format, VkResult *res
     painter->format = format;
     *result = create_commands(painter);
     if (*result == VK_SUCCESS)
-        *result = create_sets(painter);
-    if (*result == VK_SUCCESS)
-        *result = create_pipelines(painter);
+        *result = brush_init(&painter->brush, vk, format);
     if (*result == VK_SUCCESS)
         return painter;
     painter_destroy(painter);
@@ -303,11 +75,7 @@ void painter_destroy(struct painter *painter)
     painter_wait(painter);
     host_buffer_finish(vk, &painter->staging);
     host_buffer_finish(vk, &painter->pointer);
-    for (int i = 0; i < NUM_PIPELINES; i++)
-        vk->DestroyPipeline(vk->device, painter->pipelines[i], NULL);
-    vk->DestroyPipelineLayout(vk->device, painter->layout, NULL);
-    vk->DestroyDescriptorPool(vk->device, painter->set_pool, NULL);
-    vk->DestroyDescriptorSetLayout(vk->device, painter->set_layout, NULL);
+    brush_finish(&painter->brush, vk);
     vk->DestroyFence(vk->device, painter->done, NULL);
     vk->DestroyCommandPool(vk->device, painter->pool, NULL);
     vulkan_unref(vk);
@@ -483,56 +251,6 @@ static void record_copy(const struct painter *painter, VkImage image,
                                       VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
 }
 
-/* Point a descriptor set at a buffer; *first becomes the word where `offset` is. */
-static VkResult describe(const struct painter *painter, int set, VkBuffer buffer,
-                         VkDeviceSize offset, VkDeviceSize size, uint32_t *first)
-{
-    const struct vulkan *vk = painter->vk;
-    const VkPhysicalDeviceLimits *limits = &vk->properties.limits;
-    VkDeviceSize start =
-        offset / limits->minStorageBufferOffsetAlignment * limits->minStorageBufferOffsetAlignment;
-    const VkDescriptorBufferInfo info = {
-        .buffer = buffer,
-        .offset = start,
-        .range = offset + size - start,
-    };
-    if (info.range > limits->maxStorageBufferRange)
-        return VK_ERROR_FORMAT_NOT_SUPPORTED;
-    const VkWriteDescriptorSet write = {
-        .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-        .dstSet = painter->sets[set],
-        .descriptorCount = 1,
-        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-        .pBufferInfo = &info,
-    };
-    vk->UpdateDescriptorSets(vk->device, 1, &write, 0, NULL);
-    *first = (uint32_t)((offset - start) / 4);
-    return VK_SUCCESS;
-}
-
-/* Draw to `to`, but nothing outside of `within`. */
-static void record_draw(const struct painter *painter, int set, int pipeline, VkRect2D to,
-                        VkRect2D within, const struct push_constants *constants)
-{
-    const struct vulkan *vk = painter->vk;
-    VkCommandBuffer commands = painter->commands;
-    const VkViewport viewport = {
-        .x = (float)to.offset.x,
-        .y = (float)to.offset.y,
-        .width = (float)to.extent.width,
-        .height = (float)to.extent.height,
-        .maxDepth = 1.0f,
-    };
-    vk->CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, painter->pipelines[pipeline]);
-    vk->CmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, painter->layout, 0, 1,
-                              &painter->sets[set], 0, NULL);
-    vk->CmdPushConstants(commands, painter->layout, VK_SHADER_STAGE_FRAGMENT_BIT, 0,
-                         sizeof(*constants), constants);
-    vk->CmdSetViewport(commands, 0, 1, &viewport);
-    vk->CmdSetScissor(commands, 0, 1, &within);
-    vk->CmdDraw(commands, 3, 1, 0, 0);
-}
-
 static void begin_rendering(const struct painter *painter, const struct images *images,
                             const struct image *image, bool keep)
 {
@@ -558,18 +276,17 @@ static VkResult record_frame(const struct painter *painter, const struct venus_g
                              const struct source *source, VkRect2D to)
 {
     const struct venus_gpu_format *format = frame->format;
-    struct push_constants constants = {
-        .origin = { to.offset.x, to.offset.y },
-        .size = { (int32_t)to.extent.width, (int32_t)to.extent.height },
-        .source = { (int32_t)frame->width, (int32_t)frame->height },
+    const struct brush_picture picture = {
+        .buffer = source->buffer,
+        .offset = source->offset,
+        .size = rows_size(frame, frame->height),
+        .width = frame->width,
+        .height = frame->height,
         .stride = frame->stride / format->bytes_per_pixel,
         .shift = { shift_of(format->red), shift_of(format->green), shift_of(format->blue), 32 },
     };
-    VkResult result = describe(painter, FRAME_SET, source->buffer, source->offset,
-                               rows_size(frame, frame->height), &constants.first);
-    if (result == VK_SUCCESS)
-        record_draw(painter, FRAME_SET, OPAQUE, to, to, &constants);
-    return result;
+    return brush_draw(&painter->brush, painter->vk, painter->commands, BRUSH_FRAME, &picture, to,
+                      to);
 }
 
 /* The pointer goes with the frame: what scales that scales it, and where that ends it ends. */
@@ -588,19 +305,16 @@ static VkResult record_pointer(const struct painter *painter, const struct paint
     };
     if (!place.extent.width || !place.extent.height)
         return VK_SUCCESS;
-    struct push_constants constants = {
-        .origin = { place.offset.x, place.offset.y },
-        .size = { (int32_t)place.extent.width, (int32_t)place.extent.height },
-        .source = { (int32_t)pointer->width, (int32_t)pointer->height },
+    const struct brush_picture picture = {
+        .buffer = painter->pointer.buffer,
+        .size = (VkDeviceSize)pointer->width * pointer->height * 4,
+        .width = pointer->width,
+        .height = pointer->height,
         .stride = pointer->width,
         .shift = { 16, 8, 0, 24 },
     };
-    VkResult result =
-        describe(painter, POINTER_SET, painter->pointer.buffer, 0,
-                 (VkDeviceSize)pointer->width * pointer->height * 4, &constants.first);
-    if (result == VK_SUCCESS)
-        record_draw(painter, POINTER_SET, BLENDED, place, to, &constants);
-    return result;
+    return brush_draw(&painter->brush, painter->vk, painter->commands, BRUSH_POINTER, &picture,
+                      place, to);
 }
 
 static bool is_within(const struct venus_gpu_rect *rect, const struct venus_gpu_frame *frame)
