@@ -298,13 +298,13 @@ class Guest:
 
     # --- the machine
 
-    def screendump(self, path, form="png"):
-        """Saves what the first output shows."""
+    def screendump(self, path, form="png", output=0):
+        """Saves what an output shows."""
         path = Path(path).resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="venus-screen-") as folder:
             target = Path(folder, "screen")
-            self.monitor.ask("screendump", filename=str(target), format=form)
+            self.monitor.ask("screendump", filename=str(target), format=form, device="gpu", head=output)
             path.write_bytes(target.read_bytes())
         return path
 
@@ -325,6 +325,11 @@ class Guest:
     def device_path(self):
         """The QOM path of the virtio device behind its PCI or VGA wrapper."""
         return "/machine/peripheral/gpu/virtio-backend"
+
+    def set_output(self, index, size):
+        """Plugs a monitor of that size, (width, height), into an output; None: pulls it out."""
+        self.monitor.ask("qom-set", path=self.device_path(), property=f"output{index}",
+                         value=f"{size[0]}x{size[1]}" if size else "off")
 
     def stat(self, name):
         """One of the device's counters, such as "contexts"."""

@@ -592,6 +592,33 @@ static char *get_string(Venus *v, const char *property)
     return value;
 }
 
+static void set_string(Venus *v, const char *property, const char *value)
+{
+    qtest_qmp_assert_success(v->qts, "{'execute': 'qom-set', 'arguments': "
+                             "{'path': %s, 'property': %s, 'value': %s}}",
+                             QOM_PATH, property, value);
+}
+
+/* The property cannot be that, and the device says what it can be. */
+static void assert_refused(Venus *v, const char *property, const char *value,
+                           const char *message)
+{
+    QDict *error = qtest_qmp_assert_failure_ref(v->qts, "{'execute': 'qom-set',"
+        "'arguments': {'path': %s, 'property': %s, 'value': %s}}",
+        QOM_PATH, property, value);
+
+    g_assert_nonnull(strstr(qdict_get_str(error, "desc"), message));
+    g_assert_null(strchr(qdict_get_str(error, "desc"), '\n'));
+    qobject_unref(error);
+}
+
+static void assert_string(Venus *v, const char *property, const char *value)
+{
+    g_autofree char *there = get_string(v, property);
+
+    g_assert_cmpstr(there, ==, value);
+}
+
 /*
  * Tests: what the device says of itself
  */
@@ -665,6 +692,109 @@ static void test_display_info(void)
 
     assert_error(INVALID_PARAMETER,
                  header_only(v, VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 0));
+    venus_stop(v);
+}
+
+/* The guest sees the output in that size; 0x0: disconnected. */
+static void assert_output(Venus *v, int output, uint32_t width, uint32_t height)
+{
+    const struct virtio_gpu_ctrl_hdr cmd = {
+        .type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO,
+    };
+    struct virtio_gpu_resp_display_info info;
+
+    venus_call(v, CONTROL, &cmd, sizeof(cmd), &info, sizeof(info));
+    g_assert_cmphex(info.hdr.type, ==, VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+    g_assert_cmpuint(info.pmodes[output].enabled, ==, width > 0);
+    g_assert_cmpuint(info.pmodes[output].r.width, ==, width);
+    g_assert_cmpuint(info.pmodes[output].r.height, ==, height);
+}
+
+static void clear_display_event(Venus *v)
+{
+    qpci_io_writel(v->dev->pdev, v->dev->bar, v->dev->device_cfg_offset + 4,
+                   VIRTIO_GPU_EVENT_DISPLAY);
+    g_assert_cmphex(qvirtio_config_readl(&v->dev->vdev, 0), ==, 0);
+}
+
+/* The guest is told that outputs have changed, and acknowledges it. */
+static void wait_display_event(Venus *v)
+{
+    qvirtio_wait_config_isr(&v->dev->vdev, TIMEOUT_US);
+    g_assert_cmphex(qvirtio_config_readl(&v->dev->vdev, 0),
+                    ==, VIRTIO_GPU_EVENT_DISPLAY);
+    clear_display_event(v);
+}
+
+static void test_outputs(const void *device)
+{
+    static const char *const bad[] = {
+        "", "on", "1024", "1024x", "x768", "1024x768x1", "1024X768", "0x768",
+        "1024x0", "-1024x768", "1024x-768", " 1024x768", "1024x 768",
+        "1024x768 ", "16385x768", "1024x16385", "4294968320x768",
+        "99999999999999999999x768", "0x10x768",
+    };
+    const char possible[] = "use a size such as 1024x768, up to 16384x16384, "
+                            "or off";
+    Venus *v = venus_start_args(device, "");
+    struct virtio_gpu_cmd_get_edid cmd = {
+        .hdr.type = VIRTIO_GPU_CMD_GET_EDID,
+        .scanout = 1,
+    };
+    struct virtio_gpu_resp_edid resp;
+    int i;
+
+    /* as the command line says */
+    assert_output(v, 0, 1111, 777);
+    assert_output(v, 1, 0, 0);
+    assert_output(v, 2, 640, 480);
+    assert_string(v, "output0", "1111x777");
+    assert_string(v, "output1", "off");
+    assert_string(v, "output2", "640x480");
+    clear_display_event(v);
+
+    set_string(v, "output1", "1024x768");
+    assert_string(v, "output1", "1024x768");
+    wait_display_event(v);
+    assert_output(v, 1, 1024, 768);
+    venus_call(v, CONTROL, &cmd, sizeof(cmd), &resp, sizeof(resp));
+    g_assert_cmphex(resp.hdr.type, ==, VIRTIO_GPU_RESP_OK_EDID);
+    g_assert_cmpuint(resp.edid[56] | (resp.edid[58] & 0xf0) << 4, ==, 1024);
+    g_assert_cmpuint(resp.edid[59] | (resp.edid[61] & 0xf0) << 4, ==, 768);
+
+    /* what cannot be changes nothing */
+    for (i = 0; i < ARRAY_SIZE(bad); i++) {
+        assert_refused(v, "output1", bad[i], possible);
+    }
+    assert_refused(v, "output3", "1024x768",
+                   "There is no output3 with max_outputs=3: "
+                   "use max_outputs=4 or more");
+    assert_string(v, "output1", "1024x768");
+    assert_output(v, 1, 1024, 768);
+    g_assert_cmphex(qvirtio_config_readl(&v->dev->vdev, 0), ==, 0);
+
+    /* the largest; off, be it the first one; and on again */
+    set_string(v, "output1", "16384x16384");
+    wait_display_event(v);
+    assert_output(v, 1, 16384, 16384);
+    set_string(v, "output0", "off");
+    wait_display_event(v);
+    assert_string(v, "output0", "off");
+    assert_output(v, 0, 0, 0);
+    assert_output(v, 1, 16384, 16384);
+    set_string(v, "output2", "off");
+    wait_display_event(v);
+    assert_output(v, 2, 0, 0);
+    set_string(v, "output0", "800x600");
+    wait_display_event(v);
+    assert_output(v, 0, 800, 600);
+
+    /* a reset of the guest's driver leaves the user's outputs alone */
+    venus_stop_driver(v);
+    venus_start_driver(v);
+    assert_output(v, 0, 800, 600);
+    assert_output(v, 1, 16384, 16384);
+    assert_output(v, 2, 0, 0);
     venus_stop(v);
 }
 
@@ -1837,10 +1967,6 @@ static void test_vnc(void)
     uint8_t resize[8 + 16] = {
         251, 0, 800 >> 8, 800 & 0xff, 600 >> 8, 600 & 0xff, 1,
     };
-    const struct virtio_gpu_ctrl_hdr cmd = {
-        .type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO,
-    };
-    struct virtio_gpu_resp_display_info info;
     const Format *format = &formats[6];
     g_autofree uint8_t *black = g_malloc0(64 * 48 * 4);
     uint64_t backing;
@@ -1857,15 +1983,17 @@ static void test_vnc(void)
 
     /* the window's size becomes the output's */
     vnc_write(fd, resize, sizeof(resize));
-    qvirtio_wait_config_isr(&v->dev->vdev, TIMEOUT_US);
-    g_assert_cmphex(qvirtio_config_readl(&v->dev->vdev, 0),
-                    ==, VIRTIO_GPU_EVENT_DISPLAY);
-    qpci_io_writel(v->dev->pdev, v->dev->bar, v->dev->device_cfg_offset + 4,
-                   VIRTIO_GPU_EVENT_DISPLAY);
-    g_assert_cmphex(qvirtio_config_readl(&v->dev->vdev, 0), ==, 0);
-    venus_call(v, CONTROL, &cmd, sizeof(cmd), &info, sizeof(info));
-    g_assert_cmpuint(info.pmodes[0].r.width, ==, 800);
-    g_assert_cmpuint(info.pmodes[0].r.height, ==, 600);
+    wait_display_event(v);
+    assert_output(v, 0, 800, 600);
+    assert_string(v, "output0", "800x600");
+
+    /* and who speaks last is heard */
+    set_string(v, "output0", "640x480");
+    wait_display_event(v);
+    assert_output(v, 0, 640, 480);
+    vnc_write(fd, resize, sizeof(resize));
+    wait_display_event(v);
+    assert_output(v, 0, 800, 600);
 
     /* the picture goes while the client has it, another comes */
     assert_ok(unref(v, 1));
@@ -1917,6 +2045,11 @@ static void test_errors(void)
           "max_outputs=0 is not possible: use 1 to 16" },
         { "-device virtio-gpu-venus-pci,max_outputs=17",
           "max_outputs=17 is not possible: use 1 to 16" },
+        { "-device virtio-gpu-venus-pci,output0=large",
+          "output0=large is not possible: use a size such as 1024x768, up to "
+          "16384x16384, or off" },
+        { "-device virtio-vga-venus,max_outputs=2,output2=640x480",
+          "There is no output2 with max_outputs=2: use max_outputs=3 or more" },
         { "-device virtio-gpu-venus-pci,render-server=/no/such/program",
           "/no/such/program" },
         { "-device virtio-gpu-venus-pci,render-server=fd:0x",
@@ -2009,6 +2142,13 @@ int main(int argc, char **argv)
     qtest_add_func("virtio-gpu-venus/no-window-no-edid",
                    test_no_window_no_edid);
     qtest_add_func("virtio-gpu-venus/display-info", test_display_info);
+    qtest_add_data_func("virtio-gpu-venus/outputs/pci", DEVICE
+                        ",max_outputs=3,xres=1111,yres=777,output2=640x480",
+                        test_outputs);
+    qtest_add_data_func("virtio-gpu-venus/outputs/vga",
+                        "virtio-vga-venus,id=gpu,addr=04.0,hostmem=16M,"
+                        "max_outputs=3,output0=1111x777,output2=640x480",
+                        test_outputs);
     qtest_add_func("virtio-gpu-venus/edid", test_edid);
     qtest_add_func("virtio-gpu-venus/capsets", test_capsets);
     qtest_add_func("virtio-gpu-venus/properties", test_properties);

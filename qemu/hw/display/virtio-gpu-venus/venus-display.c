@@ -348,34 +348,11 @@ static void venus_gfx_update(void *opaque)
     /* Surfaces are current: the guest tells about changes, we do not look. */
 }
 
-static void venus_ui_info(void *opaque, uint32_t index, QemuUIInfo *info)
-{
-    VirtIOGPUVenus *v = opaque;
-    VirtIOGPUBase *g = VIRTIO_GPU_BASE(v);
-    const struct venus_gpu_output output = {
-        .enabled = info->width && info->height,
-        .x = info->xoff,
-        .y = info->yoff,
-        .width = info->width,
-        .height = info->height,
-        .width_mm = info->width_mm,
-        .height_mm = info->height_mm,
-        .refresh_mhz = info->refresh_rate,
-        .name = venus_output_name(g, index),
-    };
-
-    if (index < g->conf.max_outputs) {
-        trace_virtio_gpu_venus_output(index, output.enabled, output.x,
-                                      output.y, output.width, output.height);
-        venus_gpu_set_output(v->gpu, index, &output);
-    }
-}
-
 static const GraphicHwOps venus_hw_ops = {
     .get_flags = venus_get_flags,
     .invalidate = venus_invalidate,
     .gfx_update = venus_gfx_update,
-    .ui_info = venus_ui_info,
+    .ui_info = venus_outputs_ui_info,
 };
 
 void venus_display_init(VirtIOGPUVenus *v)
@@ -387,17 +364,11 @@ void venus_display_init(VirtIOGPUVenus *v)
 void venus_display_attach(VirtIOGPUVenus *v)
 {
     VirtIOGPUBase *g = VIRTIO_GPU_BASE(v);
-    QemuUIInfo first = {
-        .width = g->conf.xres,
-        .height = g->conf.yres,
-    };
-    QemuUIInfo others = { 0 };
     unsigned i;
 
     g->hw_ops = &venus_hw_ops;
     for (i = 0; i < g->conf.max_outputs; i++) {
         graphic_console_set_hwops(g->scanout[i].con, &venus_hw_ops, v);
-        venus_ui_info(v, i, i == 0 ? &first : &others);
     }
 }
 

@@ -15,6 +15,7 @@
 #ifndef VENUS_INTERNAL_H
 #define VENUS_INTERNAL_H
 
+#include "hw/qdev-properties.h"
 #include "hw/virtio/virtio-gpu-venus.h"
 
 /* The two virtqueues: venus-queue.c */
@@ -41,6 +42,29 @@ void venus_display_scanout_flush(void *opaque, unsigned scanout,
                                  struct venus_gpu_flush *flush);
 void venus_display_cursor_changed(void *opaque, unsigned scanout,
                                   const struct venus_gpu_cursor *cursor);
+
+/* Which outputs are connected, and how large they are: venus-outputs.c */
+bool venus_outputs_check_conf(VirtIOGPUVenus *v, Error **errp);
+/* Once the consoles are ours. */
+void venus_outputs_attach(VirtIOGPUVenus *v);
+/* A display has, or wants, output @index in another size; 0x0: not at all. */
+void venus_outputs_ui_info(void *opaque, uint32_t index, QemuUIInfo *info);
+
+extern const PropertyInfo venus_output_property;
+
+#define VENUS_OUTPUT_PROPERTY(i) \
+    DEFINE_PROP("output" #i, VirtIOGPUVenus, outputs[i], \
+                venus_output_property, VenusOutput)
+/* As many as VENUS_GPU_MAX_SCANOUTS */
+#define VENUS_OUTPUT_PROPERTIES \
+    VENUS_OUTPUT_PROPERTY(0), VENUS_OUTPUT_PROPERTY(1), \
+    VENUS_OUTPUT_PROPERTY(2), VENUS_OUTPUT_PROPERTY(3), \
+    VENUS_OUTPUT_PROPERTY(4), VENUS_OUTPUT_PROPERTY(5), \
+    VENUS_OUTPUT_PROPERTY(6), VENUS_OUTPUT_PROPERTY(7), \
+    VENUS_OUTPUT_PROPERTY(8), VENUS_OUTPUT_PROPERTY(9), \
+    VENUS_OUTPUT_PROPERTY(10), VENUS_OUTPUT_PROPERTY(11), \
+    VENUS_OUTPUT_PROPERTY(12), VENUS_OUTPUT_PROPERTY(13), \
+    VENUS_OUTPUT_PROPERTY(14), VENUS_OUTPUT_PROPERTY(15)
 
 /* Which output is presented where: venus-present.c */
 bool venus_present_check_conf(VirtIOGPUVenus *v, Error **errp);

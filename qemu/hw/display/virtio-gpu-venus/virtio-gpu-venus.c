@@ -4,8 +4,9 @@
  * A virtio-gpu device that speaks 2D and one capability set, Venus (Vulkan).
  * All that a command means is in libvenusgpu; this device lends the library
  * what it needs of QEMU: virtqueues (venus-queue.c), consoles
- * (venus-display.c), places to present them in (venus-present.c), PCI memory
- * (venus-window.c), and here guest memory, properties and configuration space.
+ * (venus-display.c) and what the guest is told of them (venus-outputs.c), places
+ * to present them in (venus-present.c), PCI memory (venus-window.c), and here
+ * guest memory, properties and configuration space.
  *
  * It is a child of virtio-gpu-base and no relative of virtio-gpu-device, and it
  * leaves the base class's virgl flag alone: that flag would make the consoles
@@ -214,7 +215,8 @@ bool virtio_gpu_venus_check_conf(VirtIOGPUVenus *v, Error **errp)
                    given, less, more);
         return false;
     }
-    return venus_present_check_conf(v, errp);
+    return venus_outputs_check_conf(v, errp) &&
+           venus_present_check_conf(v, errp);
 }
 
 /* "fd:" and a number, or else a program */
@@ -351,6 +353,7 @@ static void venus_realize(DeviceState *dev, Error **errp)
 
     venus_window_attach(v);
     venus_display_attach(v);
+    venus_outputs_attach(v);
     venus_stats_add_properties(v);
     trace_virtio_gpu_venus_realize(venus_gpu_version(),
                                    venus_gpu_renderer_name(v->gpu));
@@ -377,6 +380,7 @@ static const Property venus_properties[] = {
     DEFINE_PROP_STRING("present-mode", VirtIOGPUVenus, present_mode),
     DEFINE_PROP_STRING("present-target", VirtIOGPUVenus, present_target),
     DEFINE_PROP_STRING("vulkan-device", VirtIOGPUVenus, vulkan_device),
+    VENUS_OUTPUT_PROPERTIES,
     DEFINE_PROP_BOOL("x-window-regions", VirtIOGPUVenus, window_regions,
                      false),
 };

@@ -55,6 +55,12 @@ typedef struct VenusDisplay {
     VenusPending pending[VENUS_GPU_MAX_SCANOUTS];   /* under @lock */
 } VenusDisplay;
 
+/* What the user wants an output to be: venus-outputs.c */
+typedef struct VenusOutput {
+    bool given;                         /* else the rest means nothing */
+    uint32_t width, height;             /* 0x0: not connected */
+} VenusOutput;
+
 /* Which output is presented where: venus-present.c */
 typedef enum VenusPresentPolicy {
     VENUS_PRESENT_AUTO,         /* in QEMU's window, where a GPU can do it */
@@ -122,6 +128,7 @@ struct VirtIOGPUVenus {
     char *present_mode;
     char *present_target;
     char *vulkan_device;
+    VenusOutput outputs[VENUS_GPU_MAX_SCANOUTS];
     bool window_regions;
 };
 
