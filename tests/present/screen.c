@@ -18,7 +18,10 @@ void present_start(const struct vm_options *options)
 int present_teardown(void **state)
 {
     shim_reset();
-    return vm_teardown(state);
+    int ret = vm_teardown(state);
+    if (shim_memories())
+        fail_msg("%u allocations of the GPU's memory are left", shim_memories());
+    return ret;
 }
 
 static void present_to(unsigned scanout, enum venus_gpu_target_kind kind, uint32_t width,

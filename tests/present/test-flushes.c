@@ -167,8 +167,9 @@ static void test_merging(void **state)
     for (size_t i = 0; i < COUNT(modes); i++) {
         struct sent *sent[HEIGHT];
         start(modes[i]);
-        for (int k = 0; k < 3; k++) /* each image has been painted */
-            assert_ok(wait_for(send_resource(1)));
+        assert_ok(wait_for(send_resource(1)));
+        for (int k = 0; k < 5; k++) /* until each image shows all of it */
+            assert_ok(flush(1, rect(0, 0, 1, 1)));
         shim_hold_submits(true);
         struct sent *first = send_flush(1, rect(0, 0, 1, 1), 0, 0);
         shim_wait_held();
@@ -185,7 +186,7 @@ static void test_merging(void **state)
         assert_ok(wait_for(first));
         for (uint32_t row = 0; row < HEIGHT; row++)
             assert_ok(wait_for(sent[row]));
-        assert_int_equal(stat_value("present-frames"), 3 + 2);
+        assert_int_equal(stat_value("present-frames"), 6 + 2);
         assert_int_equal(stat_value("present-dropped"), 0);
         assert_shows(99);
         vm_stop();

@@ -20,6 +20,7 @@ static struct {
     bool hold[SHIM_CALLS];
     unsigned held; /* threads */
     const char *hidden;
+    unsigned memories;
 
     PFN_vkCreateInstance CreateInstance;
     PFN_vkCreateDevice CreateDevice;
@@ -31,6 +32,7 @@ static struct {
     PFN_vkQueuePresentKHR QueuePresentKHR;
     PFN_vkWaitForFences WaitForFences;
     PFN_vkAllocateMemory AllocateMemory;
+    PFN_vkFreeMemory FreeMemory;
 } shim = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 /* What this call is to return instead of being made, or VK_SUCCESS. */
@@ -140,7 +142,21 @@ static VkResult allocate_memory(VkDevice device, const VkMemoryAllocateInfo *inf
                                 const VkAllocationCallbacks *allocator, VkDeviceMemory *memory)
 {
     VkResult result = info->pNext ? fault(SHIM_ALLOCATE_IMPORT) : VK_SUCCESS;
-    return result ? result : shim.AllocateMemory(device, info, allocator, memory);
+    if (result == VK_SUCCESS)
+        result = shim.AllocateMemory(device, info, allocator, memory);
+    pthread_mutex_lock(&shim.lock);
+    shim.memories += result == VK_SUCCESS;
+    pthread_mutex_unlock(&shim.lock);
+    return result;
+}
+
+static void free_memory(VkDevice device, VkDeviceMemory memory,
+                        const VkAllocationCallbacks *allocator)
+{
+    shim.FreeMemory(device, memory, allocator);
+    pthread_mutex_lock(&shim.lock);
+    shim.memories -= memory != VK_NULL_HANDLE;
+    pthread_mutex_unlock(&shim.lock);
 }
 
 static PFN_vkVoidFunction get_device_proc_addr(VkDevice device, const char *name);
@@ -163,6 +179,7 @@ static PFN_vkVoidFunction replace(const char *name, PFN_vkVoidFunction real)
     REPLACE(QueuePresentKHR, present)
     REPLACE(WaitForFences, wait_for_fences)
     REPLACE(AllocateMemory, allocate_memory)
+    REPLACE(FreeMemory, free_memory)
 #undef REPLACE
     if (!strcmp(name, "vkGetDeviceProcAddr")) {
         shim.get_device_proc_addr = (PFN_vkGetDeviceProcAddr)real;
@@ -251,6 +268,14 @@ void shim_wait_held(void)
     while (!shim.held)
         pthread_cond_wait(&shim.changed, &shim.lock);
     pthread_mutex_unlock(&shim.lock);
+}
+
+unsigned shim_memories(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    unsigned count = shim.memories;
+    pthread_mutex_unlock(&shim.lock);
+    return count;
 }
 
 void shim_hide_extension(const char *name)

@@ -49,6 +49,9 @@ void shim_hold_waits(bool hold);
 /* Wait until a thread is being held. */
 void shim_wait_held(void);
 
+/* How many allocations of memory there are. */
+unsigned shim_memories(void);
+
 /* Do as if no device had that extension. */
 void shim_hide_extension(const char *name);
 
