@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict unit renderer qtest guest asan tsan
+suites := strict unit renderer qtest guest present asan tsan
 
 .NOTPARALLEL:
 .PHONY: help demo check figures $(suites:%=check-%) lib qemu image clean cache-clean
@@ -25,8 +25,9 @@ check-unit:      ## the library against a fake renderer
 check-renderer:  ## the library against the real virglrenderer on lavapipe, no VM
 check-qtest:     ## the QEMU device, driven over its queues
 check-guest:     ## a Linux guest: our programs, vulkaninfo, vkcube, vkmark
-check-asan:      ## unit and renderer tests under AddressSanitizer and UndefinedBehaviorSanitizer
-check-tsan:      ## unit and renderer tests under ThreadSanitizer
+check-present:   ## frames on the host's screen by its Vulkan: pictures, faults, X11, Wayland
+check-asan:      ## unit, renderer and presenting tests under AddressSanitizer and UndefinedBehaviorSanitizer
+check-tsan:      ## unit, renderer and presenting tests under ThreadSanitizer
 $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py $*

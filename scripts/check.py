@@ -194,11 +194,11 @@ def renderer(log):
 
 
 def asan(log):
-    return meson_suites(["unit", "renderer"], "address,undefined", log)
+    return meson_suites(["unit", "renderer", "present"], "address,undefined", log)
 
 
 def tsan(log):
-    return meson_suites(["unit", "renderer"], "thread", log)
+    return meson_suites(["unit", "renderer", "present"], "thread", log)
 
 
 def qtest(log):
@@ -208,16 +208,22 @@ def qtest(log):
     return tap_program([SCRIPTS / "in-root.sh", test, "--tap", "-k"], log, 1200, env=env, cwd=build)
 
 
-def guest(log):
-    program = TOP / "tests" / "guest" / "run.py"
-    if not program.exists():
-        raise CannotStart("there is no tests/guest/run.py")
+def guest_program(log, *options):
     made_by("build-qemu.sh")
     made_by("guest-image.sh")
-    return tap_program([sys.executable, program], log, 2400)
+    return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", *options], log, 2400)
 
 
-SUITES = {suite.__name__: suite for suite in (strict, unit, renderer, qtest, guest, asan, tsan)}
+def guest(log):
+    return guest_program(log)
+
+
+def present(log):
+    """Presenting: the library's own tests, then guests on an X server and on a Wayland compositor."""
+    return meson_suites(["present"], None, log) + guest_program(log, "--present")
+
+
+SUITES = {suite.__name__: suite for suite in (strict, unit, renderer, qtest, guest, present, asan, tsan)}
 
 
 def check(name):
@@ -256,7 +262,7 @@ def main():
         signal.signal(signum, stop)
     OUT.mkdir(parents=True, exist_ok=True)
 
-    if "guest" in suites:
+    if "guest" in suites or "present" in suites:
         # It takes a minute of mostly waiting, so begin it while the library and QEMU are built.
         threading.Thread(target=begin_image, daemon=True).start()
     total = {PASSED: 0, FAILED: 0, SKIPPED: 0}
