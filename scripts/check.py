@@ -122,8 +122,9 @@ def tap_results(text, prefix=""):
 
 
 def tap_program(command, log, limit, **options):
+    before = log.stat().st_size  # what others wrote there is not ours
     status = run(command, log, limit, **options)
-    results, _ = tap_results(log.read_text(encoding="utf-8", errors="replace"))
+    results, _ = tap_results(log.read_bytes()[before:].decode(errors="replace"))
     if status != 0 and not any(result.status == FAILED for result in results):
         results.append(Result(f"{Path(str(command[-1])).name} ended with status {status}", FAILED))
     return results
