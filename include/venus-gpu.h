@@ -170,7 +170,7 @@ struct venus_gpu_ops {
 
     /*
      * The configuration space changed: raise the configuration interrupt. Runs inside
-     * venus_gpu_set_output(). May be NULL.
+     * venus_gpu_set_output() and venus_gpu_write_config(). May be NULL.
      */
     void (*config_changed)(void *opaque);
 

@@ -30,6 +30,16 @@ struct memory;
 struct resource;
 
 /* One output as the guest is told of it. */
+/*
+ * How much the guest knows of a display event that it has not cleared. Linux asks for the outputs first and
+ * clears the event after that: what changes in between would be lost on it.
+ */
+enum display_news {
+    DISPLAY_NEWS_UNREAD, /* it has not asked for the outputs since */
+    DISPLAY_NEWS_READ,
+    DISPLAY_NEWS_LATE, /* it has, and they have changed again: needs another event once this is cleared */
+};
+
 struct output {
     struct venus_gpu_output info; /* info.name points to name, or is NULL */
     char name[EDID_NAME_MAX + 1];
@@ -71,6 +81,7 @@ struct venus_gpu {
     SLIST_HEAD(, memory) released;        /* of those: nobody uses it any more */
     struct output outputs[VENUS_GPU_MAX_SCANOUTS];
     uint32_t events_read; /* VIRTIO_GPU_EVENT_* not cleared by the guest yet */
+    enum display_news display_news;
 
     /* The device thread's own. */
     struct context *contexts;   /* by id */

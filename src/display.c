@@ -28,6 +28,7 @@ enum virtio_gpu_ctrl_type display_get_info(struct venus_gpu *gpu, struct command
         info->pmodes[i].r.width = le32(output->width);
         info->pmodes[i].r.height = le32(output->height);
     }
+    gpu->display_news = DISPLAY_NEWS_READ;
     pthread_mutex_unlock(&gpu->lock);
     cmd->response_size = sizeof(*info);
     return VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
@@ -72,6 +73,10 @@ int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index, const struct ven
     if (changed) {
         *output = wanted;
         output->info.name = output->name[0] ? output->name : NULL;
+        if (!(gpu->events_read & VIRTIO_GPU_EVENT_DISPLAY))
+            gpu->display_news = DISPLAY_NEWS_UNREAD;
+        else if (gpu->display_news == DISPLAY_NEWS_READ)
+            gpu->display_news = DISPLAY_NEWS_LATE;
         gpu->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
     }
     pthread_mutex_unlock(&gpu->lock);
@@ -107,5 +112,13 @@ void venus_gpu_write_config(struct venus_gpu *gpu, size_t offset, const void *da
     /* events_clear is the only field that a driver writes; what it clears reads back as 0. */
     pthread_mutex_lock(&gpu->lock);
     gpu->events_read &= ~le32(config.events_clear);
+    bool again = !(gpu->events_read & VIRTIO_GPU_EVENT_DISPLAY) &&
+                 gpu->display_news == DISPLAY_NEWS_LATE;
+    if (again) {
+        gpu->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
+        gpu->display_news = DISPLAY_NEWS_UNREAD;
+    }
     pthread_mutex_unlock(&gpu->lock);
+    if (again && gpu->ops.config_changed)
+        gpu->ops.config_changed(gpu->opaque);
 }

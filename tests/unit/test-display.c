@@ -422,6 +422,45 @@ static void test_events(void **state)
     assert_int_equal(read_config().events_read, 0);
 }
 
+/* What changes between the guest's asking and its clearing of the event is not lost on it. */
+static void test_late_events(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    enum { EVENTS_CLEAR = 4 };
+    set_output(0, 1024, 768, 0);
+    get_display_info();
+    set_output(1, 640, 480, 0);
+    assert_int_equal(vm.config_changes, 2);
+    write_config(EVENTS_CLEAR, 0xfffffffe);
+    assert_int_equal(vm.config_changes, 2);
+    write_config(EVENTS_CLEAR, VIRTIO_GPU_EVENT_DISPLAY);
+    assert_int_equal(vm.config_changes, 3);
+    assert_int_equal(le32(read_config().events_read), VIRTIO_GPU_EVENT_DISPLAY);
+
+    /* Once is enough, whether it asks or not. */
+    write_config(EVENTS_CLEAR, VIRTIO_GPU_EVENT_DISPLAY);
+    assert_int_equal(read_config().events_read, 0);
+    assert_int_equal(vm.config_changes, 3);
+
+    /* Nothing comes late if it asks once more, or only after clearing. */
+    set_output(0, 1025, 768, 0);
+    get_display_info();
+    set_output(0, 1026, 768, 0);
+    get_display_info();
+    write_config(EVENTS_CLEAR, VIRTIO_GPU_EVENT_DISPLAY);
+    assert_int_equal(read_config().events_read, 0);
+    set_output(0, 1027, 768, 0);
+    set_output(0, 1028, 768, 0);
+    write_config(EVENTS_CLEAR, VIRTIO_GPU_EVENT_DISPLAY);
+    assert_int_equal(read_config().events_read, 0);
+    get_display_info();
+    set_output(0, 1029, 768, 0);
+    write_config(EVENTS_CLEAR, VIRTIO_GPU_EVENT_DISPLAY);
+    assert_int_equal(read_config().events_read, 0);
+    assert_int_equal(vm.config_changes, 8);
+}
+
 /* Each thing that can change. */
 static void test_changes(void **state)
 {
@@ -482,6 +521,7 @@ int main(void)
         TEST(test_display_info),
         TEST(test_config),
         TEST(test_events),
+        TEST(test_late_events),
         TEST(test_changes),
         TEST(test_reset_keeps_outputs),
     };
