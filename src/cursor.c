@@ -5,11 +5,11 @@
  * A pointer image is 64 by 64 pixels of a 2D resource, or of a blob that holds just these. It is
  * copied when it is set, as the specification has no command that says it changed.
  */
+#include <string.h>
+
 #include "device.h"
 #include "memory.h"
 #include "resource.h"
-
-enum { CURSOR_SIZE = 64 };
 
 static uint32_t channel(uint32_t pixel, uint32_t mask)
 {
@@ -49,7 +49,19 @@ static bool read_image(struct venus_gpu *gpu, struct resource *resource,
 
 void cursor_show(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_cursor *cursor)
 {
-    gpu->scanouts[scanout].cursor_visible = cursor->visible;
+    struct scanout *shown = &gpu->scanouts[scanout];
+    pthread_mutex_lock(&gpu->lock);
+    if (cursor->image_changed) {
+        shown->cursor = *cursor;
+        shown->cursor.pixels = NULL;
+        if (cursor->pixels)
+            shown->cursor.pixels =
+                memcpy(shown->cursor_pixels, cursor->pixels, sizeof(shown->cursor_pixels));
+    } else {
+        shown->cursor.x = cursor->x;
+        shown->cursor.y = cursor->y;
+    }
+    pthread_mutex_unlock(&gpu->lock);
     present_pointer(gpu, scanout, cursor);
     if (gpu->ops.cursor_changed)
         gpu->ops.cursor_changed(gpu->opaque, scanout, cursor);
@@ -97,7 +109,7 @@ enum virtio_gpu_ctrl_type cursor_move(struct venus_gpu *gpu, struct command *cmd
         return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
 
     const struct venus_gpu_cursor cursor = {
-        .visible = gpu->scanouts[scanout].cursor_visible,
+        .visible = gpu->scanouts[scanout].cursor.visible,
         .x = le32(req->pos.x),
         .y = le32(req->pos.y),
     };

@@ -215,7 +215,7 @@ void device_clear(struct venus_gpu *gpu)
 {
     for (unsigned i = 0; i < gpu->config.num_outputs; i++) {
         const struct venus_gpu_cursor none = { .image_changed = true };
-        if (gpu->scanouts[i].cursor_visible)
+        if (gpu->scanouts[i].cursor.visible)
             cursor_show(gpu, i, &none);
     }
     /* Contexts first: what a resource is attached to need not be told of its end one by one. */

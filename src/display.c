@@ -112,8 +112,8 @@ void venus_gpu_write_config(struct venus_gpu *gpu, size_t offset, const void *da
     /* events_clear is the only field that a driver writes; what it clears reads back as 0. */
     pthread_mutex_lock(&gpu->lock);
     gpu->events_read &= ~le32(config.events_clear);
-    bool again = !(gpu->events_read & VIRTIO_GPU_EVENT_DISPLAY) &&
-                 gpu->display_news == DISPLAY_NEWS_LATE;
+    bool again =
+        !(gpu->events_read & VIRTIO_GPU_EVENT_DISPLAY) && gpu->display_news == DISPLAY_NEWS_LATE;
     if (again) {
         gpu->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
         gpu->display_news = DISPLAY_NEWS_UNREAD;

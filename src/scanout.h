@@ -14,12 +14,16 @@ struct memory;
 struct resource;
 struct venus_gpu;
 
+enum { CURSOR_SIZE = 64 }; /* of a pointer's image, in pixels each way */
+
 struct scanout {
     struct resource *resource;     /* NULL: nothing is shown */
     struct venus_gpu_rect rect;    /* of the resource */
     uint64_t offset;               /* of the rectangle's first pixel in the resource's bytes */
     struct venus_gpu_frame *frame; /* written under the device's lock: others look at it */
-    bool cursor_visible;           /* UPDATE_CURSOR gave it an image */
+    /* The pointer as it is now, for whoever comes to show it; written under the device's lock. */
+    struct venus_gpu_cursor cursor; /* visible: UPDATE_CURSOR gave it an image, which is the next */
+    uint32_t cursor_pixels[CURSOR_SIZE * CURSOR_SIZE];
 };
 
 /* A flush whose response waits for the front end, or for a presenter. */

@@ -289,6 +289,12 @@ static VkResult record_frame(const struct painter *painter, const struct venus_g
                       to);
 }
 
+static int32_t floor_of(double number)
+{
+    int32_t whole = (int32_t)number; /* towards zero */
+    return number < whole ? whole - 1 : whole;
+}
+
 /* The pointer goes with the frame: what scales that scales it, and where that ends it ends. */
 static VkResult record_pointer(const struct painter *painter, const struct painting *painting,
                                VkRect2D to)
@@ -298,8 +304,8 @@ static VkResult record_pointer(const struct painter *painter, const struct paint
     double x_scale = (double)to.extent.width / frame->width;
     double y_scale = (double)to.extent.height / frame->height;
     VkRect2D place = {
-        .offset = { to.offset.x + (int32_t)(pointer->x * x_scale),
-                    to.offset.y + (int32_t)(pointer->y * y_scale) },
+        .offset = { to.offset.x + floor_of(pointer->x * x_scale),
+                    to.offset.y + floor_of(pointer->y * y_scale) },
         .extent = { (uint32_t)(pointer->width * x_scale + 0.5),
                     (uint32_t)(pointer->height * y_scale + 0.5) },
     };

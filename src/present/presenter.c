@@ -581,6 +581,27 @@ static void show_locked(struct presenter *presenter, struct venus_gpu_frame *fra
     presenter->whole = true;
 }
 
+static void take_pointer_locked(struct presenter *presenter, const struct venus_gpu_cursor *cursor)
+{
+    size_t size = (size_t)cursor->width * cursor->height * sizeof(*cursor->pixels);
+    if (!presenter->screen.target.draw_cursor)
+        return;
+    if (cursor->image_changed) {
+        free(presenter->pointer_pixels);
+        presenter->pointer_pixels = cursor->visible && size ? malloc(size) : NULL;
+        presenter->pointer_width = cursor->width;
+        presenter->pointer_height = cursor->height;
+        presenter->hot_x = cursor->hot_x;
+        presenter->hot_y = cursor->hot_y;
+        if (presenter->pointer_pixels)
+            memcpy(presenter->pointer_pixels, cursor->pixels, size);
+    }
+    presenter->pointer.visible = cursor->visible;
+    presenter->pointer.x = (int32_t)(cursor->x - presenter->hot_x);
+    presenter->pointer.y = (int32_t)(cursor->y - presenter->hot_y);
+    presenter->pointer_changed = true;
+}
+
 int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
                       const struct venus_gpu_target *target)
 {
@@ -613,11 +634,13 @@ int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
         presenter_unref(presenter);
         return ret;
     }
-    /* What is shown already will not be flushed again. */
+    /* What is shown already, pointer and all, will not be sent again. */
     pthread_mutex_lock(&gpu->lock);
     pthread_mutex_lock(&presenter->lock);
     show_locked(presenter, gpu->scanouts[scanout].frame);
     presenter->redraw = presenter->frame;
+    if (gpu->scanouts[scanout].cursor.visible)
+        take_pointer_locked(presenter, &gpu->scanouts[scanout].cursor);
     wake_locked(presenter);
     pthread_mutex_unlock(&presenter->lock);
     gpu->present.presenters[scanout] = presenter;
@@ -727,24 +750,8 @@ void present_pointer(struct venus_gpu *gpu, unsigned scanout, const struct venus
     if (!presenter)
         return;
     pthread_mutex_lock(&presenter->lock);
-    if (presenter->screen.target.draw_cursor) {
-        size_t size = (size_t)cursor->width * cursor->height * sizeof(*cursor->pixels);
-        if (cursor->image_changed) {
-            free(presenter->pointer_pixels);
-            presenter->pointer_pixels = cursor->visible && size ? malloc(size) : NULL;
-            presenter->pointer_width = cursor->width;
-            presenter->pointer_height = cursor->height;
-            presenter->hot_x = cursor->hot_x;
-            presenter->hot_y = cursor->hot_y;
-            if (presenter->pointer_pixels)
-                memcpy(presenter->pointer_pixels, cursor->pixels, size);
-        }
-        presenter->pointer.visible = cursor->visible;
-        presenter->pointer.x = (int32_t)(cursor->x - presenter->hot_x);
-        presenter->pointer.y = (int32_t)(cursor->y - presenter->hot_y);
-        presenter->pointer_changed = true;
-        wake_locked(presenter);
-    }
+    take_pointer_locked(presenter, cursor);
+    wake_locked(presenter);
     pthread_mutex_unlock(&presenter->lock);
     presenter_unref(presenter);
 }

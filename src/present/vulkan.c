@@ -241,9 +241,9 @@ static bool choose_device(struct vulkan *vk, const struct vulkan_choice *choice,
     }
     if (!best_suitability && choice->name)
         return refuse(error,
-                      "No Vulkan 1.3 device '%s' to present with; vulkaninfo --summary tells "
+                      "No Vulkan 1.3 %s '%s' to present with; vulkaninfo --summary tells "
                       "which there are.",
-                      choice->name);
+                      choice->only_gpu ? "GPU" : "device", choice->name);
     if (!best_suitability)
         return refuse(error, choice->only_gpu ? "No GPU with Vulkan 1.3 to present with."
                                               : "No Vulkan 1.3 device to present with.");

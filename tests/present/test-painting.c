@@ -480,6 +480,19 @@ static void test_pointer_at_edges(void **state)
     }
 }
 
+/* A target that comes later has the pointer that there is. */
+static void test_pointer_of_before(void **state)
+{
+    (void)state;
+    start(0, 0);
+    show_pattern(200, 150, 5);
+    set_pointer(50, 40, 3, 2, NULL);
+    move_pointer(70, 60);
+    assert_screen();
+    present_offscreen(0, 0, 0, true);
+    assert_screen();
+}
+
 /* A guest may say that it is anywhere. */
 static void test_pointer_far_away(void **state)
 {
@@ -627,6 +640,7 @@ int main(void)
         PRESENT_TEST(test_pointer),
         PRESENT_TEST(test_pointer_moves),
         PRESENT_TEST(test_pointer_at_edges),
+        PRESENT_TEST(test_pointer_of_before),
         PRESENT_TEST(test_pointer_far_away),
         PRESENT_TEST(test_pointer_hot_spot),
         PRESENT_TEST(test_pointer_and_changes),
