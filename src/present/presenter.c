@@ -360,9 +360,12 @@ static bool turn(struct presenter *presenter, VkResult *result)
     bool visible = !surface || surface->visible;
     bool paced = is_paced(presenter);
     bool occluded = paced && now_ns() - presenter->presented_ns > OCCLUDED_MS * 1000000ull;
-    if ((visible && !presenter->was_visible) || screen_is_outdated(&presenter->screen))
+    if ((visible && !presenter->was_visible) || screen_is_outdated(&presenter->screen) ||
+        (surface && surface->exposed))
         presenter->redraw_wanted = true;
     presenter->was_visible = visible;
+    if (surface)
+        surface->exposed = false;
 
     struct job job;
     *result = VK_SUCCESS;

@@ -7,8 +7,9 @@
  * its own has its parent's. So keyboard, mouse and pointer are the front end's, as if we were not there.
  *
  * We ask for the parent's structure events, to follow its size and see when it is unmapped (minimised) or
- * destroyed, and for our own visibility, to draw nothing while we are covered. Other clients may ask for
- * the same of the same window without getting in each other's way.
+ * destroyed, and for our own visibility and exposure, to draw nothing while we are covered, and again what
+ * another window has wiped out. Other clients may ask for the same of the same window without getting in
+ * each other's way.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +92,8 @@ static struct surface *create(const struct venus_gpu_target *target, char **erro
         goto fail;
     }
     /* No background: what was there stays until the first frame comes. */
-    const uint32_t values[] = { XCB_BACK_PIXMAP_NONE, XCB_EVENT_MASK_VISIBILITY_CHANGE |
+    const uint32_t values[] = { XCB_BACK_PIXMAP_NONE, XCB_EVENT_MASK_EXPOSURE |
+                                                          XCB_EVENT_MASK_VISIBILITY_CHANGE |
                                                           XCB_EVENT_MASK_STRUCTURE_NOTIFY };
     surface->window = xcb_generate_id(surface->connection);
     xcb_create_window(surface->connection, depth, surface->window, surface->parent, 0, 0,
@@ -171,6 +173,12 @@ static void handle(struct surface_xcb *surface, const xcb_generic_event_t *gener
         const xcb_visibility_notify_event_t *event = (const void *)generic;
         if (event->window == surface->window)
             surface->covered = event->state == XCB_VISIBILITY_FULLY_OBSCURED;
+        break;
+    }
+    case XCB_EXPOSE: {
+        const xcb_expose_event_t *event = (const void *)generic;
+        if (event->window == surface->window)
+            surface->base.exposed = true;
         break;
     }
     case XCB_DESTROY_NOTIFY: {

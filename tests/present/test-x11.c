@@ -166,6 +166,28 @@ static void test_covered(void **state)
     eventually(shows(WIDTH, HEIGHT, 5));
 }
 
+/* What a window that passed over it has wiped out comes back, though the guest draws nothing. */
+static void test_exposed(void **state)
+{
+    (void)state;
+    start();
+    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
+    eventually(shows(WIDTH, HEIGHT, 1));
+    uint64_t frames = stat_value("present-frames");
+    for (int i = 0; i < 3; i++) {
+        xcb_window_t cover = create_window((int16_t)(X + 90 * i), Y + 50, 200, 100);
+        xcb_change_window_attributes(x_server.connection, cover, XCB_CW_BACK_PIXEL,
+                                     &x_server.screen->white_pixel);
+        xcb_clear_area(x_server.connection, 0, cover, 0, 0, 0, 0);
+        x_server_sync();
+        eventually(!shows(WIDTH, HEIGHT, 1));
+        xcb_destroy_window(x_server.connection, cover);
+        x_server_sync();
+        eventually(shows(WIDTH, HEIGHT, 1));
+    }
+    assert_int_equal(stat_value("present-frames"), frames);
+}
+
 /* When the scanout shows nothing, the parent is to be seen. */
 static void test_blank(void **state)
 {
@@ -310,6 +332,7 @@ int main(void)
         TEST(test_resize),
         TEST(test_minimised),
         TEST(test_covered),
+        TEST(test_exposed),
         TEST(test_blank),
         TEST(test_child_destroyed),
         TEST(test_parent_destroyed),
