@@ -104,10 +104,13 @@ class Case:
         """A file that stays, for people to look at."""
         return OUT / f"{self.name}-{suffix}"
 
-    def screen(self, suffix, guest=None):
-        """What the display of the guest, or of another, shows; kept as a PNG too."""
+    def screen(self, suffix, guest=None, output=0):
+        """What an output of the guest, or of another, shows; kept as a PNG too.
+
+        Its width should be a multiple of 4: QEMU pads rows, which the PPM format does not know.
+        """
         with tempfile.TemporaryDirectory(prefix="venus-test-") as folder:
-            dump = (guest or self.guest).screendump(Path(folder, "screen.ppm"), form="ppm")
+            dump = (guest or self.guest).screendump(Path(folder, "screen.ppm"), form="ppm", output=output)
             shown = picture.read_ppm(dump)
         shown.write_png(self.file(suffix + ".png"))
         return shown

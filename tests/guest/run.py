@@ -22,7 +22,7 @@ from harness import Case, Failed, SharedGuest, Skipped, guests
 MODULES = ("test_qemu", "test_agent", "test_vulkaninfo", "test_device", "test_frame", "test_vkcube",
            "test_two_apps", "test_vkmark", "test_clean", "test_reset", "test_regions",
            "test_zero_copy", "test_displays")
-PRESENT = ("test_present",)  # with --present: a suite of its own
+PRESENT = ("test_present", "test_outputs")  # with --present: a suite of its own
 
 
 def collect(wanted, modules):

@@ -51,14 +51,14 @@ def end(job):
     job.wait(20)
 
 
-def wait_until_shown(case, look, guest, suffix, at=None):
-    """The host's screen shows the guest's scanout, to the bit, at that place or anywhere."""
+def wait_until_shown(case, look, guest, suffix, at=None, output=0, colours=100):
+    """The host's screen shows an output's scanout, to the bit, at that place or anywhere."""
     from test_displays import find
     dump = None
 
     def question():
         nonlocal dump
-        dump = case.screen(f"{suffix}-scanout", guest)
+        dump = case.screen(f"{suffix}-scanout", guest, output)
         screen = look()
         screen.write_png(case.file(f"{suffix}-screen.png"))
         if at:
@@ -68,7 +68,7 @@ def wait_until_shown(case, look, guest, suffix, at=None):
 
     case.wait_for(question, f"the scanout on the host's screen ({case.file(suffix + '-screen.png')})",
                   timeout=20)
-    expect(dump.colours() > 100, "a picture", dump)
+    expect(dump.colours() >= colours, f"a picture of {colours} colours or more", dump)
     return dump
 
 
