@@ -8,12 +8,13 @@ screendump reads that very memory); the counters say how each frame came there.
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from harness import IN_ROOT, VENUS, expect, guests, picture
+from harness import IN_ROOT, VENUS, expect, guests, host_tools, json_on_host, picture
 from host_screen import HostScreen
 from test_zero_copy import pattern, standin
 
@@ -261,3 +262,72 @@ def test_latency(case):
               f"{after['present-dropped'] - before['present-dropped']} dropped; flush to shown: median "
               f"{median / 1000:.2f} ms, 99th percentile {p99 / 1000:.2f} ms")
     expect(frames > 100, "more than 100 frames presented in ten seconds", frames)
+
+
+def check_mode(case, mode, target):
+    """Some seconds of vkcube, presented in that mode; then another, to see that all is well."""
+    size, seconds = (640, 480), 4
+    properties = {"present": "swapchain", "present-mode": mode, "present-target": target}
+    with HostScreen(700, 500) as host:
+        window = {"display": "sdl,gl=off", "env": {"DISPLAY": host.display, **SDL}} if target == "x11" else {}
+        with case.another_guest(resolution=size, properties=properties, **window) as guest:
+            job = guest.spawn("wl --kiosk vkcube --wsi wayland --width 640 --height 480 --c 100000")
+            case.wait_for(lambda: (guest.stat("present-frames") > 30, "fewer"), "30 frames", timeout=60)
+            before = guest.stats()
+            time.sleep(seconds)
+            after = guest.stats()
+            expect(job.status is None, "vkcube to draw on", job.output + job.errors)
+            job.signal(signal.SIGSTOP)
+            if target == "x11":
+                wait_until_shown(case, host.picture, guest, f"{mode}-x11")
+            end(job)
+            # The guest's kernel would complain about a flush that is never answered, and stand still.
+            guest.run("wl --kiosk vkcube --wsi wayland --width 640 --height 480 --c 20")
+            lines = guest.run("dmesg --level=emerg,alert,crit,err,warn").output
+            expect("timed out" not in lines and "drm" not in lines, "no complaint of the guest's", lines)
+            total = guest.stats()
+            expect(not guest.qemu_log().strip(), "no line of QEMU's", guest.qemu_log())
+    moved = {name: (after[name] - before[name]) / seconds for name in after}
+    case.note(f"{mode}, {target}: {moved['flushes']:.1f} flushes, {moved['present-frames']:.1f} frames a "
+              f"second, {moved['present-dropped']:.1f} dropped")
+    expect(moved["present-frames"] > 8, f"more than 8 frames a second with {mode} on {target}", moved)
+    expect(total["present-staging"] == 0, "no staging copy", total)
+
+
+def test_modes(case):
+    """fifo and mailbox, in a window and headless: frames are presented, every flush is answered"""
+    for target in ("x11", "headless"):
+        for mode in ("fifo", "mailbox"):
+            check_mode(case, mode, target)
+
+
+def test_off(case):
+    """present=off: Vulkan computes as ever, and what the guest shows goes nowhere"""
+    with case.another_guest(resolution=(640, 480), properties={"present": "off"}) as guest:
+        summary = guest.run(f"{VENUS} vulkaninfo --summary").output
+        expect("DRIVER_ID_MESA_VENUS" in summary, "Venus in vulkaninfo", summary[-1500:])
+        seen, wanted = guest.run_json(f"{VENUS} frame")["crc32"], json_on_host([host_tools() / "frame"])["crc32"]
+        expect(seen == wanted, f"the host's frame, checksum {wanted}", seen)
+        guest.run("wl --kiosk vkcube --wsi wayland --width 640 --height 480 --c 60")
+        counts = present_counts(guest)
+        expect(not any(counts.values()), "no frame presented", counts)
+        dump = case.screen("screen", guest)
+        expect(dump.colours() < 10, "QEMU's own words on its screen, not weston", dump)
+        expect(not guest.qemu_log().strip(), "no line of QEMU's", guest.qemu_log())
+
+
+def test_auto(case):
+    """present=auto, the default: no GPU, so QEMU's own window shows the frames, and no word is lost on it"""
+    with HostScreen(1024, 768) as host:
+        with case.another_guest(resolution=SIZE, display="sdl,gl=off", env={"DISPLAY": host.display, **SDL},
+                                properties={"vulkan-device": "llvmpipe"}) as guest:
+            hold_cube(case, guest, 30)
+            wait_until_shown(case, host.picture, guest, "auto")
+            counts = present_counts(guest)
+            # Of those that came while it was found out, one may have waited.
+            expect(not any(count for name, count in counts.items() if name != "present-dropped"),
+                   "no frame presented", counts)
+            expect(guest.stat("flushes") > 30, "more than 30 flushes", guest.stats())
+            expect(not xdotool(host, "search", "--name", f"^{CHILD}$"), "no window of Vulkan's",
+                   xdotool(host, "search", "--name", f"^{CHILD}$"))
+            expect(not guest.qemu_log().strip(), "no line of QEMU's", guest.qemu_log())
