@@ -308,11 +308,11 @@ def test_off(case):
         expect("DRIVER_ID_MESA_VENUS" in summary, "Venus in vulkaninfo", summary[-1500:])
         seen, wanted = guest.run_json(f"{VENUS} frame")["crc32"], json_on_host([host_tools() / "frame"])["crc32"]
         expect(seen == wanted, f"the host's frame, checksum {wanted}", seen)
-        guest.run("wl --kiosk vkcube --wsi wayland --width 640 --height 480 --c 60")
+        hold_cube(case, guest, 60, (640, 480))
         counts = present_counts(guest)
         expect(not any(counts.values()), "no frame presented", counts)
         dump = case.screen("screen", guest)
-        expect(dump.colours() < 10, "QEMU's own words on its screen, not weston", dump)
+        expect(dump.colours() < 10, "QEMU's own words on its screen, not the cube", dump)
         expect(not guest.qemu_log().strip(), "no line of QEMU's", guest.qemu_log())
 
 
