@@ -4,8 +4,9 @@
 # order, the files of qemu/ laid over it, libvenusgpu from build-lib.sh. No OpenGL, EGL, GBM or
 # virglrenderer of QEMU's own. Prints the path of qemu-system-x86_64.
 #
-# usage: build-qemu.sh [--version VERSION] [--qtest | --build-dir]
+# usage: build-qemu.sh [--version VERSION] [--legacy] [--qtest | --build-dir]
 #   --version VERSION  one of versions.sh's instead of the first that can be had
+#   --legacy           a build of its own that holds the archived OpenGL device too, to compare with
 #   --qtest            build the device's qtest too, and print its path instead
 #   --build-dir        print the path of the build directory instead
 # Only what a change touches is built again, be it the change of a patch, of a file or of the version.
@@ -13,11 +14,13 @@ set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
 version=()
+legacy=
 print=qemu
 while [ $# -gt 0 ]; do
     case $1 in
     --version) [ $# -gt 1 ] || die "--version takes a version"; version=("$2"); shift ;;
     --version=*) version=("${1#*=}") ;;
+    --legacy) legacy=legacy ;;
     --qtest) print=qtest ;;
     --build-dir) print=build ;;
     --help) usage; exit ;;
@@ -35,6 +38,8 @@ options=(
     --disable-docs --disable-werror --disable-install-blobs
     "--firmwarepath=$(IFS=:; echo "${firmware[*]}")"
 )
+
+legacy_options=(--enable-{opengl,virglrenderer,build-legacy-virtio-gpu})
 
 patches() {
     [ -d "$overlay/patches" ] || return 0
@@ -97,6 +102,11 @@ if [ -n "$(patches)" ]; then
     prefix=$("$scripts/build-lib.sh")
     options+=(--enable-virtio-gpu-venus "--extra-ldflags=-Wl,-rpath,$prefix/lib")
 fi
+if [ -n "$legacy" ]; then
+    [ "$root" != / ] || pkg-config --exists epoxy gbm ||
+        die "--legacy needs development files of epoxy and gbm; install them, or use HOST_ROOT=debian"
+    options+=("${legacy_options[@]}")
+fi
 if [ "$root" != / ] || command -v ccache >/dev/null; then
     options+=(--cc="ccache gcc")
 fi
@@ -122,7 +132,7 @@ inputs() {
     } | key_of
 }
 
-place=$(printf '%s\n' "$top" "$source" | key_of)
+place=$(printf '%s\n' "$top" "$source" ${legacy:+"$legacy"} | key_of)
 dir=$cache/qemu/$place
 build=$dir/build
 qemu=$build/qemu-system-x86_64
@@ -146,7 +156,7 @@ if ! current; then
         made=$(inputs)
         # Should the build fail or be stopped, no target counts as made.
         rm -f "$dir"/made-*
-        name="QEMU $(cat "$source/VERSION")"
+        name="QEMU $(cat "$source/VERSION")${legacy:+ with the archived device}"
         run_step "$name: source and patches" make_tree
         run_step "$name: build" build
         for target in "${targets[@]}"; do

@@ -21,6 +21,8 @@ packages=(
     # what QEMU needs, and its firmware
     libglib2.0-dev libpixman-1-dev libfdt-dev zlib1g-dev libslirp-dev libsdl2-dev libpng-dev libseccomp-dev seabios
     qemu-system-data ipxe-qemu
+    # what QEMU's archived OpenGL device needs, and only that
+    libepoxy-dev libgbm-dev
     # what the demo and the tests need
     xvfb xauth xdotool weston e2fsprogs iproute2 procps
 )
