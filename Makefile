@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict unit renderer qtest guest present asan tsan
+suites := strict unit renderer qtest guest present asan tsan legacy
 
 .NOTPARALLEL:
 .PHONY: help demo check figures $(suites:%=check-%) lib qemu image clean cache-clean
@@ -28,6 +28,7 @@ check-guest:     ## a Linux guest: our programs, vulkaninfo, vkcube, vkmark
 check-present:   ## frames on the host's screen by its Vulkan: pictures, faults, X11, Wayland
 check-asan:      ## unit, renderer and presenting tests under AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan:      ## unit, renderer and presenting tests under ThreadSanitizer
+check-legacy:    ## the archived OpenGL device, in a second QEMU (6 minutes to build); not part of check
 $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py $*

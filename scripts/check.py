@@ -224,7 +224,16 @@ def present(log):
     return meson_suites(["present"], None, log) + guest_program(log, "--present")
 
 
-SUITES = {suite.__name__: suite for suite in (strict, unit, renderer, qtest, guest, present, asan, tsan)}
+def legacy(log):
+    """The archived OpenGL device, in a QEMU of its own."""
+    made_by("build-qemu.sh", "--legacy")
+    made_by("guest-image.sh")
+    return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--legacy"], log, 1200)
+
+
+SUITES = {suite.__name__: suite for suite in
+          (strict, unit, renderer, qtest, guest, present, asan, tsan, legacy)}
+ON_REQUEST = {"legacy"}  # those that run only if they are named
 
 
 def check(name):
@@ -254,8 +263,9 @@ def check(name):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("suite", nargs="*", help=f"of {', '.join(SUITES)}; all of them if none is given")
-    suites = parser.parse_args().suite or list(SUITES)
+    parser.add_argument("suite", nargs="*", help=f"of {', '.join(SUITES)}; if none is given, all but "
+                             f"{', '.join(ON_REQUEST)}")
+    suites = parser.parse_args().suite or [name for name in SUITES if name not in ON_REQUEST]
     for name in suites:
         if name not in SUITES:
             parser.error(f"there is no suite {name}; choose of {', '.join(SUITES)}")
@@ -263,7 +273,7 @@ def main():
         signal.signal(signum, stop)
     OUT.mkdir(parents=True, exist_ok=True)
 
-    if "guest" in suites or "present" in suites:
+    if {"guest", "present", "legacy"} & set(suites):
         # It takes a minute of mostly waiting, so begin it while the library and QEMU are built.
         threading.Thread(target=begin_image, daemon=True).start()
     total = {PASSED: 0, FAILED: 0, SKIPPED: 0}

@@ -7,6 +7,7 @@ way of the expect functions) or Skipped.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,9 @@ OUT = TOP / "out" / "check" / "guest"
 VENUS = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json"
 LAVAPIPE = {"VK_DRIVER_FILES": "/usr/share/vulkan/icd.d/lvp_icd.json"}
 IN_ROOT = [str(TOP / "scripts" / "in-root.sh"), "--die-with-parent", "--"]
+# The OpenGL device that qemu/hw/display/legacy-virtio-gpu archives: its files and what they make, its names.
+ARCHIVED = re.compile(r"legacy-virtio-gpu|virtio-(gpu-gl|gpu-virgl|gpu-pci-gl|vga-gl)\b")
+ARCHIVED_DEVICES = {"virtio-gpu-gl-pci", "virtio-gpu-gl-device", "virtio-vga-gl"}
 
 
 class Failed(Exception):
@@ -156,6 +160,11 @@ def on_host(command, timeout=120, **environment):
         raise Failed(f"expected {command[0]} to succeed on the host\n"
                      f"    seen status {done.returncode}: {(done.stdout + done.stderr)[-1500:]}")
     return done.stdout
+
+
+def offered_devices(qemu):
+    """The names of all devices that a QEMU program has."""
+    return set(re.findall(r'^name "([^"]+)"', on_host([qemu, "-device", "help"]), re.MULTILINE))
 
 
 def json_on_host(command, **options):

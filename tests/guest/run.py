@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests of QEMU with a Linux guest, printing TAP.
 
-usage: run.py [--present] [--list] [--accel ACCEL] [--qemu PROGRAM] [NAME...]     NAME: part of a test's name, such as vkcube
+usage: run.py [--present | --legacy] [--list] [--accel ACCEL] [--qemu PROGRAM] [NAME...]     NAME: part of a test's name, such as vkcube
 
 A test is a function test_* of one of the modules below, in the order in which they stand there; its
 first line of documentation is its name in the output. Where a test fails, what it expected and what it
@@ -23,6 +23,7 @@ MODULES = ("test_qemu", "test_agent", "test_vulkaninfo", "test_device", "test_fr
            "test_two_apps", "test_vkmark", "test_clean", "test_reset", "test_regions",
            "test_zero_copy", "test_displays")
 PRESENT = ("test_present", "test_outputs")  # with --present: a suite of its own
+LEGACY = ("test_legacy",)  # with --legacy: another, which wants a QEMU of its own
 
 
 def collect(wanted, modules):
@@ -75,10 +76,11 @@ def main():
     parser.add_argument("name", nargs="*", help="run only tests with this in their name")
     parser.add_argument("--list", action="store_true", help="print the tests' names and end")
     parser.add_argument("--present", action="store_true", help="the tests of presenting instead")
+    parser.add_argument("--legacy", action="store_true", help="the tests of the archived device instead")
     parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
     parser.add_argument("--qemu", help="another QEMU than the one that scripts/build-qemu.sh makes")
     arguments = parser.parse_args()
-    tests = collect(arguments.name, PRESENT if arguments.present else MODULES)
+    tests = collect(arguments.name, PRESENT if arguments.present else LEGACY if arguments.legacy else MODULES)
     if not tests:
         parser.error(f"no test has {' or '.join(arguments.name)} in its name; see --list")
     if arguments.list:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The QEMU program itself: what it needs, and what it says to a person who got something wrong."""
 
+import json
 import re
 import subprocess
 
-from harness import IN_ROOT, expect, guests, on_host
+from harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, expect, guests, offered_devices, on_host
 
 FOREIGN = re.compile(r"lib(EGL|GL|GLX|GLESv2|OpenGL|gbm|epoxy)\b")
 DEVICE = "virtio-gpu-venus-pci"
@@ -59,3 +60,22 @@ def test_mistakes(case):
         expect(done.returncode != 0, f"{' '.join(options)} to be refused", "status 0")
         expect(wanted in said and len(said.splitlines()) <= 2,
                f"one or two lines with '{wanted}' for {' '.join(options)}", said)
+
+
+def test_nothing_archived(case):
+    """QEMU has no object of the archived OpenGL device, and does not offer it, unless it was asked for"""
+    qemu, build = guests.made_by("build-qemu.sh"), guests.made_by("build-qemu.sh", "--build-dir")
+    commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
+    compiled = [item["output"] for item in commands]
+    objects = [str(path.relative_to(build)) for path in build.rglob("*.o")]
+    for names, what in ((compiled, "compiled"), (objects, "an object file")):
+        expect(any("virtio-gpu-venus" in name for name in names), f"virtio-gpu-venus to be {what}", "not")
+        found = [name for name in names if ARCHIVED.search(name)]
+        expect(not found, f"nothing of the archive to be {what}", found)
+    offered = offered_devices(qemu)
+    expect(DEVICE in offered and not offered & ARCHIVED_DEVICES, f"{DEVICE} and none of {ARCHIVED_DEVICES}",
+           {name for name in offered if name.startswith("virtio-")})
+    for name in sorted(ARCHIVED_DEVICES):
+        done = start(case, "-device", name)
+        expect(done.returncode != 0 and "is not a valid device model name" in done.stderr,
+               f"{name} to be refused as unknown", f"{done.returncode}: {done.stderr}")
