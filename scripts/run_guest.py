@@ -18,11 +18,11 @@ Boots a Linux guest with a virtio-gpu-venus device: Vulkan in the guest, no Open
 
 EPILOG = """\
 examples:
-  run-guest.sh --window --app vkcube          a window with vkcube in it
-  run-guest.sh --shell                        a root shell in this terminal; "wl vkcube" runs a program
+  run-guest.sh --window --app 'vkcube --wsi wayland'   a window with vkcube in it
+  run-guest.sh --shell         a root shell in this terminal; "wl vkcube --wsi wayland" runs a program
   run-guest.sh --app 'vkmark --winsys wayland'   no window; prints what the program prints
   run-guest.sh --vnc 5901 --resolution 1920x1080
-  run-guest.sh --window --present swapchain --stats --app vkcube
+  run-guest.sh --window --present swapchain --stats --app 'vkcube --wsi wayland'
   run-guest.sh --window --image my-disk.qcow2 --memory 8G --hostmem 4G
   run-guest.sh --qemu-arg=-device --qemu-arg=virtio-net-pci
 
