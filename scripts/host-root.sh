@@ -26,9 +26,10 @@ packages=(
     # what the demo and the tests need
     xvfb xauth xdotool weston e2fsprogs iproute2 procps
 )
-commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs)
+commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs
+    Xvfb xdotool weston)
 modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 zlib slirp
-    sdl2 libpng libseccomp libdrm)
+    sdl2 libpng libseccomp libdrm xcb wayland-client)
 servers=(/usr/libexec/virgl_render_server /usr/lib/virgl_render_server
     /usr/lib/*/virgl_render_server /usr/local/libexec/virgl_render_server)
 
