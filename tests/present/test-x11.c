@@ -24,12 +24,17 @@ static xcb_window_t create_window(int16_t x, int16_t y, uint16_t width, uint16_t
     return window;
 }
 
-static void resize_parent(uint16_t width, uint16_t height)
+static void resize_window(xcb_window_t window, uint16_t width, uint16_t height)
 {
     const uint32_t size[] = { width, height };
-    xcb_configure_window(x_server.connection, parent,
+    xcb_configure_window(x_server.connection, window,
                          XCB_CONFIG_WINDOW_WIDTH | XCB_CONFIG_WINDOW_HEIGHT, size);
     x_server_sync();
+}
+
+static void resize_parent(uint16_t width, uint16_t height)
+{
+    resize_window(parent, width, height);
 }
 
 /* The child that the presenter made, or 0. */
@@ -50,15 +55,20 @@ static bool shows(uint32_t width, uint32_t height, uint32_t seed)
     return x_server_shows(X, Y, width, height, seed);
 }
 
-static void present_x11(void)
+static void present_in(unsigned scanout, xcb_window_t window)
 {
     const struct venus_gpu_target target = {
         .size = sizeof(target),
         .kind = VENUS_GPU_TARGET_X11,
         .display = x_server.display,
-        .window = parent,
+        .window = window,
     };
-    assert_int_equal(venus_gpu_present(vm.gpu, 0, &target), 0);
+    assert_int_equal(venus_gpu_present(vm.gpu, scanout, &target), 0);
+}
+
+static void present_x11(void)
+{
+    present_in(0, parent);
 }
 
 static void start(void)
@@ -295,29 +305,65 @@ static void test_no_window(void **state)
     assert_non_null(strstr(vm.present_why, "0x7fffff"));
 }
 
-/* Both sides change sizes as they like; in the end both have the same again. */
+/* An output with a window and a resource of its own. */
+struct output {
+    int16_t x, y;
+    uint16_t width, height; /* in the end */
+    xcb_window_t window;
+};
+
+/* A picture of that size on the scanout, whose resource is number scanout + 1. */
+static void show_on(unsigned scanout, uint32_t width, uint32_t height, uint32_t seed)
+{
+    uint32_t id = scanout + 1;
+    fill_pattern(ram_at(RAM_ADDR), venus_gpu_format_lookup(VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM), width,
+                 height, width * 4, 0, 0, seed);
+    assert_ok(create_2d(id, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, width, height));
+    assert_ok(attach_ram(id, RAM_ADDR, width * height * 4));
+    assert_ok(transfer(id, rect(0, 0, width, height), 0));
+    assert_ok(set_scanout(scanout, id, rect(0, 0, width, height)));
+    assert_ok(flush(id, rect(0, 0, width, height)));
+}
+
+/* Three outputs. Both sides change sizes as they like; in the end both have the same again. */
 static void test_random_resizes(void **state)
 {
     enum { ROUNDS = 500 };
+    struct output outputs[] = { { 50, 40, 400, 300, 0 },
+                                { 500, 40, 320, 240, 0 },
+                                { 50, 400, 200, 160, 0 } };
+    const struct vm_options options = { .num_outputs = COUNT(outputs) };
     uint32_t random = 12345;
     (void)state;
-    start();
-    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 1);
-    for (uint32_t i = 0; i < ROUNDS; i++) {
+    x_server_start(SCREEN_WIDTH, SCREEN_HEIGHT);
+    for (unsigned i = 0; i < COUNT(outputs); i++)
+        outputs[i].window =
+            create_window(outputs[i].x, outputs[i].y, outputs[i].width, outputs[i].height);
+    present_start(&options);
+    for (unsigned i = 0; i < COUNT(outputs); i++) {
+        present_in(i, outputs[i].window);
+        show_on(i, outputs[i].width, outputs[i].height, i);
+    }
+    for (uint32_t round = 0; round < ROUNDS; round++) {
         random = random * 1103515245 + 12345;
         uint32_t width = 16 + (random >> 8) % 600, height = 16 + (random >> 18) % 500;
+        unsigned which = (random >> 16) % COUNT(outputs);
         if (random >> 30 & 1) {
-            resize_parent((uint16_t)width, (uint16_t)height);
-            assert_ok(flush(1, rect(0, 0, 1, 1)));
+            resize_window(outputs[which].window, (uint16_t)width, (uint16_t)height);
+            assert_ok(flush(which + 1, rect(0, 0, 1, 1)));
         } else {
-            assert_ok(unref(1));
-            show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, width, height, i);
+            assert_ok(unref(which + 1));
+            show_on(which, width, height, round);
         }
     }
-    assert_ok(unref(1));
-    resize_parent(WIDTH, HEIGHT);
-    show_2d(1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 77);
-    eventually(shows(WIDTH, HEIGHT, 77));
+    for (unsigned i = 0; i < COUNT(outputs); i++) {
+        assert_ok(unref(i + 1));
+        resize_window(outputs[i].window, outputs[i].width, outputs[i].height);
+        show_on(i, outputs[i].width, outputs[i].height, 77 + i);
+    }
+    for (unsigned i = 0; i < COUNT(outputs); i++)
+        eventually(x_server_shows(outputs[i].x, outputs[i].y, outputs[i].width, outputs[i].height,
+                                  77 + i));
     assert_int_equal(count_present_ends(), 0);
 }
 
