@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * See present.h.
- *
- * The device thread puts flushed frames on a short queue; the presenter's thread takes them off, paints
- * and presents. Nothing waits for a display but this thread, and no flush waits for one without end:
- *
- *  - in mailbox and immediate mode the queue holds one frame, and a newer one takes its place;
- *  - in fifo mode it holds a few, and the newest one is replaced when it is full;
- *  - frames for a window that nobody can see are dropped, and so is one that found no image to be painted
- *    on within a tenth of a second. The window catches up when it can be seen again.
- *
- * A flush whose frame is dropped is answered then: nobody is going to read it. The frame shown last is
- * kept, to be painted again when the window or the pointer changes, until the scanout shows another.
- */
-#include "present.h"
+/* See presenter.h: the thread. */
+#include "presenter.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -29,78 +13,19 @@
 #include <sys/syscall.h>
 #endif
 
-#include "../device.h"
 #include "../memory.h"
-#include "screen.h"
 
 enum {
-    FIFO_QUEUE = 3,    /* frames; a guest that wants more of them in flight has other problems */
     OCCLUDED_MS = 100, /* a window system that asks for no frame for so long shows none */
+    RETRY_MS = 50,     /* when there was nothing to paint on */
     NICE = -10,
-    RETRY_MS = 50, /* when there was nothing to paint on */
 };
 
-/* Flushes that one painting answers. */
-SLIST_HEAD(flushes, venus_gpu_flush);
-
-struct job {
-    struct venus_gpu_frame *frame; /* a reference of ours */
-    struct venus_gpu_rect damage;
-    struct flushes flushes;
-    uint64_t time_ns; /* of its first flush */
-};
-
-struct presenter {
-    struct venus_gpu *gpu;
-    unsigned scanout;
-    atomic_uint refs;
-    pthread_t thread;
-    int wake[2]; /* a pipe: something in it makes the thread look */
-
-    /* Guards this block. Taken alone, or inside the device's lock. */
-    pthread_mutex_t lock;
-    pthread_cond_t idle; /* for present_read(): there is nothing to be done */
-    bool stopping, ended, awake;
-    struct venus_gpu_frame *frame; /* what the scanout shows; a reference of ours */
-    bool frame_changed;            /* the thread has not seen it yet */
-    bool whole;                    /* the next flush is the first of that frame */
-    bool redraw;                   /* paint it without a flush */
-    struct job queue[FIFO_QUEUE];
-    unsigned queued;
-    struct pointer pointer;
-    bool pointer_changed;
-    uint32_t *pointer_pixels; /* a new picture for the thread to take, or NULL */
-    uint32_t pointer_width, pointer_height;
-    uint32_t hot_x, hot_y;
-    void *read_pixels; /* present_read() waits for its answer there */
-    uint32_t read_width, read_height;
-    int read_result;
-
-    /* The thread's own. */
-    struct screen screen;
-    struct venus_gpu_frame *shown; /* what is to be painted again when need be; a reference */
-    bool hidden;                   /* the surface is */
-    bool was_visible;
-    bool redraw_wanted;
-    uint64_t presented_ns; /* when a frame was presented last */
-};
-
-static uint64_t now_ns(void)
+uint64_t presenter_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static void wake_locked(struct presenter *presenter)
-{
-    if (presenter->awake)
-        return;
-    presenter->awake = true;
-    ssize_t written;
-    do {
-        written = write(presenter->wake[1], "", 1);
-    } while (written < 0 && errno == EINTR);
 }
 
 static void answer(struct flushes *flushes)
@@ -112,15 +37,14 @@ static void answer(struct flushes *flushes)
     }
 }
 
-/* Nobody is going to see that frame. */
-static void drop(struct presenter *presenter, struct job *job)
+void presenter_drop(struct presenter *presenter, struct job *job)
 {
     stat_add(&presenter->gpu->stats, STAT_PRESENT_DROPPED, 1);
     answer(&job->flushes);
     venus_gpu_frame_unref(job->frame);
 }
 
-static void drop_queue(struct presenter *presenter)
+void presenter_drop_queue(struct presenter *presenter)
 {
     struct job jobs[FIFO_QUEUE];
     pthread_mutex_lock(&presenter->lock);
@@ -129,10 +53,8 @@ static void drop_queue(struct presenter *presenter)
     presenter->queued = 0;
     pthread_mutex_unlock(&presenter->lock);
     for (unsigned i = 0; i < count; i++)
-        drop(presenter, &jobs[i]);
+        presenter_drop(presenter, &jobs[i]);
 }
-
-/* ---- the thread -------------------------------------------------------------------------------- */
 
 static const enum stat_id tier_stats[] = {
     [IMPORT_DMA_BUF] = STAT_PRESENT_DMA_BUF,
@@ -163,7 +85,7 @@ static VkResult paint(struct presenter *presenter, struct venus_gpu_frame *frame
     screen_follow(screen, frame);
     VkResult result = screen_paint(screen, &painting);
     if (result == VK_SUCCESS) {
-        presenter->presented_ns = now_ns();
+        presenter->presented_ns = presenter_now_ns();
         stat_add(&presenter->gpu->stats, STAT_PRESENT_STAGING_BYTES,
                  painter_staged(screen->painter));
         stat_add(&presenter->gpu->stats,
@@ -194,7 +116,7 @@ static VkResult paint_job(struct presenter *presenter, struct job *job)
     enum import_tier tier;
     VkResult result = paint(presenter, job->frame, &job->damage, &tier);
     if (result != VK_SUCCESS) {
-        drop(presenter, job);
+        presenter_drop(presenter, job);
         presenter->redraw_wanted = result == VK_TIMEOUT;
         return result == VK_TIMEOUT || is_of_frame(presenter, result) ? VK_SUCCESS : result;
     }
@@ -359,7 +281,8 @@ static bool turn(struct presenter *presenter, VkResult *result)
 
     bool visible = !surface || surface->visible;
     bool paced = is_paced(presenter);
-    bool occluded = paced && now_ns() - presenter->presented_ns > OCCLUDED_MS * 1000000ull;
+    bool occluded =
+        paced && presenter_now_ns() - presenter->presented_ns > OCCLUDED_MS * 1000000ull;
     if ((visible && !presenter->was_visible) || screen_is_outdated(&presenter->screen) ||
         (surface && surface->exposed))
         presenter->redraw_wanted = true;
@@ -376,7 +299,7 @@ static bool turn(struct presenter *presenter, VkResult *result)
     /* What take() did to the surface may have changed that. */
     visible = !surface || surface->visible;
     if (has_jobs(presenter) && (!visible || occluded)) {
-        drop_queue(presenter);
+        presenter_drop_queue(presenter);
         presenter->redraw_wanted = true;
     }
     bool tried = false;
@@ -440,7 +363,7 @@ static void end(struct presenter *presenter)
     presenter->read_pixels = NULL;
     pthread_cond_broadcast(&presenter->idle);
     pthread_mutex_unlock(&presenter->lock);
-    drop_queue(presenter);
+    presenter_drop_queue(presenter);
 }
 
 /*
@@ -455,7 +378,7 @@ static void ask_for_priority(void)
 #endif
 }
 
-static void *run(void *opaque)
+void *presenter_run(void *opaque)
 {
     struct presenter *presenter = opaque;
     struct venus_gpu *gpu = presenter->gpu;
@@ -494,289 +417,4 @@ static void *run(void *opaque)
     }
     free(why);
     return NULL;
-}
-
-/* ---- what others call ----------------------------------------------------------------------------- */
-
-static void presenter_unref(struct presenter *presenter)
-{
-    if (!presenter || atomic_fetch_sub_explicit(&presenter->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    venus_gpu_frame_unref(presenter->frame);
-    screen_finish(&presenter->screen);
-    free(presenter->pointer_pixels);
-    for (int i = 0; i < 2; i++) {
-        if (presenter->wake[i] >= 0)
-            close(presenter->wake[i]);
-    }
-    pthread_cond_destroy(&presenter->idle);
-    pthread_mutex_destroy(&presenter->lock);
-    free(presenter);
-}
-
-static int open_pipe(int fds[2])
-{
-    if (pipe(fds) < 0) {
-        fds[0] = fds[1] = -1;
-        return -errno;
-    }
-    for (int i = 0; i < 2; i++) {
-        fcntl(fds[i], F_SETFD, FD_CLOEXEC);
-        fcntl(fds[i], F_SETFL, O_NONBLOCK);
-    }
-    return 0;
-}
-
-/* The thread, and those that Vulkan starts from it, are not to be interrupted by the monitor's signals. */
-static int start_thread(struct presenter *presenter)
-{
-    sigset_t all, former;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-    int ret = pthread_create(&presenter->thread, NULL, run, presenter);
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
-    return -ret;
-}
-
-static struct presenter *presenter_create(struct venus_gpu *gpu, unsigned scanout,
-                                          const struct venus_gpu_target *target)
-{
-    struct presenter *presenter = calloc(1, sizeof(*presenter));
-    if (!presenter)
-        return NULL;
-    presenter->gpu = gpu;
-    presenter->scanout = scanout;
-    presenter->hidden = true;
-    atomic_init(&presenter->refs, 1);
-    pthread_mutex_init(&presenter->lock, NULL);
-    pthread_cond_init(&presenter->idle, NULL);
-    if (open_pipe(presenter->wake) < 0 || screen_init(&presenter->screen, gpu, target) < 0) {
-        presenter_unref(presenter);
-        return NULL;
-    }
-    return presenter;
-}
-
-/* The presenter of a scanout, with a reference, or NULL. */
-static struct presenter *presenter_of(struct venus_gpu *gpu, unsigned scanout)
-{
-    pthread_mutex_lock(&gpu->lock);
-    struct presenter *presenter = gpu->present.presenters[scanout];
-    if (presenter)
-        atomic_fetch_add_explicit(&presenter->refs, 1, memory_order_relaxed);
-    pthread_mutex_unlock(&gpu->lock);
-    return presenter;
-}
-
-static void stop(struct presenter *presenter)
-{
-    pthread_mutex_lock(&presenter->lock);
-    presenter->stopping = true;
-    wake_locked(presenter);
-    pthread_mutex_unlock(&presenter->lock);
-    pthread_join(presenter->thread, NULL);
-}
-
-static void show_locked(struct presenter *presenter, struct venus_gpu_frame *frame)
-{
-    presenter->frame = frame ? venus_gpu_frame_ref(frame) : NULL;
-    presenter->frame_changed = true;
-    presenter->whole = true;
-}
-
-static void take_pointer_locked(struct presenter *presenter, const struct venus_gpu_cursor *cursor)
-{
-    size_t size = (size_t)cursor->width * cursor->height * sizeof(*cursor->pixels);
-    if (!presenter->screen.target.draw_cursor)
-        return;
-    if (cursor->image_changed) {
-        free(presenter->pointer_pixels);
-        presenter->pointer_pixels = cursor->visible && size ? malloc(size) : NULL;
-        presenter->pointer_width = cursor->width;
-        presenter->pointer_height = cursor->height;
-        presenter->hot_x = cursor->hot_x;
-        presenter->hot_y = cursor->hot_y;
-        if (presenter->pointer_pixels)
-            memcpy(presenter->pointer_pixels, cursor->pixels, size);
-    }
-    presenter->pointer.visible = cursor->visible;
-    presenter->pointer.x = (int32_t)(cursor->x - presenter->hot_x);
-    presenter->pointer.y = (int32_t)(cursor->y - presenter->hot_y);
-    presenter->pointer_changed = true;
-}
-
-int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
-                      const struct venus_gpu_target *target)
-{
-    if (scanout >= gpu->config.num_outputs)
-        return -EINVAL;
-    struct presenter *presenter = NULL;
-    if (target) {
-        int ret = screen_check_target(target);
-        if (ret < 0)
-            return ret;
-        presenter = presenter_create(gpu, scanout, target);
-        if (!presenter)
-            return -ENOMEM;
-    }
-
-    /* The former one first, since two cannot have one window. */
-    pthread_mutex_lock(&gpu->lock);
-    struct presenter *former = gpu->present.presenters[scanout];
-    gpu->present.presenters[scanout] = NULL;
-    pthread_mutex_unlock(&gpu->lock);
-    if (former) {
-        stop(former);
-        presenter_unref(former);
-    }
-    if (!presenter)
-        return 0;
-
-    int ret = start_thread(presenter);
-    if (ret < 0) {
-        presenter_unref(presenter);
-        return ret;
-    }
-    /* What is shown already, pointer and all, will not be sent again. */
-    pthread_mutex_lock(&gpu->lock);
-    pthread_mutex_lock(&presenter->lock);
-    show_locked(presenter, gpu->scanouts[scanout].frame);
-    presenter->redraw = presenter->frame;
-    if (gpu->scanouts[scanout].cursor.visible)
-        take_pointer_locked(presenter, &gpu->scanouts[scanout].cursor);
-    wake_locked(presenter);
-    pthread_mutex_unlock(&presenter->lock);
-    gpu->present.presenters[scanout] = presenter;
-    pthread_mutex_unlock(&gpu->lock);
-    return 0;
-}
-
-void present_init(struct present *present)
-{
-    pthread_mutex_init(&present->lock, NULL);
-}
-
-void present_finish(struct venus_gpu *gpu)
-{
-    screen_vulkan_finish(gpu);
-    pthread_mutex_destroy(&gpu->present.lock);
-}
-
-void present_stop_all(struct venus_gpu *gpu)
-{
-    for (unsigned i = 0; i < gpu->config.num_outputs; i++)
-        venus_gpu_present(gpu, i, NULL);
-}
-
-void present_show(struct venus_gpu *gpu, unsigned scanout, struct venus_gpu_frame *frame)
-{
-    struct presenter *presenter = presenter_of(gpu, scanout);
-    if (!presenter)
-        return;
-    pthread_mutex_lock(&presenter->lock);
-    struct venus_gpu_frame *former = presenter->frame;
-    show_locked(presenter, frame);
-    wake_locked(presenter);
-    pthread_mutex_unlock(&presenter->lock);
-    venus_gpu_frame_unref(former);
-    /* What waits there is of no more interest, and its memory may be wanted back. */
-    if (!frame)
-        drop_queue(presenter);
-    presenter_unref(presenter);
-}
-
-bool present_is_on(struct venus_gpu *gpu, unsigned scanout)
-{
-    struct presenter *presenter = presenter_of(gpu, scanout);
-    if (!presenter)
-        return false;
-    pthread_mutex_lock(&presenter->lock);
-    bool is_on = !presenter->ended && !presenter->stopping;
-    pthread_mutex_unlock(&presenter->lock);
-    presenter_unref(presenter);
-    return is_on;
-}
-
-/* Put the frame on the queue. *dropped becomes the one whose place it took, if any. */
-static void enqueue_locked(struct presenter *presenter, const struct venus_gpu_rect *rect,
-                           struct venus_gpu_flush *flush, struct job *dropped)
-{
-    struct venus_gpu_frame *frame = presenter->frame;
-    struct venus_gpu_rect damage = *rect;
-    if (presenter->whole)
-        damage = (struct venus_gpu_rect){ .width = frame->width, .height = frame->height };
-    presenter->whole = false;
-
-    unsigned max = presenter->gpu->config.present_mode == VENUS_GPU_PRESENT_FIFO ? FIFO_QUEUE : 1;
-    struct job *last = presenter->queued ? &presenter->queue[presenter->queued - 1] : NULL;
-    if (last && last->frame == frame) {
-        rect_add(&last->damage, &damage); /* it shows both */
-        SLIST_INSERT_HEAD(&last->flushes, flush, presented_link);
-        return;
-    }
-    if (presenter->queued == max) {
-        *dropped = *last;
-        presenter->queued--;
-    }
-    struct job *job = &presenter->queue[presenter->queued++];
-    *job = (struct job){
-        .frame = venus_gpu_frame_ref(frame),
-        .damage = damage,
-        .time_ns = now_ns(),
-    };
-    SLIST_INSERT_HEAD(&job->flushes, flush, presented_link);
-}
-
-bool present_flush(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_rect *rect,
-                   struct venus_gpu_flush *flush)
-{
-    struct presenter *presenter = presenter_of(gpu, scanout);
-    if (!presenter)
-        return false;
-    struct job dropped = { .frame = NULL };
-    pthread_mutex_lock(&presenter->lock);
-    bool taken = !presenter->ended && !presenter->stopping && presenter->frame;
-    if (taken) {
-        enqueue_locked(presenter, rect, flush, &dropped);
-        wake_locked(presenter);
-    }
-    pthread_mutex_unlock(&presenter->lock);
-    if (dropped.frame)
-        drop(presenter, &dropped);
-    presenter_unref(presenter);
-    return taken;
-}
-
-void present_pointer(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_cursor *cursor)
-{
-    struct presenter *presenter = presenter_of(gpu, scanout);
-    if (!presenter)
-        return;
-    pthread_mutex_lock(&presenter->lock);
-    take_pointer_locked(presenter, cursor);
-    wake_locked(presenter);
-    pthread_mutex_unlock(&presenter->lock);
-    presenter_unref(presenter);
-}
-
-int present_read(struct venus_gpu *gpu, unsigned scanout, void *pixels, uint32_t width,
-                 uint32_t height)
-{
-    struct presenter *presenter = presenter_of(gpu, scanout);
-    if (!presenter)
-        return -EINVAL;
-    pthread_mutex_lock(&presenter->lock);
-    int ret = -EINVAL;
-    if (!presenter->ended) {
-        presenter->read_pixels = pixels;
-        presenter->read_width = width;
-        presenter->read_height = height;
-        wake_locked(presenter);
-        while (presenter->read_pixels)
-            pthread_cond_wait(&presenter->idle, &presenter->lock);
-        ret = presenter->read_result;
-    }
-    pthread_mutex_unlock(&presenter->lock);
-    presenter_unref(presenter);
-    return ret;
 }

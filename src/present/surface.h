@@ -31,7 +31,8 @@ struct surface {
 
     uint32_t width, height; /* pixels */
     bool visible;           /* false while nobody can see it: minimised, covered, hidden */
-    bool exposed; /* parts of what it showed are lost: dispatch() says so, the presenter takes it back */
+    bool
+        exposed; /* parts of what it showed are lost: dispatch() says so, the presenter takes it back */
     bool busy; /* pacing kinds: the window system has not asked for another frame yet */
     bool lost; /* the window or its server is gone */
 };

@@ -251,14 +251,10 @@ static void test_private_ram(void **state)
     assert_int_equal(stat_value("present-imports"), 1);
 }
 
-/* Memory that no processor can map: a GPU can show it all the same, and nobody else. */
-static void test_not_mappable(void **state)
+/* Blob 1 of what was exported, which the guest says it will not map. */
+static void create_unmappable_blob(const struct exported *exported)
 {
-    struct exported exported;
-    (void)state;
-    assert_true(exporter_allocate(&exporter, SIZE, RENDERER_FD_OPAQUE, &exported));
-    start(&exporter.device);
-    fake_lend(RENDERER_FD_OPAQUE, exported.fd, exported.ptr);
+    fake_lend(RENDERER_FD_OPAQUE, exported->fd, exported->ptr);
     assert_ok(create_context(1));
     const struct virtio_gpu_resource_create_blob request = {
         REQUEST(RESOURCE_CREATE_BLOB),
@@ -270,6 +266,16 @@ static void test_not_mappable(void **state)
         .size = le64(SIZE),
     };
     assert_ok(create_blob(&request, NULL, 0));
+}
+
+/* Memory that no processor can map: a GPU can show it all the same, and nobody else. */
+static void test_not_mappable(void **state)
+{
+    struct exported exported;
+    (void)state;
+    assert_true(exporter_allocate(&exporter, SIZE, RENDERER_FD_OPAQUE, &exported));
+    start(&exporter.device);
+    create_unmappable_blob(&exported);
     fill(exported.ptr, 1);
     show_and_compare(1, 1);
     assert_null(shown(0)->pixels);
@@ -290,18 +296,7 @@ static void test_not_mappable_nor_importable(void **state)
     assert_true(exporter_allocate(&exporter, SIZE, RENDERER_FD_OPAQUE, &exported));
     start(&exporter.device);
     shim_fail(SHIM_ALLOCATE_IMPORT, VK_ERROR_OUT_OF_DEVICE_MEMORY, 0, 1);
-    fake_lend(RENDERER_FD_OPAQUE, exported.fd, exported.ptr);
-    assert_ok(create_context(1));
-    const struct virtio_gpu_resource_create_blob request = {
-        REQUEST(RESOURCE_CREATE_BLOB),
-        .hdr.ctx_id = le32(1),
-        .resource_id = le32(1),
-        .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
-        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE),
-        .blob_id = le64(1),
-        .size = le64(SIZE),
-    };
-    assert_ok(create_blob(&request, NULL, 0));
+    create_unmappable_blob(&exported);
     show_blob(1, WIDTH, HEIGHT);
     assert_int_equal(stat_value("present-frames"), 0);
     show_2d(2, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 5);

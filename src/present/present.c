@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/* See present.h: presenters come and go, and get their work. */
+#include "present.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "presenter.h"
+
+static void wake_locked(struct presenter *presenter)
+{
+    if (presenter->awake)
+        return;
+    presenter->awake = true;
+    ssize_t written;
+    do {
+        written = write(presenter->wake[1], "", 1);
+    } while (written < 0 && errno == EINTR);
+}
+
+static void presenter_unref(struct presenter *presenter)
+{
+    if (!presenter || atomic_fetch_sub_explicit(&presenter->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    venus_gpu_frame_unref(presenter->frame);
+    screen_finish(&presenter->screen);
+    free(presenter->pointer_pixels);
+    for (int i = 0; i < 2; i++) {
+        if (presenter->wake[i] >= 0)
+            close(presenter->wake[i]);
+    }
+    pthread_cond_destroy(&presenter->idle);
+    pthread_mutex_destroy(&presenter->lock);
+    free(presenter);
+}
+
+static int open_pipe(int fds[2])
+{
+    if (pipe(fds) < 0) {
+        fds[0] = fds[1] = -1;
+        return -errno;
+    }
+    for (int i = 0; i < 2; i++) {
+        fcntl(fds[i], F_SETFD, FD_CLOEXEC);
+        fcntl(fds[i], F_SETFL, O_NONBLOCK);
+    }
+    return 0;
+}
+
+/* The thread, and those that Vulkan starts from it, are not to be interrupted by the monitor's signals. */
+static int start_thread(struct presenter *presenter)
+{
+    sigset_t all, former;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+    int ret = pthread_create(&presenter->thread, NULL, presenter_run, presenter);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    return -ret;
+}
+
+static struct presenter *presenter_create(struct venus_gpu *gpu, unsigned scanout,
+                                          const struct venus_gpu_target *target)
+{
+    struct presenter *presenter = calloc(1, sizeof(*presenter));
+    if (!presenter)
+        return NULL;
+    presenter->gpu = gpu;
+    presenter->scanout = scanout;
+    presenter->hidden = true;
+    atomic_init(&presenter->refs, 1);
+    pthread_mutex_init(&presenter->lock, NULL);
+    pthread_cond_init(&presenter->idle, NULL);
+    if (open_pipe(presenter->wake) < 0 || screen_init(&presenter->screen, gpu, target) < 0) {
+        presenter_unref(presenter);
+        return NULL;
+    }
+    return presenter;
+}
+
+/* The presenter of a scanout, with a reference, or NULL. */
+static struct presenter *presenter_of(struct venus_gpu *gpu, unsigned scanout)
+{
+    pthread_mutex_lock(&gpu->lock);
+    struct presenter *presenter = gpu->present.presenters[scanout];
+    if (presenter)
+        atomic_fetch_add_explicit(&presenter->refs, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&gpu->lock);
+    return presenter;
+}
+
+static void stop(struct presenter *presenter)
+{
+    pthread_mutex_lock(&presenter->lock);
+    presenter->stopping = true;
+    wake_locked(presenter);
+    pthread_mutex_unlock(&presenter->lock);
+    pthread_join(presenter->thread, NULL);
+}
+
+static void show_locked(struct presenter *presenter, struct venus_gpu_frame *frame)
+{
+    presenter->frame = frame ? venus_gpu_frame_ref(frame) : NULL;
+    presenter->frame_changed = true;
+    presenter->whole = true;
+}
+
+static void take_pointer_locked(struct presenter *presenter, const struct venus_gpu_cursor *cursor)
+{
+    size_t size = (size_t)cursor->width * cursor->height * sizeof(*cursor->pixels);
+    if (!presenter->screen.target.draw_cursor)
+        return;
+    if (cursor->image_changed) {
+        free(presenter->pointer_pixels);
+        presenter->pointer_pixels = cursor->visible && size ? malloc(size) : NULL;
+        presenter->pointer_width = cursor->width;
+        presenter->pointer_height = cursor->height;
+        presenter->hot_x = cursor->hot_x;
+        presenter->hot_y = cursor->hot_y;
+        if (presenter->pointer_pixels)
+            memcpy(presenter->pointer_pixels, cursor->pixels, size);
+    }
+    presenter->pointer.visible = cursor->visible;
+    presenter->pointer.x = (int32_t)(cursor->x - presenter->hot_x);
+    presenter->pointer.y = (int32_t)(cursor->y - presenter->hot_y);
+    presenter->pointer_changed = true;
+}
+
+int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
+                      const struct venus_gpu_target *target)
+{
+    if (scanout >= gpu->config.num_outputs)
+        return -EINVAL;
+    struct presenter *presenter = NULL;
+    if (target) {
+        int ret = screen_check_target(target);
+        if (ret < 0)
+            return ret;
+        presenter = presenter_create(gpu, scanout, target);
+        if (!presenter)
+            return -ENOMEM;
+    }
+
+    /* The former one first, since two cannot have one window. */
+    pthread_mutex_lock(&gpu->lock);
+    struct presenter *former = gpu->present.presenters[scanout];
+    gpu->present.presenters[scanout] = NULL;
+    pthread_mutex_unlock(&gpu->lock);
+    if (former) {
+        stop(former);
+        presenter_unref(former);
+    }
+    if (!presenter)
+        return 0;
+
+    int ret = start_thread(presenter);
+    if (ret < 0) {
+        presenter_unref(presenter);
+        return ret;
+    }
+    /* What is shown already, pointer and all, will not be sent again. */
+    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&presenter->lock);
+    show_locked(presenter, gpu->scanouts[scanout].frame);
+    presenter->redraw = presenter->frame;
+    if (gpu->scanouts[scanout].cursor.visible)
+        take_pointer_locked(presenter, &gpu->scanouts[scanout].cursor);
+    wake_locked(presenter);
+    pthread_mutex_unlock(&presenter->lock);
+    gpu->present.presenters[scanout] = presenter;
+    pthread_mutex_unlock(&gpu->lock);
+    return 0;
+}
+
+void present_init(struct present *present)
+{
+    pthread_mutex_init(&present->lock, NULL);
+}
+
+void present_finish(struct venus_gpu *gpu)
+{
+    screen_vulkan_finish(gpu);
+    pthread_mutex_destroy(&gpu->present.lock);
+}
+
+void present_stop_all(struct venus_gpu *gpu)
+{
+    for (unsigned i = 0; i < gpu->config.num_outputs; i++)
+        venus_gpu_present(gpu, i, NULL);
+}
+
+void present_show(struct venus_gpu *gpu, unsigned scanout, struct venus_gpu_frame *frame)
+{
+    struct presenter *presenter = presenter_of(gpu, scanout);
+    if (!presenter)
+        return;
+    pthread_mutex_lock(&presenter->lock);
+    struct venus_gpu_frame *former = presenter->frame;
+    show_locked(presenter, frame);
+    wake_locked(presenter);
+    pthread_mutex_unlock(&presenter->lock);
+    venus_gpu_frame_unref(former);
+    /* What waits there is of no more interest, and its memory may be wanted back. */
+    if (!frame)
+        presenter_drop_queue(presenter);
+    presenter_unref(presenter);
+}
+
+bool present_is_on(struct venus_gpu *gpu, unsigned scanout)
+{
+    struct presenter *presenter = presenter_of(gpu, scanout);
+    if (!presenter)
+        return false;
+    pthread_mutex_lock(&presenter->lock);
+    bool is_on = !presenter->ended && !presenter->stopping;
+    pthread_mutex_unlock(&presenter->lock);
+    presenter_unref(presenter);
+    return is_on;
+}
+
+/* Put the frame on the queue. *dropped becomes the one whose place it took, if any. */
+static void enqueue_locked(struct presenter *presenter, const struct venus_gpu_rect *rect,
+                           struct venus_gpu_flush *flush, struct job *dropped)
+{
+    struct venus_gpu_frame *frame = presenter->frame;
+    struct venus_gpu_rect damage = *rect;
+    if (presenter->whole)
+        damage = (struct venus_gpu_rect){ .width = frame->width, .height = frame->height };
+    presenter->whole = false;
+
+    unsigned max = presenter->gpu->config.present_mode == VENUS_GPU_PRESENT_FIFO ? FIFO_QUEUE : 1;
+    struct job *last = presenter->queued ? &presenter->queue[presenter->queued - 1] : NULL;
+    if (last && last->frame == frame) {
+        rect_add(&last->damage, &damage); /* it shows both */
+        SLIST_INSERT_HEAD(&last->flushes, flush, presented_link);
+        return;
+    }
+    if (presenter->queued == max) {
+        *dropped = *last;
+        presenter->queued--;
+    }
+    struct job *job = &presenter->queue[presenter->queued++];
+    *job = (struct job){
+        .frame = venus_gpu_frame_ref(frame),
+        .damage = damage,
+        .time_ns = presenter_now_ns(),
+    };
+    SLIST_INSERT_HEAD(&job->flushes, flush, presented_link);
+}
+
+bool present_flush(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_rect *rect,
+                   struct venus_gpu_flush *flush)
+{
+    struct presenter *presenter = presenter_of(gpu, scanout);
+    if (!presenter)
+        return false;
+    struct job dropped = { .frame = NULL };
+    pthread_mutex_lock(&presenter->lock);
+    bool taken = !presenter->ended && !presenter->stopping && presenter->frame;
+    if (taken) {
+        enqueue_locked(presenter, rect, flush, &dropped);
+        wake_locked(presenter);
+    }
+    pthread_mutex_unlock(&presenter->lock);
+    if (dropped.frame)
+        presenter_drop(presenter, &dropped);
+    presenter_unref(presenter);
+    return taken;
+}
+
+void present_pointer(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_cursor *cursor)
+{
+    struct presenter *presenter = presenter_of(gpu, scanout);
+    if (!presenter)
+        return;
+    pthread_mutex_lock(&presenter->lock);
+    take_pointer_locked(presenter, cursor);
+    wake_locked(presenter);
+    pthread_mutex_unlock(&presenter->lock);
+    presenter_unref(presenter);
+}
+
+int present_read(struct venus_gpu *gpu, unsigned scanout, void *pixels, uint32_t width,
+                 uint32_t height)
+{
+    struct presenter *presenter = presenter_of(gpu, scanout);
+    if (!presenter)
+        return -EINVAL;
+    pthread_mutex_lock(&presenter->lock);
+    int ret = -EINVAL;
+    if (!presenter->ended) {
+        presenter->read_pixels = pixels;
+        presenter->read_width = width;
+        presenter->read_height = height;
+        wake_locked(presenter);
+        while (presenter->read_pixels)
+            pthread_cond_wait(&presenter->idle, &presenter->lock);
+        ret = presenter->read_result;
+    }
+    pthread_mutex_unlock(&presenter->lock);
+    presenter_unref(presenter);
+    return ret;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A presenter: what its thread (presenter.c) shares with those who give it work (present.c).
+ *
+ * The device thread puts flushed frames on a short queue; the presenter's thread takes them off, paints
+ * and presents. Nothing waits for a display but this thread, and no flush waits for one without end:
+ *
+ *  - in mailbox and immediate mode the queue holds one frame, and a newer one takes its place;
+ *  - in fifo mode it holds a few, and the newest one is replaced when it is full;
+ *  - frames for a window that nobody can see are dropped, and so is one that found no image to be painted
+ *    on within a tenth of a second. The window catches up when it can be seen again.
+ *
+ * A flush whose frame is dropped is answered then: nobody is going to read it. The frame shown last is
+ * kept, to be painted again when the window or the pointer changes, until the scanout shows another.
+ */
+#ifndef PRESENT_PRESENTER_H
+#define PRESENT_PRESENTER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../device.h"
+#include "screen.h"
+
+/* Frames in fifo mode; a guest that wants more of them in flight has other problems. */
+enum { FIFO_QUEUE = 3 };
+
+/* Flushes that one painting answers. */
+SLIST_HEAD(flushes, venus_gpu_flush);
+
+struct job {
+    struct venus_gpu_frame *frame; /* a reference of ours */
+    struct venus_gpu_rect damage;
+    struct flushes flushes;
+    uint64_t time_ns; /* of its first flush */
+};
+
+struct presenter {
+    struct venus_gpu *gpu;
+    unsigned scanout;
+    atomic_uint refs;
+    pthread_t thread;
+    int wake[2]; /* a pipe: something in it makes the thread look */
+
+    /* Guards this block. Taken alone, or inside the device's lock. */
+    pthread_mutex_t lock;
+    pthread_cond_t idle; /* for present_read(): there is nothing to be done */
+    bool stopping, ended, awake;
+    struct venus_gpu_frame *frame; /* what the scanout shows; a reference of ours */
+    bool frame_changed;            /* the thread has not seen it yet */
+    bool whole;                    /* the next flush is the first of that frame */
+    bool redraw;                   /* paint it without a flush */
+    struct job queue[FIFO_QUEUE];
+    unsigned queued;
+    struct pointer pointer;
+    bool pointer_changed;
+    uint32_t *pointer_pixels; /* a new picture for the thread to take, or NULL */
+    uint32_t pointer_width, pointer_height;
+    uint32_t hot_x, hot_y;
+    void *read_pixels; /* present_read() waits for its answer there */
+    uint32_t read_width, read_height;
+    int read_result;
+
+    /* The thread's own. */
+    struct screen screen;
+    struct venus_gpu_frame *shown; /* what is to be painted again when need be; a reference */
+    bool hidden;                   /* the surface is */
+    bool was_visible;
+    bool redraw_wanted;
+    uint64_t presented_ns; /* when a frame was presented last */
+};
+
+/* The thread's function. */
+void *presenter_run(void *presenter);
+
+/* Nobody is going to see that frame: answer its flushes and forget it; the same for all that wait. Any
+ * thread, without the presenter's lock. */
+void presenter_drop(struct presenter *presenter, struct job *job);
+void presenter_drop_queue(struct presenter *presenter);
+
+uint64_t presenter_now_ns(void);
+
+#endif
