@@ -4,7 +4,6 @@
 #include "kms.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "virtgpu.h"
 
 #define FLIP_TIMEOUT_MS 10000
 
@@ -39,23 +39,6 @@ static void *array(uint32_t count, size_t size)
     if (!items)
         die("no memory for %u things", count);
     return items;
-}
-
-static int open_card(void)
-{
-    for (int minor = 0; minor < 64; minor++) {
-        char path[32], name[32] = "";
-        struct drm_version version = { .name = name, .name_len = sizeof name - 1 };
-
-        snprintf(path, sizeof path, "/dev/dri/card%d", minor);
-        int fd = open(path, O_RDWR | O_CLOEXEC);
-        if (fd < 0)
-            continue;
-        if (ioctl(fd, DRM_IOCTL_VERSION, &version) == 0 && strcmp(name, "virtio_gpu") == 0)
-            return fd;
-        close(fd);
-    }
-    die("no card under /dev/dri belongs to virtio_gpu");
 }
 
 /* The mode of this size, or the preferred one, or else the first; false if it has none. */
@@ -103,7 +86,7 @@ void kms_open(struct kms *kms, uint32_t width, uint32_t height)
 {
     struct drm_mode_card_res count = { 0 };
 
-    *kms = (struct kms){ .fd = open_card() };
+    *kms = (struct kms){ .fd = virtgpu_open_card() };
     if (try_call(kms->fd, DRM_IOCTL_SET_MASTER, NULL) < 0)
         die("the display belongs to somebody else: %s", strerror(errno));
     call(kms->fd, DRM_IOCTL_MODE_GETRESOURCES, &count, "GETRESOURCES");

@@ -27,13 +27,14 @@ static void call(int fd, unsigned long request, void *arg, const char *what)
         die("%s: %s", what, strerror(errno));
 }
 
-int virtgpu_open(void)
+/* The first of 64 nodes from that minor number on which is virtio_gpu's, or -1. */
+static int open_node(const char *kind, int first)
 {
-    for (int minor = 128; minor < 192; minor++) {
+    for (int minor = first; minor < first + 64; minor++) {
         char path[32], name[32] = "";
         struct drm_version version = { .name = name, .name_len = sizeof name - 1 };
 
-        snprintf(path, sizeof path, "/dev/dri/renderD%d", minor);
+        snprintf(path, sizeof path, "/dev/dri/%s%d", kind, minor);
         int fd = open(path, O_RDWR | O_CLOEXEC);
         if (fd < 0)
             continue;
@@ -41,7 +42,25 @@ int virtgpu_open(void)
             return fd;
         close(fd);
     }
-    die("no render node under /dev/dri belongs to virtio_gpu");
+    return -1;
+}
+
+int virtgpu_open(void)
+{
+    int fd = open_node("renderD", 128);
+
+    if (fd < 0)
+        die("no render node under /dev/dri belongs to virtio_gpu");
+    return fd;
+}
+
+int virtgpu_open_card(void)
+{
+    int fd = open_node("card", 0);
+
+    if (fd < 0)
+        die("no card under /dev/dri belongs to virtio_gpu");
+    return fd;
 }
 
 void virtgpu_init_venus(int fd)

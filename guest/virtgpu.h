@@ -19,6 +19,8 @@ struct virtgpu_blob {
 
 /* Opens the first render node that virtio_gpu drives; the caller closes it. */
 int virtgpu_open(void);
+/* The same of the node that sets modes. */
+int virtgpu_open_card(void);
 
 /* Makes the open file a Venus context; its rings 0 to 63 can carry fences. */
 void virtgpu_init_venus(int fd);
