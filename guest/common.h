@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every program here needs: a way to give up with a reason, a clock, and samples that turn
- * into one JSON object.
+ * What every program here needs: a way to give up with a reason, a clock, a time to stop at, and
+ * samples that turn into one JSON object.
  */
 #ifndef GUEST_COMMON_H
 #define GUEST_COMMON_H
@@ -23,6 +23,20 @@ long option(int argc, char **argv, const char *name, long otherwise);
 /* The text after option `name`, or `otherwise`. */
 const char *option_text(int argc, char **argv, const char *name, const char *otherwise);
 
+/* How long a program may measure: option --seconds, 0 for no limit. It starts when it is made. */
+struct deadline {
+    double start_ms, limit_ms;
+};
+
+struct deadline deadline_option(int argc, char **argv);
+bool deadline_passed(const struct deadline *d);
+
+/*
+ * Prints "stopped" and "seconds" for a JSON object: what the deadline cut short, or null, and how
+ * long the program has measured.
+ */
+void deadline_print(const struct deadline *d, const char *stopped);
+
 struct samples {
     double *ms;
     size_t count, capacity;
@@ -32,9 +46,11 @@ void samples_add(struct samples *s, double ms);
 
 /*
  * Prints "name": {"count", "median", "p99", "min", "max", "mean"}, in milliseconds, with no comma
- * or newline around it. Sorts the samples. The 99th percentile is the nearest rank.
+ * or newline around it. The 99th percentile is the nearest rank. With VENUS_SAMPLES=1 in the
+ * environment also "values", all of them in the order in which they were taken: medians of several
+ * runs cannot be put together, samples can.
  */
-void samples_print(struct samples *s, const char *name);
+void samples_print(const struct samples *s, const char *name);
 void samples_finish(struct samples *s);
 
 #endif
