@@ -42,6 +42,10 @@ void vk_create(struct vk *vk, uint32_t extension_count, const char *const *exten
 void vk_open(struct vk *vk);
 void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const *extensions);
 
+/* vk_open's own two steps: the instance, and which physical device it is. */
+void vk_create_instance(struct vk *vk);
+void vk_find_device(struct vk *vk);
+
 void vk_destroy(struct vk *vk);
 
 bool vk_has_extension(const struct vk *vk, const char *name);
