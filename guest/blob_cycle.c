@@ -2,11 +2,12 @@
 /*
  * Times one blob's life as the guest sees it: create, map, touch every page, unmap, close.
  *
- *   blob_cycle [--rounds 200] [--others 0] [--size 65536] [--warmup 10] [--seconds 0]
+ *   blob_cycle [--rounds 200] [--others 0] [--size 65536] [--warmup 10] [--seconds 0] [--dirty]
  *
  * `others` blobs of the same size stay mapped all the while, because what this shows is whether the
  * cost grows with them. Contents are checked: each page is written and read back, every mapping of
- * a new blob is seen to start out zero, and at the end the others still hold what they were given.
+ * a new blob is seen to start out zero (not with --dirty), and at the end the others still hold what
+ * they were given.
  *
  * After --seconds the setup or the rounds stop where they are and what was seen so far is printed;
  * the others are then neither looked at nor closed one by one, which could take as long again.
@@ -31,11 +32,11 @@ static uint64_t pattern(uint64_t blob, uint64_t page)
     return (blob << 32 | page) * UINT64_C(0x9e3779b97f4a7c15) + 1;
 }
 
-static void fill(uint64_t *words, uint64_t size, uint64_t blob, bool fresh)
+static void fill(uint64_t *words, uint64_t size, uint64_t blob, bool must_be_zero)
 {
     for (uint64_t page = 0; page < size / PAGE; page++) {
         uint64_t *word = words + page * (PAGE / sizeof *words);
-        if (fresh && *word)
+        if (must_be_zero && *word)
             die("page %llu of a new blob is not zero", (unsigned long long)page);
         *word = pattern(blob, page);
     }
@@ -60,6 +61,7 @@ int main(int argc, char **argv)
     uint64_t size = (uint64_t)option(argc, argv, "--size", 65536);
     struct samples cycle = { 0 }, create = { 0 }, map = { 0 }, touch = { 0 }, unmap = { 0 };
     struct samples setup = { 0 }, teardown = { 0 };
+    bool dirty = option_flag(argc, argv, "--dirty");
     const char *stopped = NULL;
     long mapped = 0;
 
@@ -80,7 +82,7 @@ int main(int argc, char **argv)
         double start = now_ms();
         other->blob = virtgpu_create_host_blob(fd, size, 0);
         other->words = virtgpu_map(fd, &other->blob);
-        fill(other->words, size, (uint64_t)mapped, true);
+        fill(other->words, size, (uint64_t)mapped, !dirty);
         samples_add(&setup, now_ms() - start);
     }
 
@@ -95,7 +97,7 @@ int main(int argc, char **argv)
         double t1 = now_ms();
         uint64_t *words = virtgpu_map(fd, &blob);
         double t2 = now_ms();
-        fill(words, size, id, true);
+        fill(words, size, id, !dirty);
         check(words, size, id);
         double t3 = now_ms();
         virtgpu_unmap(&blob, words);

@@ -42,6 +42,15 @@ const char *option_text(int argc, char **argv, const char *name, const char *oth
     return otherwise;
 }
 
+bool option_flag(int argc, char **argv, const char *name)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
 long option(int argc, char **argv, const char *name, long otherwise)
 {
     const char *text = option_text(argc, argv, name, NULL);

@@ -20,6 +20,9 @@ double now_ms(void);
 /* The number after option `name` (as in --rounds 1000), or `otherwise`; dies if it is no number. */
 long option(int argc, char **argv, const char *name, long otherwise);
 
+/* Whether option `name` is there; it takes no value. */
+bool option_flag(int argc, char **argv, const char *name);
+
 /* The text after option `name`, or `otherwise`. */
 const char *option_text(int argc, char **argv, const char *name, const char *otherwise);
 

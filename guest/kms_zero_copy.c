@@ -338,15 +338,6 @@ static void paint(const struct painter *p, const struct target *t, uint32_t fram
     vk_end(&p->vk, commands);
 }
 
-static bool flag(int argc, char **argv, const char *name)
-{
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void hold(void)
 {
     sigset_t ends;
@@ -406,7 +397,7 @@ int main(int argc, char **argv)
     samples_print(&flip, "flip_ms");
     printf("}\n");
     fflush(stdout);
-    if (flag(argc, argv, "--hold"))
+    if (option_flag(argc, argv, "--hold"))
         hold();
     kms_close(&kms);
     destroy_painter(&p);
