@@ -266,6 +266,22 @@ static int place_by_alias(struct venus_gpu *gpu, uint32_t resource_id, uint64_t 
     return ret;
 }
 
+/*
+ * A guest that maps a small blob writes all of it, mostly at once, and each page would be a fault of one of
+ * its processors. Of a large one it may never use most. Where this fails, pages come when they are touched.
+ */
+enum { PREPARED_SIZE = 256 << 10 };
+
+static void prepare_pages(void *place, uint64_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+    if (size <= PREPARED_SIZE)
+        madvise(place, size, MADV_POPULATE_WRITE);
+#else
+    (void)place, (void)size;
+#endif
+}
+
 int memory_place_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size, void *dst,
                       void **place, enum memory_tier *tier)
 {
@@ -287,6 +303,8 @@ int memory_place_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size
             munmap(*place, size);
         ret = -EOVERFLOW;
     }
+    if (ret == 0 && dst)
+        prepare_pages(*place, size);
     return ret;
 }
 
