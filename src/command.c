@@ -306,16 +306,16 @@ static const struct command_type *command_parse(struct command *cmd,
 }
 
 /*
- * An answer of nothing but "done", and without a fence, is one that no driver waits for. Its interrupt can
- * wait for that of the next command, if there is one; but a driver wants its descriptors back.
+ * An answer of nothing but "done", and without a fence, is one that nobody waits for, unless the driver
+ * waits for each (firmware does). So it can come with the next one, or a moment later (thread.c); but a
+ * driver wants its descriptors back.
  */
 enum { MAX_ANSWERED = 8 };
 
 static bool can_be_late(const struct command *cmd)
 {
-    return cmd->response.hdr.type == le32(VIRTIO_GPU_RESP_OK_NODATA) &&
-           !(cmd->hdr.flags & VIRTIO_GPU_FLAG_FENCE) && !TAILQ_EMPTY(&cmd->gpu->queued) &&
-           cmd->gpu->num_answered < MAX_ANSWERED;
+    return cmd->gpu->pipelined && cmd->response.hdr.type == le32(VIRTIO_GPU_RESP_OK_NODATA) &&
+           !(cmd->hdr.flags & VIRTIO_GPU_FLAG_FENCE) && cmd->gpu->num_answered < MAX_ANSWERED;
 }
 
 static bool wants_ring_fence(const struct command *cmd)

@@ -27,6 +27,7 @@ int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
 
     pthread_mutex_lock(&gpu->lock);
     TAILQ_INSERT_TAIL(&gpu->queued, cmd, queued_link);
+    gpu->pipelined |= !TAILQ_EMPTY(&gpu->in_flight);
     TAILQ_INSERT_TAIL(&gpu->in_flight, cmd, in_flight_link);
     if (gpu->sleeping)
         pthread_cond_signal(&gpu->work);
@@ -57,6 +58,7 @@ static void forget_commands_locked(struct venus_gpu *gpu)
     TAILQ_INIT(&gpu->queued);
     TAILQ_INIT(&gpu->answered);
     gpu->num_answered = 0;
+    gpu->pipelined = false;
     TAILQ_INIT(&gpu->ordered);
 }
 
@@ -85,14 +87,32 @@ static time_t seconds(void)
     return now.tv_sec;
 }
 
+/* How long answers that nobody waits for may wait for company. */
+enum { ANSWER_DELAY_NS = 200 * 1000 };
+
+static struct timespec realtime_in(time_t s, long ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += s;
+    until.tv_nsec += ns;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    return until;
+}
+
 /* Wait for something to do, or until contexts are to be checked. */
 static void wait_for_work_locked(struct venus_gpu *gpu)
 {
     gpu->sleeping = true;
-    if (gpu->contexts) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += CHECK_CONTEXTS_S;
+    if (gpu->num_answered) {
+        struct timespec until = realtime_in(0, ANSWER_DELAY_NS);
+        if (pthread_cond_timedwait(&gpu->work, &gpu->lock, &until) == ETIMEDOUT)
+            command_deliver(gpu);
+    } else if (gpu->contexts) {
+        struct timespec until = realtime_in(CHECK_CONTEXTS_S, 0);
         pthread_cond_timedwait(&gpu->work, &gpu->lock, &until);
     } else {
         pthread_cond_wait(&gpu->work, &gpu->lock);

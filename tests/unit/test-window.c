@@ -454,8 +454,8 @@ static void test_late_answers(void **state)
 }
 
 /*
- * Answers that nobody waits for may come with later ones. But not later than something that waits for the
- * front end, and none is lost.
+ * Answers that nobody waits for may come with later ones, or a moment later. But not later than something
+ * that waits for the front end, and none is lost.
  */
 static void test_answers_before_a_wait(void **state)
 {
@@ -483,6 +483,12 @@ static void test_answers_before_a_wait(void **state)
     answer_region(1, 0);
     assert_int_equal(wait_for(second), OK_MAP);
     assert_ok(wait_for(plain[COUNT(plain) - 1]));
+
+    /* Nor do they wait for a command that never comes. */
+    plain[0] = send_create_2d(100);
+    plain[1] = send_create_2d(101);
+    assert_ok(wait_for(plain[1]));
+    assert_ok(wait_for(plain[0]));
 }
 
 static void test_region_errors(void **state)
