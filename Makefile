@@ -7,7 +7,7 @@ cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
 suites := strict unit renderer qtest guest present asan tsan legacy
 
 .NOTPARALLEL:
-.PHONY: help demo check figures $(suites:%=check-%) lib qemu image clean cache-clean
+.PHONY: help demo check figures bench $(suites:%=check-%) lib qemu image clean cache-clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,6 +37,10 @@ figures:         ## measure blobs, fences, contexts, queues and presenting in a 
 	@scripts/setup.sh
 	@tests/guest/figures.py
 	@tests/guest/figures_present.py
+
+bench:           ## compare with QEMU's OpenGL device, side by side: half an hour in which nothing else should run
+	@scripts/host-tools.sh python3
+	@bench/bench.py
 
 lib:             ## build libvenusgpu; prints where it is installed
 	@scripts/build-lib.sh

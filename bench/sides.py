@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""What is compared: a guest with the old device, one with the new, and what else stands beside them.
+
+All are the same QEMU, which holds both devices, the same guest and the same X server in memory for QEMU's
+window. What differs is the device, and that the old one cannot do without a display with OpenGL.
+"""
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests" / "guest")]
+
+import guest as guests  # noqa: E402
+from host_screen import HostScreen  # noqa: E402
+
+SIZE = (1280, 800)
+# Without gl=on, QEMU leaves it to SDL how to draw, which would use OpenGL too if it were not told otherwise.
+SDL = {"SDL_VIDEODRIVER": "x11", "SDL_RENDER_DRIVER": "software", "SDL_FRAMEBUFFER_ACCELERATION": "0"}
+OLD = {"device": "virtio-gpu-gl-pci", "display": "sdl,gl=on", "properties": {"blob": "on", "venus": "on"}}
+NEW = {"device": "virtio-gpu-venus-pci", "display": "sdl,gl=off"}
+PRESENTED = {**NEW, "properties": {"present": "swapchain", "present-mode": "mailbox"}}
+
+
+def nothing():
+    """The new device with all that costs taken out: see nothing.c."""
+    build = guests.made_by("build-lib.sh", "--build-dir")
+    return {**NEW, "preload": build / "bench" / "libvenusgpu-nothing.so"}
+
+
+class Machine:
+    """A guest on a screen of its own, for a with statement; knows when it was started."""
+
+    def __init__(self, qemu, device, display, properties=None, preload=None, accel=None):
+        self.screen = HostScreen(*SIZE)
+        env = {"DISPLAY": self.screen.display, **SDL}
+        self.guest = guests.Guest(qemu=qemu, device=device, display=display, properties=properties,
+                                  preload=preload, accel=accel, env=env, resolution=SIZE)
+        self.started = self.answered = None
+
+    def __enter__(self):
+        try:
+            self.started = time.monotonic()
+            self.guest.start()
+            self.answered = time.monotonic()  # the monitor did, so the device is there
+            self.guest.wait_for_agent()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.guest.close()
+        self.screen.close()
+
+    def capset_query(self):
+        """Seconds from the start of QEMU until the guest's kernel had its first capability set described.
+
+        The kernel says so in its log; its clock is related to ours by asking it for the time.
+        """
+        log = self.guest.run("dmesg").output
+        line = re.search(r"^\[ *(\d+\.\d+)\].*\bcap set 0\b", log, re.MULTILINE)
+        if not line:
+            raise guests.GuestError("the guest's kernel did not say when it had a capability set")
+        before = time.monotonic()
+        uptime = float(self.guest.run("cat /proc/uptime").output.split()[0])
+        boot = (before + time.monotonic()) / 2 - uptime
+        return boot + float(line[1]) - self.started
+
+    def memory(self):
+        """MiB that QEMU and the processes that it started take, less the guest's own memory.
+
+        What processes share is counted once (PSS).
+        """
+        total = 0
+        for pid in family(self.guest.process.pid):
+            try:
+                total += own_memory(Path(f"/proc/{pid}/smaps").read_text(encoding="ascii", errors="replace"))
+            except OSError:
+                pass  # it has ended meanwhile
+        return total / 1024
+
+
+def family(pid):
+    """A process and all that descend from it."""
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                stat = Path("/proc", entry, "stat").read_text(encoding="ascii", errors="replace")
+            except OSError:
+                continue
+            parents[int(entry)] = int(stat.rpartition(")")[2].split()[1])
+    members = {pid}
+    while True:
+        more = {child for child, parent in parents.items() if parent in members} - members
+        if not more:
+            return members
+        members |= more
+
+
+def own_memory(smaps):
+    """KiB in a /proc/PID/smaps, but for the guest's memory."""
+    total, counted = 0, True
+    for line in smaps.splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            counted = "memory-backend-memfd" not in line
+        elif counted and line.startswith("Pss:"):
+            total += int(line.split()[1])
+    return total
