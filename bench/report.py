@@ -187,8 +187,8 @@ def table(results):
 # --- the picture ---------------------------------------------------------------------------------------
 
 WIDTH, MARGIN = 1000, 20
-PLOT = (306, 682)  # where the axis begins and ends
-EDGES = {"old": 764, "new": 822, "host": 880, "times": 942, "asked": WIDTH - MARGIN}  # right ones of columns
+PLOT = (356, 678)  # where the axis begins and ends
+EDGES = {"old": 742, "new": 806, "host": 870, "times": 932, "asked": WIDTH - MARGIN}  # right ones of columns
 TEXT, SMALL, LINE = 12, 10.5, 15  # sizes, and from one line of a text to the next
 ROW = 23  # of one line
 BEYOND = 4  # so many times past the outermost median the axis still goes for a tail, or for the host
@@ -273,7 +273,7 @@ def scaled(metric, value):
 
 def plotted(metric):
     """Whether it has a place on the axis."""
-    return bool(metric.get("ratio")) and all("p50" in figure(metric, side) for side in ("old", "new"))
+    return all(figure(metric, side).get("p50") for side in ("old", "new"))
 
 
 def spots(metric):
@@ -308,7 +308,9 @@ class Axis:
         """1, 2, 5 of each power of ten, or fewer where their labels would touch: (place, label)."""
         per_decade = (PLOT[1] - PLOT[0]) / self.decades
         steps = (1, 2, 5) if per_decade > 115 else (1,)
-        for power in range(math.floor(self.low), math.ceil(self.low + self.decades) + 1):
+        powers = range(math.floor(self.low), math.ceil(self.low + self.decades) + 1)
+        every = math.ceil(64 / per_decade)
+        for power in (power for power in powers if power % every == 0):
             for step in steps:
                 x, beyond = self.place(step * 10.0 ** power)
                 if not beyond:
@@ -343,7 +345,7 @@ def marks(drawing, axis, metric, y):
     """A metric's figures on the axis."""
     found = spots(metric)
     base, new = axis.place(1)[0], axis.place(found["new", "p50"])[0]
-    colour = NEW if metric["ratio"] >= 1 else WORSE
+    colour = NEW if found["new", "p50"] >= 1 else WORSE
     drawing.add("rect", x=float(min(base, new)), y=y - 4.5, width=abs(new - base), height=9, fill=colour,
                 fill_opacity=0.3)
     if metric.get("target"):
@@ -373,7 +375,7 @@ def draw_row(drawing, axis, metric, y, sides):
     """One metric, from y on; returns where the next one begins."""
     indent, name = indented(metric["name"])
     left = MARGIN + 10 + 5 * indent
-    names = fold(name, PLOT[0] - 46 - left, TEXT)
+    names = fold(name, PLOT[0] - 48 - left, TEXT)
     whys = [] if plotted(metric) else [part for why in reasons(metric)
                                        for part in fold(why, PLOT[1] - PLOT[0] - 12, SMALL)]
     height = ROW + LINE * (max(len(names), len(whys)) - 1)
@@ -385,7 +387,7 @@ def draw_row(drawing, axis, metric, y, sides):
     top = middle + 4 - LINE * (len(names) - 1) / 2
     for at, part in enumerate(names):
         drawing.text(left, top + LINE * at, part)
-    drawing.text(PLOT[0] - 10, middle + 4, metric["unit"], SMALL, FAINT, "end")
+    drawing.text(PLOT[0] - 20, middle + 4, metric["unit"], SMALL, FAINT, "end")
     if whys:
         widest = max(text_width(part, SMALL) for part in whys)
         drawing.add("rect", x=PLOT[0] + 2, y=y + 3.0, width=min(widest + 10, PLOT[1] - PLOT[0] - 2),
@@ -396,7 +398,8 @@ def draw_row(drawing, axis, metric, y, sides):
     else:
         marks(drawing, axis, metric, middle)
     for side in sides:
-        drawing.text(EDGES[side], middle + 4, median(metric, side), TEXT, FAINT if side != "new" else INK, "end")
+        fill = INK if side == "new" else FAINT
+        drawing.text(EDGES[side], middle + 4, median(metric, side), TEXT, fill, "end")
     worse = metric.get("ratio") is not None and metric["ratio"] < 1
     drawing.text(EDGES["times"], middle + 4, times(metric, "×"), TEXT, WORSE if worse else INK, "end", True)
     if metric.get("target") is not None:
@@ -406,30 +409,33 @@ def draw_row(drawing, axis, metric, y, sides):
     return y + height
 
 
-def legend(drawing, y, metrics):
+def legend(drawing, axis, y, metrics):
     """What the marks mean; only those that there are. Returns where it ends."""
     def dot(fill):
         return lambda x: (drawing.line(x - 16, y, x, y, fill, 1.6),
                           drawing.line(x - 16, y - 3.5, x - 16, y + 3.5, fill, 1.6),
                           drawing.add("circle", cx=float(x), cy=float(y), r=4.5, fill=fill))
 
-    entries = [("old device: median, tail to p99", dot(OLD)), ("new device", dot(NEW))]
-    if any(metric.get("ratio") is not None and metric["ratio"] < 1 for metric in metrics):
+    entries = [("old device: median to p99", dot(OLD)), ("new device", dot(NEW))]
+    if any(scaled(metric, metric["new"]["p50"]) < 1 for metric in filter(plotted, metrics)):
         entries.append(("new where it is worse", dot(WORSE)))
     if has(metrics, "host"):
         entries.append(("the host itself", lambda x: drawing.diamond(x - 6, y, HOST)))
     if has(metrics, "nothing"):
-        entries.append(("a device that does nothing", lambda x: drawing.diamond(
+        entries.append(("one that does nothing", lambda x: drawing.diamond(
             x - 6, y, "#fff", stroke=NOTHING, stroke_width=1.5)))
+    if any(axis.place(spot)[1] for metric in filter(plotted, metrics) for spot in spots(metric).values()):
+        entries.append(("beyond the axis", lambda x: drawing.arrow(x - 3, y, 1, FAINT)))
     if any(metric.get("target") for metric in metrics):
         entries.append(("asked for", lambda x: drawing.line(x - 4, y - 7, x - 4, y + 7, INK, 1.6)))
-    x = MARGIN + 20
+    x = MARGIN
     for text, draw in entries:
-        if x + text_width(text, SMALL) > WIDTH - MARGIN:
-            x, y = MARGIN + 20, y + 18
-        draw(x)
-        drawing.text(x + 9, y + 4, text, SMALL, FAINT)
-        x += text_width(text, SMALL) + 40
+        lead = 17 if text.startswith(("old", "new")) else 10  # what the mark takes left of where it is drawn
+        if x + lead + 9 + text_width(text, SMALL) > WIDTH - MARGIN:
+            x, y = MARGIN, y + 18
+        draw(x + lead)
+        drawing.text(x + lead + 9, y + 4, text, SMALL, FAINT)
+        x += lead + text_width(text, SMALL) + 24
     return y + 12
 
 
@@ -464,9 +470,9 @@ def svg(results):
     drawing.text(MARGIN, 32, title, 17, INK, bold=True)
     drawing.text(MARGIN, 51, "How many times better than the old device's median: shorter times, less memory, "
                  "more frames. Right of 1× is better.", TEXT, FAINT)
-    y = legend(drawing, 72, metrics) + 28
+    y = legend(drawing, axis, 72, metrics) + 28
 
-    drawing.text(PLOT[0] - 10, y, "unit", SMALL, FAINT, "end")
+    drawing.text(PLOT[0] - 20, y, "unit", SMALL, FAINT, "end")
     scale(drawing, axis, y)
     for side in sides:
         drawing.text(EDGES[side], y, side, SMALL, FAINT, "end")
@@ -498,9 +504,9 @@ def svg(results):
     drawing.line(base, top, base, bottom, OLD, 1.4)
     drawing.elements += front
     scale(drawing, axis, bottom + 14)
-    drawing.text(PLOT[0] - 10, bottom + 14, "← worse", SMALL, FAINT, "end")
-    drawing.text(PLOT[1] + 10, bottom + 14, "better than old (log scale) →", SMALL, FAINT)
-    height = math.ceil(footer(drawing, results, bottom + 42)) + 4
+    drawing.text(sum(PLOT) / 2, bottom + 31, "← worse · 1×: the old device's median · better →", SMALL, FAINT,
+                 "middle")
+    height = math.ceil(footer(drawing, results, bottom + 58)) + 4
 
     head = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
             f'viewBox="0 0 {WIDTH} {height}" role="img" font-family="{FONTS}">')
