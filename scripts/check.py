@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
@@ -186,6 +187,47 @@ def strict(_log):
     return results
 
 
+class Unittests(unittest.TestResult):
+    """What unittest says of each test, as our results."""
+
+    def __init__(self, log):
+        super().__init__()
+        self.log, self.results = log, []
+
+    def note(self, test, status, why=""):
+        with open(self.log, "a", encoding="utf-8") as file:
+            file.write(f"{test.id()}: {status}\n{why}")
+        self.results.append(Result(test.id(), status, why.strip().splitlines()[-1] if why else ""))
+
+    def addSuccess(self, test):
+        self.note(test, PASSED)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.note(test, FAILED, self.failures[-1][1])
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.note(test, FAILED, self.errors[-1][1])
+
+    def addSkip(self, test, reason):
+        self.note(test, SKIPPED, reason)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            self.note(subtest, FAILED, (self.failures or self.errors)[-1][1])
+
+
+def scripts(log):
+    """What is written in Python: the benchmark's report, the scripts."""
+    seen = Unittests(log)
+    for folder in ("bench", "scripts"):
+        if (TOP / "tests" / folder).is_dir():
+            unittest.TestLoader().discover(str(TOP / "tests" / folder), pattern="test_*.py").run(seen)
+    return seen.results
+
+
 def unit(log):
     return meson_suites(["unit"], None, log)
 
@@ -232,7 +274,7 @@ def legacy(log):
 
 
 SUITES = {suite.__name__: suite for suite in
-          (strict, unit, renderer, qtest, guest, present, asan, tsan, legacy)}
+          (strict, scripts, unit, renderer, qtest, guest, present, asan, tsan, legacy)}
 ON_REQUEST = {"legacy"}  # those that run only if they are named
 
 
