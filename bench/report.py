@@ -191,7 +191,7 @@ PLOT = (356, 678)  # where the axis begins and ends
 EDGES = {"old": 742, "new": 806, "host": 870, "times": 932, "asked": WIDTH - MARGIN}  # right ones of columns
 TEXT, SMALL, LINE = 12, 10.5, 15  # sizes, and from one line of a text to the next
 ROW = 23  # of one line
-BEYOND = 4  # so many times past the outermost median the axis still goes for a tail, or for the host
+BEYOND = 3  # so many times past the outermost median the axis still goes for a tail, or for the host
 
 INK, FAINT, GRID, BAND = "#1f2328", "#59636e", "#d8dee4", "#f6f8fa"
 OLD, NEW, WORSE, HOST, NOTHING = "#818b98", "#0969da", "#cf222e", "#1a7f37", "#8250df"
@@ -305,16 +305,16 @@ class Axis:
         return PLOT[0] + min(1, max(0, part)) * (PLOT[1] - PLOT[0]), beyond
 
     def ticks(self):
-        """1, 2, 5 of each power of ten, or fewer where their labels would touch: (place, label)."""
-        per_decade = (PLOT[1] - PLOT[0]) / self.decades
-        steps = (1, 2, 5) if per_decade > 115 else (1,)
+        """As many as there can be without their labels touching: (place, label)."""
         powers = range(math.floor(self.low), math.ceil(self.low + self.decades) + 1)
-        every = math.ceil(64 / per_decade)
-        for power in (power for power in powers if power % every == 0):
-            for step in steps:
-                x, beyond = self.place(step * 10.0 ** power)
-                if not beyond:
-                    yield x, f"{step * 10.0 ** power:.10g}×"
+        for steps, every in ((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 4):
+            ratios = [step * 10.0 ** power for power in powers if power % every == 0 for step in steps]
+            ticks = [(self.place(ratio)[0], f"{ratio:.10g}×") for ratio in ratios if not self.place(ratio)[1]]
+            room = [(right[0] - left[0], text_width(left[1] + right[1], SMALL) / 2 + 5)
+                    for left, right in zip(ticks, ticks[1:])]
+            if all(there > needed for there, needed in room):
+                break
+        return ticks
 
 
 def reasons(metric):

@@ -186,6 +186,11 @@ class Picture(unittest.TestCase):
                         report.svg(results(metric("one", 2, 1)))):
             self.assertEqual(list(self.overlaps(picture)), [])
 
+    def test_no_tick_on_another(self):
+        for ratio in (10 ** (exponent / 5) for exponent in range(-30, 31)):
+            picture = report.svg(results(metric("one", 1, 1 / ratio)))
+            self.assertEqual(list(self.overlaps(picture)), [], ratio)
+
     def test_overlaps_are_found(self):
         drawing = report.Drawing()
         drawing.text(10, 10, "one")
