@@ -4,11 +4,15 @@
  * whatever becomes of the frame, the resource, the target and the device meanwhile.
  */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "screen.h"
 
 enum { WIDTH = 64, HEIGHT = 48, MOST = 8 };
+
+static void assert_shows(uint32_t id)
+{
+    assert_shows_pattern(0, WIDTH, HEIGHT, 0, 0, id);
+}
 
 static void start(enum venus_gpu_present_mode mode)
 {
@@ -17,20 +21,14 @@ static void start(enum venus_gpu_present_mode mode)
     present_offscreen(0, 0, 0, false);
     for (uint32_t id = 1; id <= MOST; id++)
         make_2d(id, WIDTH, HEIGHT, id);
-    /* What the scanout shows when the target opens would be a frame by itself. */
-    for (unsigned i = 0; i < 2000 && !was_logged(VENUS_GPU_LOG_INFO, "is presented by"); i++)
-        usleep(5000);
-    assert_true(was_logged(VENUS_GPU_LOG_INFO, "is presented by"));
+    /* What a new target is to show is painted without a flush: have that done, or it would be a frame more. */
+    assert_ok(set_scanout(0, 1, rect(0, 0, WIDTH, HEIGHT)));
+    assert_shows(1);
 }
 
 static struct sent *send_resource(uint32_t id)
 {
     return send_frame(id, WIDTH, HEIGHT);
-}
-
-static void assert_shows(uint32_t id)
-{
-    assert_shows_pattern(0, WIDTH, HEIGHT, 0, 0, id);
 }
 
 /* Have the presenter's thread stop short of the GPU, with resource 1. */
@@ -461,6 +459,7 @@ static void test_three_sizes(void **state)
     static const uint32_t sizes[][2] = { { 320, 200 }, { 64, 300 }, { 641, 77 } };
     (void)state;
     start(VENUS_GPU_PRESENT_FIFO);
+    uint64_t imports = stat_value("present-imports");
     for (uint32_t i = 0; i < 3; i++) {
         present_offscreen(i, 0, 0, false);
         make_2d(20 + i, sizes[i][0], sizes[i][1], 20 + i);
@@ -473,7 +472,7 @@ static void test_three_sizes(void **state)
         assert_ok(wait_for(sent[i]));
     for (uint32_t i = 0; i < 3; i++)
         assert_shows_pattern(i, sizes[i][0], sizes[i][1], 0, 0, 20 + i);
-    assert_int_equal(stat_value("present-imports"), 3);
+    assert_int_equal(stat_value("present-imports"), imports + 3);
     assert_int_equal(shim_count(SHIM_CREATE_DEVICE), 1); /* they share it */
 }
 
