@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Giving up, the clock, the options and the samples: see common.h. */
+/* Giving up, the clock, the options, the deadline and the samples: see common.h. */
 #define _GNU_SOURCE
 #include "common.h"
 
@@ -53,6 +53,20 @@ long option(int argc, char **argv, const char *name, long otherwise)
     if (*end || end == text)
         die("%s wants a number, not \"%s\"", name, text);
     return value;
+}
+
+struct deadline deadline_option(int argc, char **argv)
+{
+    long seconds = option(argc, argv, "--seconds", 0);
+
+    if (seconds < 0)
+        die("--seconds must not be negative");
+    return (struct deadline){ now_ms(), (double)seconds * 1e3 };
+}
+
+bool deadline_passed(const struct deadline *d)
+{
+    return d->limit_ms > 0 && now_ms() - d->start_ms >= d->limit_ms;
 }
 
 void samples_add(struct samples *s, double ms)

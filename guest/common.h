@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every program here needs: a way to give up with a reason, a clock, and samples that turn
- * into one JSON object.
+ * What every program here needs: a way to give up with a reason, a clock, a time to stop at, and
+ * samples that turn into one JSON object.
  */
 #ifndef GUEST_COMMON_H
 #define GUEST_COMMON_H
@@ -22,6 +22,14 @@ long option(int argc, char **argv, const char *name, long otherwise);
 
 /* The text after option `name`, or `otherwise`. */
 const char *option_text(int argc, char **argv, const char *name, const char *otherwise);
+
+/* How long a program may measure: option --seconds, 0 for no limit. It starts when it is made. */
+struct deadline {
+    double start_ms, limit_ms;
+};
+
+struct deadline deadline_option(int argc, char **argv);
+bool deadline_passed(const struct deadline *d);
 
 struct samples {
     double *ms;

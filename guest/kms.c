@@ -3,12 +3,14 @@
 #define _GNU_SOURCE
 #include "kms.h"
 
+#include <drm/drm_fourcc.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common.h"
@@ -137,6 +139,33 @@ uint32_t kms_add_framebuffer(const struct kms *kms, const struct kms_picture *pi
     struct drm_gem_close gem = { .handle = prime.handle };
     call(kms->fd, DRM_IOCTL_GEM_CLOSE, &gem, "GEM_CLOSE");
     return add.fb_id;
+}
+
+struct kms_canvas kms_create_canvas(const struct kms *kms)
+{
+    struct drm_mode_create_dumb create = {
+        .width = kms->mode.hdisplay,
+        .height = kms->mode.vdisplay,
+        .bpp = 32,
+    };
+
+    call(kms->fd, DRM_IOCTL_MODE_CREATE_DUMB, &create, "CREATE_DUMB");
+    struct drm_mode_fb_cmd2 add = {
+        .width = create.width,
+        .height = create.height,
+        .pixel_format = DRM_FORMAT_XRGB8888,
+        .handles = { create.handle },
+        .pitches = { create.pitch },
+    };
+    call(kms->fd, DRM_IOCTL_MODE_ADDFB2, &add, "ADDFB2");
+    struct drm_mode_map_dumb map = { .handle = create.handle };
+    call(kms->fd, DRM_IOCTL_MODE_MAP_DUMB, &map, "MAP_DUMB");
+    void *pixels =
+        mmap(NULL, create.size, PROT_READ | PROT_WRITE, MAP_SHARED, kms->fd, (off_t)map.offset);
+    if (pixels == MAP_FAILED)
+        die("mmap of a canvas of %llu bytes: %s", (unsigned long long)create.size, strerror(errno));
+    memset(pixels, 0, create.size);
+    return (struct kms_canvas){ add.fb_id, create.pitch, create.size, pixels };
 }
 
 void kms_show(const struct kms *kms, uint32_t framebuffer)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The guest kernel's display by its raw ioctls: one connector, one mode, and framebuffers made of
- * dma-bufs that are shown or flipped to. Every call dies with a reason when the kernel refuses.
+ * dma-bufs or of memory of the display's own, which are shown or flipped to. Every call dies with
+ * a reason when the kernel refuses.
  */
 #ifndef GUEST_KMS_H
 #define GUEST_KMS_H
@@ -23,6 +24,13 @@ struct kms_picture {
     uint32_t width, height, stride, offset;
 };
 
+/* A picture of the mode's size in the display's own memory ("dumb buffer"), XRGB8888. */
+struct kms_canvas {
+    uint32_t framebuffer, stride;
+    uint64_t size;
+    uint32_t *pixels;
+};
+
 /*
  * Opens the first primary node that virtio_gpu drives, and picks its first connected connector with
  * a mode of this size, or with 0 the preferred one. Shows nothing yet. Nobody else may own the
@@ -35,6 +43,9 @@ void kms_close(struct kms *kms);
 
 /* A framebuffer over the dma-buf's memory, without modifiers; the descriptor stays the caller's. */
 uint32_t kms_add_framebuffer(const struct kms *kms, const struct kms_picture *picture);
+
+/* A canvas, black at first. It goes with the display, its mapping with the process. */
+struct kms_canvas kms_create_canvas(const struct kms *kms);
 
 /* Sets the mode with this framebuffer. */
 void kms_show(const struct kms *kms, uint32_t framebuffer);

@@ -145,7 +145,19 @@ uint32_t vk_memory_type(const struct vk *vk, uint32_t allowed, VkMemoryPropertyF
     die("%s has no memory type with flags %#x among %#x", vk->device_name, wanted, allowed);
 }
 
-struct vk_buffer vk_buffer_create(const struct vk *vk, VkDeviceSize size, VkBufferUsageFlags usage)
+static bool has_memory_type(const struct vk *vk, VkMemoryPropertyFlags wanted)
+{
+    VkPhysicalDeviceMemoryProperties memory;
+    bool found = false;
+
+    vkGetPhysicalDeviceMemoryProperties(vk->physical, &memory);
+    for (uint32_t i = 0; i < memory.memoryTypeCount; i++)
+        found |= (memory.memoryTypes[i].propertyFlags & wanted) == wanted;
+    return found;
+}
+
+static struct vk_buffer create_buffer(const struct vk *vk, VkDeviceSize size,
+                                      VkBufferUsageFlags usage, VkMemoryPropertyFlags flags)
 {
     struct vk_buffer b = { .size = size };
     VkMemoryRequirements needs;
@@ -161,9 +173,7 @@ struct vk_buffer vk_buffer_create(const struct vk *vk, VkDeviceSize size, VkBuff
         &(VkMemoryAllocateInfo){
             .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
             .allocationSize = needs.size,
-            .memoryTypeIndex = vk_memory_type(vk, needs.memoryTypeBits,
-                                              VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
-                                                  VK_MEMORY_PROPERTY_HOST_COHERENT_BIT),
+            .memoryTypeIndex = vk_memory_type(vk, needs.memoryTypeBits, flags),
         },
         NULL, &b.memory));
     VK_CHECK(vkBindBufferMemory(vk->device, b.buffer, b.memory, 0));
@@ -171,11 +181,76 @@ struct vk_buffer vk_buffer_create(const struct vk *vk, VkDeviceSize size, VkBuff
     return b;
 }
 
+#define MAPPABLE (VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT)
+
+struct vk_buffer vk_buffer_create(const struct vk *vk, VkDeviceSize size, VkBufferUsageFlags usage)
+{
+    return create_buffer(vk, size, usage, MAPPABLE);
+}
+
+struct vk_buffer vk_readback_create(const struct vk *vk, VkDeviceSize size)
+{
+    const VkMemoryPropertyFlags cached = MAPPABLE | VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
+
+    return create_buffer(vk, size, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                         has_memory_type(vk, cached) ? cached : MAPPABLE);
+}
+
 void vk_buffer_destroy(const struct vk *vk, struct vk_buffer *buffer)
 {
     vkDestroyBuffer(vk->device, buffer->buffer, NULL);
     vkFreeMemory(vk->device, buffer->memory, NULL);
     *buffer = (struct vk_buffer){ 0 };
+}
+
+static VkImageAspectFlags aspect_of(VkFormat format)
+{
+    return format == VK_FORMAT_D16_UNORM || format == VK_FORMAT_D32_SFLOAT
+               ? VK_IMAGE_ASPECT_DEPTH_BIT
+               : VK_IMAGE_ASPECT_COLOR_BIT;
+}
+
+struct vk_image vk_image_create(const struct vk *vk, VkFormat format, uint32_t width,
+                                uint32_t height, VkImageUsageFlags usage)
+{
+    struct vk_image out = { 0 };
+    VkMemoryRequirements needs;
+
+    VK_CHECK(vkCreateImage(vk->device,
+                           &(VkImageCreateInfo){ .sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
+                                                 .imageType = VK_IMAGE_TYPE_2D,
+                                                 .format = format,
+                                                 .extent = { width, height, 1 },
+                                                 .mipLevels = 1,
+                                                 .arrayLayers = 1,
+                                                 .samples = VK_SAMPLE_COUNT_1_BIT,
+                                                 .usage = usage },
+                           NULL, &out.image));
+    vkGetImageMemoryRequirements(vk->device, out.image, &needs);
+    VK_CHECK(vkAllocateMemory(
+        vk->device,
+        &(VkMemoryAllocateInfo){ .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                                 .allocationSize = needs.size,
+                                 .memoryTypeIndex = vk_memory_type(vk, needs.memoryTypeBits, 0) },
+        NULL, &out.memory));
+    VK_CHECK(vkBindImageMemory(vk->device, out.image, out.memory, 0));
+    VK_CHECK(vkCreateImageView(
+        vk->device,
+        &(VkImageViewCreateInfo){ .sType = VK_STRUCTURE_TYPE_IMAGE_VIEW_CREATE_INFO,
+                                  .image = out.image,
+                                  .viewType = VK_IMAGE_VIEW_TYPE_2D,
+                                  .format = format,
+                                  .subresourceRange = { aspect_of(format), 0, 1, 0, 1 } },
+        NULL, &out.view));
+    return out;
+}
+
+void vk_image_destroy(const struct vk *vk, struct vk_image *image)
+{
+    vkDestroyImageView(vk->device, image->view, NULL);
+    vkDestroyImage(vk->device, image->image, NULL);
+    vkFreeMemory(vk->device, image->memory, NULL);
+    *image = (struct vk_image){ 0 };
 }
 
 VkCommandBuffer vk_begin(const struct vk *vk)
@@ -196,25 +271,38 @@ VkCommandBuffer vk_begin(const struct vk *vk)
     return commands;
 }
 
-void vk_end(const struct vk *vk, VkCommandBuffer commands)
+struct vk_work vk_submit(const struct vk *vk, VkCommandBuffer commands)
 {
-    VkFence fence;
+    struct vk_work work = { .commands = commands };
 
     VK_CHECK(vkEndCommandBuffer(commands));
     VK_CHECK(vkCreateFence(vk->device,
                            &(VkFenceCreateInfo){ .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO },
-                           NULL, &fence));
+                           NULL, &work.fence));
     VK_CHECK(vkQueueSubmit(vk->queue, 1,
                            &(VkSubmitInfo){ .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
                                             .commandBufferCount = 1,
                                             .pCommandBuffers = &commands },
-                           fence));
-    VK_CHECK(vkWaitForFences(vk->device, 1, &fence, VK_TRUE, UINT64_C(60000000000)));
-    vkDestroyFence(vk->device, fence, NULL);
-    vkFreeCommandBuffers(vk->device, vk->pool, 1, &commands);
+                           work.fence));
+    return work;
 }
 
-void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout from, VkImageLayout to)
+void vk_finish(const struct vk *vk, const struct vk_work *work)
+{
+    VK_CHECK(vkWaitForFences(vk->device, 1, &work->fence, VK_TRUE, UINT64_C(60000000000)));
+    vkDestroyFence(vk->device, work->fence, NULL);
+    vkFreeCommandBuffers(vk->device, vk->pool, 1, &work->commands);
+}
+
+void vk_end(const struct vk *vk, VkCommandBuffer commands)
+{
+    struct vk_work work = vk_submit(vk, commands);
+
+    vk_finish(vk, &work);
+}
+
+void vk_change_layout_of(VkCommandBuffer commands, VkImage image, VkImageAspectFlags aspect,
+                         VkImageLayout from, VkImageLayout to)
 {
     const VkImageMemoryBarrier2 barrier = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER_2,
@@ -225,12 +313,69 @@ void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout fro
         .oldLayout = from,
         .newLayout = to,
         .image = image,
-        .subresourceRange = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1 },
+        .subresourceRange = { aspect, 0, 1, 0, 1 },
     };
 
     vkCmdPipelineBarrier2(commands, &(VkDependencyInfo){ .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
                                                          .imageMemoryBarrierCount = 1,
                                                          .pImageMemoryBarriers = &barrier });
+}
+
+void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout from, VkImageLayout to)
+{
+    vk_change_layout_of(commands, image, VK_IMAGE_ASPECT_COLOR_BIT, from, to);
+}
+
+void vk_show_to_cpu(VkCommandBuffer commands)
+{
+    vkCmdPipelineBarrier2(
+        commands,
+        &(VkDependencyInfo){
+            .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
+            .memoryBarrierCount = 1,
+            .pMemoryBarriers =
+                &(VkMemoryBarrier2){ .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
+                                     .srcStageMask = VK_PIPELINE_STAGE_2_COPY_BIT,
+                                     .srcAccessMask = VK_ACCESS_2_TRANSFER_WRITE_BIT,
+                                     .dstStageMask = VK_PIPELINE_STAGE_2_HOST_BIT,
+                                     .dstAccessMask = VK_ACCESS_2_HOST_READ_BIT },
+        });
+}
+
+VkBufferImageCopy vk_whole(uint32_t width, uint32_t height)
+{
+    return (VkBufferImageCopy){ .imageSubresource = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1 },
+                                .imageExtent = { width, height, 1 } };
+}
+
+void vk_begin_rendering(VkCommandBuffer commands, VkImageView view, VkImageView depth,
+                        uint32_t width, uint32_t height, const float colour[4])
+{
+    const VkRenderingAttachmentInfo seen = {
+        .sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO,
+        .imageView = view,
+        .imageLayout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
+        .loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR,
+        .storeOp = VK_ATTACHMENT_STORE_OP_STORE,
+        .clearValue.color.float32 = { colour[0], colour[1], colour[2], colour[3] },
+    };
+    const VkRenderingAttachmentInfo hidden = {
+        .sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO,
+        .imageView = depth,
+        .imageLayout = VK_IMAGE_LAYOUT_DEPTH_ATTACHMENT_OPTIMAL,
+        .loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR,
+        .storeOp = VK_ATTACHMENT_STORE_OP_DONT_CARE,
+        .clearValue.depthStencil = { 1.0f, 0 },
+    };
+
+    vkCmdBeginRendering(commands, &(VkRenderingInfo){
+                                      .sType = VK_STRUCTURE_TYPE_RENDERING_INFO,
+                                      .renderArea = { { 0, 0 }, { width, height } },
+                                      .layerCount = 1,
+                                      .colorAttachmentCount = 1,
+                                      .pColorAttachments = &seen,
+                                      .pDepthAttachment = depth ? &hidden : NULL,
+                                  });
 }
 
 static VkPipelineShaderStageCreateInfo stage(const struct vk *vk, VkShaderStageFlagBits which,
@@ -267,6 +412,7 @@ VkPipeline vk_pipeline_create(const struct vk *vk, const struct vk_pipeline_need
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_RENDERING_CREATE_INFO,
                     .colorAttachmentCount = 1,
                     .pColorAttachmentFormats = &needs->format,
+                    .depthAttachmentFormat = needs->depth,
                 },
             .stageCount = 2,
             .pStages = stages,
@@ -295,6 +441,12 @@ VkPipeline vk_pipeline_create(const struct vk *vk, const struct vk_pipeline_need
                 &(VkPipelineMultisampleStateCreateInfo){
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_MULTISAMPLE_STATE_CREATE_INFO,
                     .rasterizationSamples = VK_SAMPLE_COUNT_1_BIT },
+            .pDepthStencilState =
+                &(VkPipelineDepthStencilStateCreateInfo){
+                    .sType = VK_STRUCTURE_TYPE_PIPELINE_DEPTH_STENCIL_STATE_CREATE_INFO,
+                    .depthTestEnable = needs->depth != VK_FORMAT_UNDEFINED,
+                    .depthWriteEnable = needs->depth != VK_FORMAT_UNDEFINED,
+                    .depthCompareOp = VK_COMPARE_OP_LESS },
             .pColorBlendState =
                 &(VkPipelineColorBlendStateCreateInfo){
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO,

@@ -33,6 +33,19 @@ struct vk_buffer {
     VkDeviceSize size;
 };
 
+/* A picture in the device's memory, one level, optimal tiling. */
+struct vk_image {
+    VkImage image;
+    VkDeviceMemory memory;
+    VkImageView view; /* of all of it */
+};
+
+/* Commands on their way. */
+struct vk_work {
+    VkCommandBuffer commands;
+    VkFence fence;
+};
+
 void vk_check(VkResult result, const char *call);
 
 /* Vulkan 1.3 with dynamic rendering and synchronization2, and the device extensions asked for. */
@@ -49,26 +62,55 @@ uint32_t vk_memory_type(const struct vk *vk, uint32_t allowed, VkMemoryPropertyF
 
 /* A buffer in memory that the CPU sees. */
 struct vk_buffer vk_buffer_create(const struct vk *vk, VkDeviceSize size, VkBufferUsageFlags usage);
+/* One for the CPU to read what the device copies there: in memory that the CPU caches, if any is. */
+struct vk_buffer vk_readback_create(const struct vk *vk, VkDeviceSize size);
 void vk_buffer_destroy(const struct vk *vk, struct vk_buffer *buffer);
+
+/* Depth formats are seen as depth, all others as colour. */
+struct vk_image vk_image_create(const struct vk *vk, VkFormat format, uint32_t width,
+                                uint32_t height, VkImageUsageFlags usage);
+void vk_image_destroy(const struct vk *vk, struct vk_image *image);
 
 /* Records once; vk_end submits, waits and frees. */
 VkCommandBuffer vk_begin(const struct vk *vk);
 void vk_end(const struct vk *vk, VkCommandBuffer commands);
 
+/* vk_end in two steps, for who has something to do meanwhile; vk_finish waits and frees. */
+struct vk_work vk_submit(const struct vk *vk, VkCommandBuffer commands);
+void vk_finish(const struct vk *vk, const struct vk_work *work);
+
 /* Changes the layout, with everything before it finished and visible to everything after. */
 void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout from,
                       VkImageLayout to);
+/* The same for an image that is no colour. */
+void vk_change_layout_of(VkCommandBuffer commands, VkImage image, VkImageAspectFlags aspect,
+                         VkImageLayout from, VkImageLayout to);
+
+/* What the copies before it wrote is there for the CPU once the commands are done. */
+void vk_show_to_cpu(VkCommandBuffer commands);
+
+/* The copy of a whole picture from or to a buffer, row after row. */
+VkBufferImageCopy vk_whole(uint32_t width, uint32_t height);
+
+/*
+ * Begins to draw on a view in layout COLOR_ATTACHMENT_OPTIMAL, which gets this colour all over at
+ * first; and with a depth view in layout DEPTH_ATTACHMENT_OPTIMAL, unless VK_NULL_HANDLE, set to 1.
+ * vkCmdEndRendering ends it.
+ */
+void vk_begin_rendering(VkCommandBuffer commands, VkImageView view, VkImageView depth,
+                        uint32_t width, uint32_t height, const float colour[4]);
 
 /* One colour attachment, seen whole, with nothing bound but the layout's own. */
 struct vk_pipeline_needs {
     VkPipelineLayout layout;
     VkFormat format;
+    VkFormat depth; /* VK_FORMAT_UNDEFINED: none; otherwise what is nearer hides the rest */
     uint32_t width, height;
     const uint32_t *vertex, *fragment; /* SPIR-V */
     size_t vertex_size, fragment_size; /* in bytes */
 };
 
-/* Triangles out of the vertex number; the ones that are seen run counter-clockwise. No depth. */
+/* Triangles out of the vertex number; the ones that are seen run counter-clockwise. */
 VkPipeline vk_pipeline_create(const struct vk *vk, const struct vk_pipeline_needs *needs);
 
 /* Prints "device": "...", "driver": "..." for a JSON object. */

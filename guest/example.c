@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Options in, JSON out: see example.h. */
+#define _GNU_SOURCE
+#include "example.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#define MOST_FRAMES 100000000L
+#define MOST_PIXELS 8192u /* a side; what every Vulkan driver can draw on and a PNG row can hold */
+
+bool option_flag(int argc, char **argv, const char *name)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+struct example example_options(int argc, char **argv, long frames, uint32_t width, uint32_t height)
+{
+    const char *size = option_text(argc, argv, "--size", NULL);
+    struct example e = {
+        .program = program_invocation_short_name,
+        .frames = option(argc, argv, "--frames", frames),
+        .width = width,
+        .height = height,
+        .png = option_text(argc, argv, "--png", NULL),
+        .json = option_text(argc, argv, "--json", NULL),
+    };
+    char after;
+
+    if (e.frames < 1 || e.frames > MOST_FRAMES)
+        die("--frames is 1 to %ld", MOST_FRAMES);
+    if (size && (sscanf(size, "%ux%u%c", &e.width, &e.height, &after) != 2 || e.width < 1 ||
+                 e.height < 1 || e.width > MOST_PIXELS || e.height > MOST_PIXELS))
+        die("--size is WIDTHxHEIGHT, each 1 to %u, not \"%s\"", MOST_PIXELS, size);
+    e.deadline = deadline_option(argc, argv);
+    return e;
+}
+
+bool example_goes_on(const struct example *example, long done)
+{
+    return done < example->frames && (done == 0 || !deadline_passed(&example->deadline));
+}
+
+void example_begin_report(const struct example *example, const struct vk *vk)
+{
+    if (example->json && !freopen(example->json, "w", stdout))
+        die("cannot write %s: %s", example->json, strerror(errno));
+    printf("{\"program\": \"%s\", ", example->program);
+    vk_print_device(vk);
+    if (example->width)
+        printf(", \"width\": %u, \"height\": %u", example->width, example->height);
+}
+
+void example_end_report(void)
+{
+    printf("}\n");
+    if (fflush(stdout))
+        die("cannot write the report: %s", strerror(errno));
+}
+
+void example_hold(void)
+{
+    sigset_t ends;
+    int which;
+
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    sigwait(&ends, &which);
+}
