@@ -446,7 +446,7 @@ VkPipeline vk_pipeline_create(const struct vk *vk, const struct vk_pipeline_need
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_DEPTH_STENCIL_STATE_CREATE_INFO,
                     .depthTestEnable = needs->depth != VK_FORMAT_UNDEFINED,
                     .depthWriteEnable = needs->depth != VK_FORMAT_UNDEFINED,
-                    .depthCompareOp = VK_COMPARE_OP_LESS },
+                    .depthCompareOp = VK_COMPARE_OP_LESS_OR_EQUAL },
             .pColorBlendState =
                 &(VkPipelineColorBlendStateCreateInfo){
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO,

@@ -104,7 +104,7 @@ void vk_begin_rendering(VkCommandBuffer commands, VkImageView view, VkImageView 
 struct vk_pipeline_needs {
     VkPipelineLayout layout;
     VkFormat format;
-    VkFormat depth; /* VK_FORMAT_UNDEFINED: none; otherwise what is nearer hides the rest */
+    VkFormat depth; /* VK_FORMAT_UNDEFINED: none; otherwise what is farther is hidden */
     uint32_t width, height;
     const uint32_t *vertex, *fragment; /* SPIR-V */
     size_t vertex_size, fragment_size; /* in bytes */
