@@ -13,7 +13,8 @@ void vk_check(VkResult result, const char *call)
         die("%.*s: VkResult %d", (int)strcspn(call, "("), call, result);
 }
 
-static void choose_queue(struct vk *vk)
+/* How many queues the chosen family has. */
+static uint32_t choose_family(struct vk *vk)
 {
     VkQueueFamilyProperties families[16];
     uint32_t count = 16;
@@ -21,9 +22,18 @@ static void choose_queue(struct vk *vk)
     vkGetPhysicalDeviceQueueFamilyProperties(vk->physical, &count, families);
     for (vk->family = 0; vk->family < count; vk->family++) {
         if (families[vk->family].queueFlags & VK_QUEUE_GRAPHICS_BIT)
-            return;
+            return families[vk->family].queueCount;
     }
     die("%s has no queue that can draw", vk->device_name);
+}
+
+void vk_want_queues(struct vk *vk, uint32_t most)
+{
+    uint32_t have = choose_family(vk);
+
+    vk->queue_count = most < have ? most : have;
+    if (vk->queue_count > VK_MOST_QUEUES)
+        vk->queue_count = VK_MOST_QUEUES;
 }
 
 void vk_open(struct vk *vk)
@@ -63,36 +73,47 @@ void vk_open(struct vk *vk)
 
 void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const *extensions)
 {
-    float priority = 1.0f;
+    float priorities[VK_MOST_QUEUES];
+    VkPhysicalDeviceVulkan12Features features12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+        .timelineSemaphore = VK_TRUE,
+        .bufferDeviceAddress = VK_TRUE,
+    };
+    VkPhysicalDeviceVulkan13Features features13 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
+        .pNext = &features12,
+        .dynamicRendering = VK_TRUE,
+        .synchronization2 = VK_TRUE,
+    };
 
     for (uint32_t i = 0; i < extension_count; i++) {
         if (!vk_has_extension(vk, extensions[i]))
             die("%s has no %s", vk->device_name, extensions[i]);
     }
-    choose_queue(vk);
+    if (!vk->queue_count)
+        vk_want_queues(vk, 1);
+    for (uint32_t i = 0; i < vk->queue_count; i++)
+        priorities[i] = 1.0f;
     VK_CHECK(vkCreateDevice(
         vk->physical,
         &(VkDeviceCreateInfo){
             .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-            .pNext =
-                &(VkPhysicalDeviceVulkan13Features){
-                    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
-                    .dynamicRendering = VK_TRUE,
-                    .synchronization2 = VK_TRUE,
-                },
+            .pNext = &features13,
             .queueCreateInfoCount = 1,
             .pQueueCreateInfos =
                 &(VkDeviceQueueCreateInfo){
                     .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                     .queueFamilyIndex = vk->family,
-                    .queueCount = 1,
-                    .pQueuePriorities = &priority,
+                    .queueCount = vk->queue_count,
+                    .pQueuePriorities = priorities,
                 },
             .enabledExtensionCount = extension_count,
             .ppEnabledExtensionNames = extensions,
         },
         NULL, &vk->device));
-    vkGetDeviceQueue(vk->device, vk->family, 0, &vk->queue);
+    for (uint32_t i = 0; i < vk->queue_count; i++)
+        vkGetDeviceQueue(vk->device, vk->family, i, &vk->queues[i]);
+    vk->queue = vk->queues[0];
     VK_CHECK(vkCreateCommandPool(
         vk->device,
         &(VkCommandPoolCreateInfo){ .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
@@ -159,6 +180,10 @@ static bool has_memory_type(const struct vk *vk, VkMemoryPropertyFlags wanted)
 static struct vk_buffer create_buffer(const struct vk *vk, VkDeviceSize size,
                                       VkBufferUsageFlags usage, VkMemoryPropertyFlags flags)
 {
+    const VkMemoryAllocateFlagsInfo address = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
+        .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT,
+    };
     struct vk_buffer b = { .size = size };
     VkMemoryRequirements needs;
 
@@ -172,12 +197,14 @@ static struct vk_buffer create_buffer(const struct vk *vk, VkDeviceSize size,
         vk->device,
         &(VkMemoryAllocateInfo){
             .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+            .pNext = usage & VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT ? &address : NULL,
             .allocationSize = needs.size,
             .memoryTypeIndex = vk_memory_type(vk, needs.memoryTypeBits, flags),
         },
         NULL, &b.memory));
     VK_CHECK(vkBindBufferMemory(vk->device, b.buffer, b.memory, 0));
-    VK_CHECK(vkMapMemory(vk->device, b.memory, 0, VK_WHOLE_SIZE, 0, &b.data));
+    if (flags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT)
+        VK_CHECK(vkMapMemory(vk->device, b.memory, 0, VK_WHOLE_SIZE, 0, &b.data));
     return b;
 }
 
@@ -194,6 +221,19 @@ struct vk_buffer vk_readback_create(const struct vk *vk, VkDeviceSize size)
 
     return create_buffer(vk, size, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
                          has_memory_type(vk, cached) ? cached : MAPPABLE);
+}
+
+struct vk_buffer vk_local_create(const struct vk *vk, VkDeviceSize size, VkBufferUsageFlags usage)
+{
+    return create_buffer(vk, size, usage, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+}
+
+VkDeviceAddress vk_address(const struct vk *vk, const struct vk_buffer *buffer)
+{
+    return vkGetBufferDeviceAddress(
+        vk->device,
+        &(VkBufferDeviceAddressInfo){ .sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
+                                      .buffer = buffer->buffer });
 }
 
 void vk_buffer_destroy(const struct vk *vk, struct vk_buffer *buffer)
@@ -326,20 +366,33 @@ void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout fro
     vk_change_layout_of(commands, image, VK_IMAGE_ASPECT_COLOR_BIT, from, to);
 }
 
+static void order(VkCommandBuffer commands, VkPipelineStageFlags2 from, VkAccessFlags2 wrote,
+                  VkPipelineStageFlags2 to, VkAccessFlags2 does)
+{
+    const VkMemoryBarrier2 barrier = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
+        .srcStageMask = from,
+        .srcAccessMask = wrote,
+        .dstStageMask = to,
+        .dstAccessMask = does,
+    };
+
+    vkCmdPipelineBarrier2(commands, &(VkDependencyInfo){ .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
+                                                         .memoryBarrierCount = 1,
+                                                         .pMemoryBarriers = &barrier });
+}
+
+void vk_order(VkCommandBuffer commands)
+{
+    order(commands, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, VK_ACCESS_2_MEMORY_WRITE_BIT,
+          VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
+          VK_ACCESS_2_MEMORY_READ_BIT | VK_ACCESS_2_MEMORY_WRITE_BIT);
+}
+
 void vk_show_to_cpu(VkCommandBuffer commands)
 {
-    vkCmdPipelineBarrier2(
-        commands,
-        &(VkDependencyInfo){
-            .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
-            .memoryBarrierCount = 1,
-            .pMemoryBarriers =
-                &(VkMemoryBarrier2){ .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
-                                     .srcStageMask = VK_PIPELINE_STAGE_2_COPY_BIT,
-                                     .srcAccessMask = VK_ACCESS_2_TRANSFER_WRITE_BIT,
-                                     .dstStageMask = VK_PIPELINE_STAGE_2_HOST_BIT,
-                                     .dstAccessMask = VK_ACCESS_2_HOST_READ_BIT },
-        });
+    order(commands, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, VK_ACCESS_2_MEMORY_WRITE_BIT,
+          VK_PIPELINE_STAGE_2_HOST_BIT, VK_ACCESS_2_HOST_READ_BIT);
 }
 
 VkBufferImageCopy vk_whole(uint32_t width, uint32_t height)

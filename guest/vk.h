@@ -15,12 +15,16 @@
 
 #define VK_CHECK(call) vk_check((call), #call)
 
+#define VK_MOST_QUEUES 16
+
 struct vk {
     VkInstance instance;
     VkPhysicalDevice physical;
     VkDevice device;
     VkQueue queue; /* of the first family that can draw */
     uint32_t family;
+    VkQueue queues[VK_MOST_QUEUES]; /* all that it has, queue being the first */
+    uint32_t queue_count;
     VkCommandPool pool;
     char device_name[VK_MAX_PHYSICAL_DEVICE_NAME_SIZE];
     char driver_name[VK_MAX_DRIVER_NAME_SIZE];
@@ -29,7 +33,7 @@ struct vk {
 struct vk_buffer {
     VkBuffer buffer;
     VkDeviceMemory memory;
-    void *data; /* mapped, coherent */
+    void *data; /* mapped, coherent; NULL if not for the CPU */
     VkDeviceSize size;
 };
 
@@ -48,12 +52,18 @@ struct vk_work {
 
 void vk_check(VkResult result, const char *call);
 
-/* Vulkan 1.3 with dynamic rendering and synchronization2, and the device extensions asked for. */
+/*
+ * Vulkan 1.3 with dynamic rendering, synchronization2, timeline semaphores and buffers' addresses,
+ * and the device extensions asked for.
+ */
 void vk_create(struct vk *vk, uint32_t extension_count, const char *const *extensions);
 
 /* The same in two steps, for who must look at the physical device before choosing extensions. */
 void vk_open(struct vk *vk);
 void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const *extensions);
+
+/* Between the two: asks for up to so many queues instead of one. */
+void vk_want_queues(struct vk *vk, uint32_t most);
 
 void vk_destroy(struct vk *vk);
 
@@ -64,7 +74,12 @@ uint32_t vk_memory_type(const struct vk *vk, uint32_t allowed, VkMemoryPropertyF
 struct vk_buffer vk_buffer_create(const struct vk *vk, VkDeviceSize size, VkBufferUsageFlags usage);
 /* One for the CPU to read what the device copies there: in memory that the CPU caches, if any is. */
 struct vk_buffer vk_readback_create(const struct vk *vk, VkDeviceSize size);
+/* One in memory of the device's own, which the CPU need not see. */
+struct vk_buffer vk_local_create(const struct vk *vk, VkDeviceSize size, VkBufferUsageFlags usage);
 void vk_buffer_destroy(const struct vk *vk, struct vk_buffer *buffer);
+
+/* Where shaders find the buffer, which was made with usage SHADER_DEVICE_ADDRESS. */
+VkDeviceAddress vk_address(const struct vk *vk, const struct vk_buffer *buffer);
 
 /* Depth formats are seen as depth, all others as colour. */
 struct vk_image vk_image_create(const struct vk *vk, VkFormat format, uint32_t width,
@@ -86,7 +101,10 @@ void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout fro
 void vk_change_layout_of(VkCommandBuffer commands, VkImage image, VkImageAspectFlags aspect,
                          VkImageLayout from, VkImageLayout to);
 
-/* What the copies before it wrote is there for the CPU once the commands are done. */
+/* Everything before it is finished and visible to everything after, but for the CPU. */
+void vk_order(VkCommandBuffer commands);
+
+/* What was written before it is there for the CPU once the commands are done. */
 void vk_show_to_cpu(VkCommandBuffer commands);
 
 /* The copy of a whole picture from or to a buffer, row after row. */
