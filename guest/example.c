@@ -46,6 +46,12 @@ void example_size(struct example *e, int argc, char **argv, uint32_t width, uint
         die("--size is WIDTHxHEIGHT, each 1 to %u, not \"%s\"", MOST_PIXELS, size);
 }
 
+void example_without_picture(const struct example *example)
+{
+    if (example->png)
+        die("there is no picture to write to %s", example->png);
+}
+
 bool example_goes_on(const struct example *example, long done)
 {
     return done < example->frames && (done == 0 || !deadline_passed(&example->deadline));
