@@ -10,12 +10,17 @@
  * own; many wait for an earlier one and then copy its slot, which shows if they did not wait. Half of
  * the batches also wait for the CPU, so that none of their submits may be done before it says so.
  */
+#include <poll.h>
+#include <unistd.h>
+
 #include "chance.h"
 #include "example.h"
 
-#define BATCH    32u
-#define NOBODY   UINT32_MAX
-#define PATIENCE UINT64_C(30000000000) /* ns until something is taken to hang */
+#define BATCH     32u
+#define NOBODY    UINT32_MAX
+#define PATIENCE  30000 /* ms until something is taken to hang */
+#define NS_PER_MS UINT64_C(1000000)
+#define SYNC_FD   VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT
 
 /* What the commands of one submit write. */
 struct slot {
@@ -28,11 +33,13 @@ struct submit {
     uint64_t value; /* that its queue's timeline then has */
     VkCommandBuffer commands;
     VkFence fence;
+    bool exported; /* to a sync file, which takes the fence's signal with it */
 };
 
 struct stress {
     struct vk vk;
     struct chance chance;
+    PFN_vkGetFenceFdKHR get_fence_fd; /* NULL if the driver exports no sync files */
     VkSemaphore timelines[VK_MOST_QUEUES], gate;
     uint64_t values[VK_MOST_QUEUES], opened;
     struct vk_buffer slots;
@@ -56,18 +63,40 @@ static VkSemaphore create_timeline(const struct vk *vk)
     return semaphore;
 }
 
+static bool exports_sync_files(const struct vk *vk)
+{
+    VkExternalFenceProperties seen = { .sType = VK_STRUCTURE_TYPE_EXTERNAL_FENCE_PROPERTIES };
+
+    vkGetPhysicalDeviceExternalFenceProperties(
+        vk->physical,
+        &(VkPhysicalDeviceExternalFenceInfo){
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_FENCE_INFO, .handleType = SYNC_FD },
+        &seen);
+    return vk_has_extension(vk, VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME) &&
+           seen.externalFenceFeatures & VK_EXTERNAL_FENCE_FEATURE_EXPORTABLE_BIT;
+}
+
 static void create(struct stress *s, long seed)
 {
+    const char *const extension = VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME;
+    const VkExportFenceCreateInfo export = { .sType = VK_STRUCTURE_TYPE_EXPORT_FENCE_CREATE_INFO,
+                                             .handleTypes = SYNC_FD };
+
     vk_open(&s->vk);
     vk_want_queues(&s->vk, VK_MOST_QUEUES);
-    vk_create_device(&s->vk, 0, NULL);
+    bool exports = exports_sync_files(&s->vk);
+    vk_create_device(&s->vk, exports ? 1 : 0, &extension);
+    if (exports)
+        s->get_fence_fd = (PFN_vkGetFenceFdKHR)(void (*)(void))vkGetDeviceProcAddr(
+            s->vk.device, "vkGetFenceFdKHR");
     s->chance = chance_start((uint64_t)seed);
     s->gate = create_timeline(&s->vk);
     for (uint32_t i = 0; i < s->vk.queue_count; i++)
         s->timelines[i] = create_timeline(&s->vk);
     for (uint32_t i = 0; i < BATCH; i++)
         VK_CHECK(vkCreateFence(s->vk.device,
-                               &(VkFenceCreateInfo){ .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO },
+                               &(VkFenceCreateInfo){ .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO,
+                                                     .pNext = exports ? &export : NULL },
                                NULL, &s->submits[i].fence));
     s->slots =
         vk_buffer_create(&s->vk, BATCH * sizeof(struct slot),
@@ -118,6 +147,7 @@ static void submit_one(struct stress *s, uint32_t i, bool gated)
     uint32_t wait_count = 0;
 
     submit->number = ++s->numbers;
+    submit->exported = false;
     submit->queue = chance_below(&s->chance, s->vk.queue_count);
     submit->value = ++s->values[submit->queue];
     submit->after = i > 0 && chance_below(&s->chance, 4) ? chance_below(&s->chance, i) : NOBODY;
@@ -167,36 +197,56 @@ static bool is_done(const struct stress *s, const struct submit *submit)
     return value >= submit->value;
 }
 
-/* The four ways to wait for one submit. */
-static void wait_for(const struct stress *s, const struct submit *submit, uint32_t way)
+static VkResult wait_for_sync_file(const struct stress *s, struct submit *submit)
+{
+    struct pollfd file = { .fd = -1, .events = POLLIN };
+
+    VK_CHECK(
+        s->get_fence_fd(s->vk.device,
+                        &(VkFenceGetFdInfoKHR){ .sType = VK_STRUCTURE_TYPE_FENCE_GET_FD_INFO_KHR,
+                                                .fence = submit->fence,
+                                                .handleType = SYNC_FD },
+                        &file.fd));
+    submit->exported = true;
+    if (file.fd < 0) /* it had signalled already */
+        return VK_SUCCESS;
+    int ready = poll(&file, 1, PATIENCE);
+    close(file.fd);
+    return ready == 1 && file.revents == POLLIN ? VK_SUCCESS : VK_TIMEOUT;
+}
+
+/* The ways to wait for one submit. Those of a window system's kind come last; not all drivers can. */
+static void wait_for(struct stress *s, struct submit *submit)
 {
     const double start = now_ms();
-    const double limit = (double)PATIENCE / 1e6;
-    const VkSemaphore timeline = s->timelines[submit->queue];
+    const uint32_t way = chance_below(&s->chance, s->get_fence_fd ? 5 : 4);
     VkResult result = VK_SUCCESS;
 
     switch (way) {
     case 0:
-        result = vkWaitForFences(s->vk.device, 1, &submit->fence, VK_TRUE, PATIENCE);
+        result = vkWaitForFences(s->vk.device, 1, &submit->fence, VK_TRUE, PATIENCE * NS_PER_MS);
         break;
     case 1:
         result =
             vkWaitSemaphores(s->vk.device,
                              &(VkSemaphoreWaitInfo){ .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
                                                      .semaphoreCount = 1,
-                                                     .pSemaphores = &timeline,
+                                                     .pSemaphores = &s->timelines[submit->queue],
                                                      .pValues = &submit->value },
-                             PATIENCE);
+                             PATIENCE * NS_PER_MS);
         break;
     case 2:
         do
             result = vkGetFenceStatus(s->vk.device, submit->fence);
-        while (result == VK_NOT_READY && now_ms() - start < limit);
+        while (result == VK_NOT_READY && now_ms() - start < PATIENCE);
         break;
     case 3:
-        while (!is_done(s, submit) && now_ms() - start < limit)
-            ;
-        result = is_done(s, submit) ? VK_SUCCESS : VK_TIMEOUT;
+        do
+            result = is_done(s, submit) ? VK_SUCCESS : VK_TIMEOUT;
+        while (result == VK_TIMEOUT && now_ms() - start < PATIENCE);
+        break;
+    case 4:
+        result = wait_for_sync_file(s, submit);
         break;
     }
     if (result != VK_SUCCESS)
@@ -223,29 +273,35 @@ static void check(const struct stress *s, uint32_t i)
 }
 
 /* All together, or one after the other: in order, backwards or in any order, each in any way. */
-static void wait_for_batch(struct stress *s, uint32_t count)
+static void wait_for_batch(struct stress *s)
 {
     const uint32_t order = chance_below(&s->chance, 4);
-    uint32_t turns[BATCH];
+    uint32_t turns[BATCH], left = 0;
     VkFence fences[BATCH];
 
-    for (uint32_t i = 0; i < count; i++) {
-        turns[i] = order == 1 ? count - 1 - i : i;
+    for (uint32_t i = 0; i < BATCH; i++) {
+        turns[i] = order == 1 ? BATCH - 1 - i : i;
         fences[i] = s->submits[i].fence;
     }
     if (order == 2)
-        chance_shuffle(&s->chance, turns, count);
+        chance_shuffle(&s->chance, turns, BATCH);
     if (order == 3)
-        VK_CHECK(vkWaitForFences(s->vk.device, count, fences, VK_TRUE, PATIENCE));
-    for (uint32_t i = 0; i < count; i++) {
-        wait_for(s, &s->submits[turns[i]], chance_below(&s->chance, 4));
+        VK_CHECK(vkWaitForFences(s->vk.device, BATCH, fences, VK_TRUE, PATIENCE * NS_PER_MS));
+    for (uint32_t i = 0; i < BATCH; i++) {
+        wait_for(s, &s->submits[turns[i]]);
         check(s, turns[i]);
     }
-    /* A timeline can be ahead of the fence of the same submit. */
-    VK_CHECK(vkWaitForFences(s->vk.device, count, fences, VK_TRUE, PATIENCE));
-    VK_CHECK(vkResetFences(s->vk.device, count, fences));
-    for (uint32_t i = 0; i < count; i++)
+    /* A timeline can be ahead of the fence of the same submit, which must not be reset too early. */
+    for (uint32_t i = 0; i < BATCH; i++) {
+        if (!s->submits[i].exported)
+            fences[left++] = s->submits[i].fence;
+    }
+    if (left)
+        VK_CHECK(vkWaitForFences(s->vk.device, left, fences, VK_TRUE, PATIENCE * NS_PER_MS));
+    for (uint32_t i = 0; i < BATCH; i++) {
+        VK_CHECK(vkResetFences(s->vk.device, 1, &s->submits[i].fence));
         vkFreeCommandBuffers(s->vk.device, s->vk.pool, 1, &s->submits[i].commands);
+    }
 }
 
 int main(int argc, char **argv)
@@ -262,12 +318,13 @@ int main(int argc, char **argv)
             submit_one(&s, i, gated);
         if (gated)
             open_gate(&s);
-        wait_for_batch(&s, BATCH);
+        wait_for_batch(&s);
         samples_add(&s.batch_ms, now_ms() - start);
     }
     example_begin_report(&example, &s.vk);
-    printf(", \"queues\": %u, \"submits\": %u, \"gates\": %llu, ", s.vk.queue_count, s.numbers,
-           (unsigned long long)s.opened);
+    printf(", \"queues\": %u, \"submits\": %u, \"gates\": %llu, \"sync_files\": %s, ",
+           s.vk.queue_count, s.numbers, (unsigned long long)s.opened,
+           s.get_fence_fd ? "true" : "false");
     samples_print(&s.submit_ms, "submit_ms");
     printf(", ");
     samples_print(&s.batch_ms, "batch_ms");
