@@ -42,6 +42,15 @@ const char *option_text(int argc, char **argv, const char *name, const char *oth
     return otherwise;
 }
 
+bool option_flag(int argc, char **argv, const char *name)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
 long option(int argc, char **argv, const char *name, long otherwise)
 {
     const char *text = option_text(argc, argv, name, NULL);
@@ -69,6 +78,14 @@ bool deadline_passed(const struct deadline *d)
     return d->limit_ms > 0 && now_ms() - d->start_ms >= d->limit_ms;
 }
 
+void deadline_print(const struct deadline *d, const char *stopped)
+{
+    const char *quote = stopped ? "\"" : "";
+
+    printf("\"stopped\": %s%s%s, \"seconds\": %.3f", quote, stopped ? stopped : "null", quote,
+           (now_ms() - d->start_ms) / 1e3);
+}
+
 void samples_add(struct samples *s, double ms)
 {
     if (s->count == s->capacity) {
@@ -87,23 +104,35 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void samples_print(struct samples *s, const char *name)
+void samples_print(const struct samples *s, const char *name)
 {
+    const char *all = getenv("VENUS_SAMPLES");
     double sum = 0;
 
     if (!s->count) {
         printf("\"%s\": {\"count\": 0}", name);
         return;
     }
-    qsort(s->ms, s->count, sizeof *s->ms, by_value);
+    double *sorted = malloc(s->count * sizeof *sorted);
+    if (!sorted)
+        die("no memory for %zu samples", s->count);
+    memcpy(sorted, s->ms, s->count * sizeof *sorted);
+    qsort(sorted, s->count, sizeof *sorted, by_value);
     for (size_t i = 0; i < s->count; i++)
-        sum += s->ms[i];
+        sum += sorted[i];
     size_t rank99 = (s->count * 99 + 99) / 100 - 1; /* nearest rank: the ceiling of 0.99 n, from 1 */
-    double median = (s->ms[(s->count - 1) / 2] + s->ms[s->count / 2]) / 2;
+    double median = (sorted[(s->count - 1) / 2] + sorted[s->count / 2]) / 2;
     printf("\"%s\": {\"count\": %zu, \"median\": %.4f, \"p99\": %.4f, \"min\": %.4f, "
-           "\"max\": %.4f, \"mean\": %.4f}",
-           name, s->count, median, s->ms[rank99], s->ms[0], s->ms[s->count - 1],
+           "\"max\": %.4f, \"mean\": %.4f",
+           name, s->count, median, sorted[rank99], sorted[0], sorted[s->count - 1],
            sum / (double)s->count);
+    free(sorted);
+    if (all && strcmp(all, "1") == 0) {
+        for (size_t i = 0; i < s->count; i++)
+            printf("%s%.4f", i ? ", " : ", \"values\": [", s->ms[i]);
+        putchar(']');
+    }
+    putchar('}');
 }
 
 void samples_finish(struct samples *s)

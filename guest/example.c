@@ -10,15 +10,6 @@
 #define MOST_FRAMES 100000000L
 #define MOST_PIXELS 8192u /* a side; what every Vulkan driver can draw on and a PNG row can hold */
 
-bool option_flag(int argc, char **argv, const char *name)
-{
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
 struct example example_options(int argc, char **argv, long frames)
 {
     struct example e = {

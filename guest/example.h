@@ -34,9 +34,6 @@ void example_without_picture(const struct example *example);
 /* Whether frame `done` (from 0) is still to be drawn: there are more and there is time. */
 bool example_goes_on(const struct example *example, long done);
 
-/* Whether the option `name`, which has no value, is there. */
-bool option_flag(int argc, char **argv, const char *name);
-
 /* Opens the object with the program, the device and the size; what is printed then goes into it. */
 void example_begin_report(const struct example *example, const struct vk *vk);
 void example_end_report(void);

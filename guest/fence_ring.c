@@ -3,10 +3,11 @@
  * Times a fence's round trip: an execbuffer of no bytes with a fence on a ring, until poll() says
  * that its sync file has signalled.
  *
- *   fence_ring [--rounds 1000] [--warmup 20] [--ring 0] [--depth 1]
+ *   fence_ring [--rounds 1000] [--warmup 20] [--ring 0] [--depth 1] [--seconds 0]
  *
  * Ring 0 is the context's own; other rings belong to Vulkan queues, and a fence on a ring that has
  * no queue never signals. With a depth, that many fences are in flight; they must come back in order.
+ * After --seconds the rounds stop.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -29,15 +30,21 @@ int main(int argc, char **argv)
     long ring = option(argc, argv, "--ring", 0);
     long depth = option(argc, argv, "--depth", 1);
     struct samples round_trip = { 0 }, submit = { 0 };
+    const char *stopped = NULL;
 
     if (rounds < 1 || warmup < 0 || ring < 0 || ring > 63 || depth < 1 || depth > 1024)
         die("--rounds must be at least 1, --ring 0 to 63, --depth 1 to 1024");
     int *fences = calloc((size_t)depth, sizeof *fences);
     if (!fences)
         die("no memory");
+    struct deadline deadline = deadline_option(argc, argv);
     int fd = virtgpu_open();
     virtgpu_init_venus(fd);
     for (long i = -warmup; i < rounds; i++) {
+        if (deadline_passed(&deadline)) {
+            stopped = "rounds";
+            break;
+        }
         double start = now_ms();
         for (long d = 0; d < depth; d++)
             fences[d] = virtgpu_fence(fd, (uint32_t)ring);
@@ -55,6 +62,8 @@ int main(int argc, char **argv)
         }
     }
     printf("{\"program\": \"fence_ring\", \"ring\": %ld, \"depth\": %ld, ", ring, depth);
+    deadline_print(&deadline, stopped);
+    printf(", ");
     samples_print(&round_trip, "round_trip_ms");
     printf(", ");
     samples_print(&submit, "submit_ms");

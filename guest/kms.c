@@ -208,7 +208,7 @@ static void wait_for_flip(const struct kms *kms)
     }
 }
 
-void kms_flip(const struct kms *kms, uint32_t framebuffer)
+bool kms_try_flip(const struct kms *kms, uint32_t framebuffer)
 {
     struct drm_mode_crtc_page_flip flip = {
         .crtc_id = kms->crtc,
@@ -216,6 +216,14 @@ void kms_flip(const struct kms *kms, uint32_t framebuffer)
         .flags = DRM_MODE_PAGE_FLIP_EVENT,
     };
 
-    call(kms->fd, DRM_IOCTL_MODE_PAGE_FLIP, &flip, "PAGE_FLIP");
+    if (try_call(kms->fd, DRM_IOCTL_MODE_PAGE_FLIP, &flip) < 0)
+        return false;
     wait_for_flip(kms);
+    return true;
+}
+
+void kms_flip(const struct kms *kms, uint32_t framebuffer)
+{
+    if (!kms_try_flip(kms, framebuffer))
+        die("PAGE_FLIP: %s", strerror(errno));
 }

@@ -2,13 +2,14 @@
 /*
  * The guest kernel's display by its raw ioctls: one connector, one mode, and framebuffers made of
  * dma-bufs or of memory of the display's own, which are shown or flipped to. Every call dies with
- * a reason when the kernel refuses.
+ * a reason when the kernel refuses, but for kms_try_flip.
  */
 #ifndef GUEST_KMS_H
 #define GUEST_KMS_H
 
 #include <drm/drm.h>
 #include <drm/drm_mode.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct kms {
@@ -52,5 +53,7 @@ void kms_show(const struct kms *kms, uint32_t framebuffer);
 
 /* Changes to this framebuffer and waits until the kernel says that it did. */
 void kms_flip(const struct kms *kms, uint32_t framebuffer);
+/* The same; false if the kernel refuses to flip. */
+bool kms_try_flip(const struct kms *kms, uint32_t framebuffer);
 
 #endif

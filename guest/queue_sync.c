@@ -3,13 +3,15 @@
  * Times a queue's synchronisation with no work in the way: an empty vkQueueSubmit and the wait for
  * it, in the two ways that a guest's programs use.
  *
- *   queue_sync [--rounds 1000] [--warmup 20]
+ *   queue_sync [--rounds 1000] [--warmup 20] [--seconds 0]
  *
  * wait_ms      vkQueueSubmit with a fence, vkWaitForFences. Venus answers this from memory that the
  *              host writes, so it need not involve the virtio queue at all.
  * sync_fd_ms   vkQueueSubmit with an exportable fence, vkGetFenceFdKHR as a sync file, poll(). This
  *              is what window systems do, and it is a virtio fence on the queue's ring.
  * submit_ms    vkQueueSubmit alone, out of the first loop.
+ *
+ * After --seconds the rounds stop; each way has half of that time.
  */
 #include <poll.h>
 #include <string.h>
@@ -32,12 +34,14 @@ static VkFence create_fence(struct vk *vk, const void *next)
     return fence;
 }
 
-static void time_wait(struct vk *vk, long rounds, long warmup, struct samples *wait,
-                      struct samples *submit)
+/* Returns whether all rounds were made. */
+static bool time_wait(struct vk *vk, long rounds, long warmup, const struct deadline *deadline,
+                      struct samples *wait, struct samples *submit)
 {
     VkFence fence = create_fence(vk, NULL);
+    bool late = false;
 
-    for (long i = -warmup; i < rounds; i++) {
+    for (long i = -warmup; i < rounds && !(late = deadline_passed(deadline)); i++) {
         double start = now_ms();
         VK_CHECK(vkQueueSubmit(vk->queue, 0, NULL, fence));
         double sent = now_ms();
@@ -50,6 +54,7 @@ static void time_wait(struct vk *vk, long rounds, long warmup, struct samples *w
         }
     }
     vkDestroyFence(vk->device, fence, NULL);
+    return !late;
 }
 
 static bool exports_sync_files(struct vk *vk)
@@ -69,15 +74,18 @@ static bool exports_sync_files(struct vk *vk)
     return properties.externalFenceFeatures & VK_EXTERNAL_FENCE_FEATURE_EXPORTABLE_BIT;
 }
 
-static void time_sync_fd(struct vk *vk, long rounds, long warmup, struct samples *sync_fd)
+/* The same. */
+static bool time_sync_fd(struct vk *vk, long rounds, long warmup, const struct deadline *deadline,
+                         struct samples *sync_fd)
 {
     PFN_vkGetFenceFdKHR get_fence_fd =
         (PFN_vkGetFenceFdKHR)(void (*)(void))vkGetDeviceProcAddr(vk->device, "vkGetFenceFdKHR");
     VkFence fence = create_fence(
         vk, &(VkExportFenceCreateInfo){ .sType = VK_STRUCTURE_TYPE_EXPORT_FENCE_CREATE_INFO,
                                         .handleTypes = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT });
+    bool late = false;
 
-    for (long i = -warmup; i < rounds; i++) {
+    for (long i = -warmup; i < rounds && !(late = deadline_passed(deadline)); i++) {
         int fd = -1;
         double start = now_ms();
         VK_CHECK(vkQueueSubmit(vk->queue, 0, NULL, fence));
@@ -96,6 +104,7 @@ static void time_sync_fd(struct vk *vk, long rounds, long warmup, struct samples
             samples_add(sync_fd, now_ms() - start);
     }
     vkDestroyFence(vk->device, fence, NULL);
+    return !late;
 }
 
 int main(int argc, char **argv)
@@ -112,11 +121,15 @@ int main(int argc, char **argv)
     bool exports = exports_sync_files(&vk);
     vk_destroy(&vk);
     vk_create(&vk, exports ? 1 : 0, &fence_fd);
-    time_wait(&vk, rounds, warmup, &wait, &submit);
+    struct deadline deadline = deadline_option(argc, argv), half = deadline;
+    half.limit_ms /= 2;
+    bool all = time_wait(&vk, rounds, warmup, &half, &wait, &submit);
     if (exports)
-        time_sync_fd(&vk, rounds, warmup, &sync_fd);
+        all &= time_sync_fd(&vk, rounds, warmup, &deadline, &sync_fd);
     printf("{\"program\": \"queue_sync\", ");
     vk_print_device(&vk);
+    printf(", ");
+    deadline_print(&deadline, all ? NULL : "rounds");
     printf(", ");
     samples_print(&wait, "wait_ms");
     printf(", ");

@@ -36,17 +36,8 @@ void vk_want_queues(struct vk *vk, uint32_t most)
         vk->queue_count = VK_MOST_QUEUES;
 }
 
-void vk_open(struct vk *vk)
+void vk_create_instance(struct vk *vk)
 {
-    VkPhysicalDeviceVulkan12Properties driver = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES,
-    };
-    VkPhysicalDeviceProperties2 properties = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
-        .pNext = &driver,
-    };
-    uint32_t one = 1;
-
     *vk = (struct vk){ 0 };
     VkResult result = vkCreateInstance(
         &(VkInstanceCreateInfo){
@@ -59,7 +50,20 @@ void vk_open(struct vk *vk)
         die("the Vulkan loader finds no driver (VK_DRIVER_FILES=%s)",
             getenv("VK_DRIVER_FILES") ? getenv("VK_DRIVER_FILES") : "");
     vk_check(result, "vkCreateInstance");
-    result = vkEnumeratePhysicalDevices(vk->instance, &one, &vk->physical);
+}
+
+void vk_find_device(struct vk *vk)
+{
+    VkPhysicalDeviceVulkan12Properties driver = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES,
+    };
+    VkPhysicalDeviceProperties2 properties = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+        .pNext = &driver,
+    };
+    uint32_t one = 1;
+    VkResult result = vkEnumeratePhysicalDevices(vk->instance, &one, &vk->physical);
+
     if ((result != VK_SUCCESS && result != VK_INCOMPLETE) || one == 0)
         die("the Vulkan driver offers no device (VkResult %d)", result);
     vkGetPhysicalDeviceProperties2(vk->physical, &properties);
@@ -69,6 +73,12 @@ void vk_open(struct vk *vk)
         die("%s has Vulkan %u.%u; 1.3 is needed", vk->device_name,
             VK_API_VERSION_MAJOR(properties.properties.apiVersion),
             VK_API_VERSION_MINOR(properties.properties.apiVersion));
+}
+
+void vk_open(struct vk *vk)
+{
+    vk_create_instance(vk);
+    vk_find_device(vk);
 }
 
 void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const *extensions)

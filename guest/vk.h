@@ -65,6 +65,10 @@ void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const
 /* Between the two: asks for up to so many queues instead of one. */
 void vk_want_queues(struct vk *vk, uint32_t most);
 
+/* vk_open's own two steps: the instance, and which physical device it is. */
+void vk_create_instance(struct vk *vk);
+void vk_find_device(struct vk *vk);
+
 void vk_destroy(struct vk *vk);
 
 bool vk_has_extension(const struct vk *vk, const char *name);

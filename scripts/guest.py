@@ -112,7 +112,9 @@ class Guest:
     def command_line(self):
         options = ",".join(f"{name}={value}" for name, value in self.properties.items())
         accel = "tcg,thread=multi" if self.accel == "tcg" else self.accel
-        cmdline = "console=ttyS0 root=/dev/vda rw init=/sbin/venus-init quiet"
+        # A blinking cursor would have the display redrawn five times a second.
+        cmdline = ("console=ttyS0 root=/dev/vda rw init=/sbin/venus-init quiet "
+                   "vt.global_cursor_default=0")
         if self.shell:
             cmdline += " venus.shell"
         boot = ["-kernel", self.image / "vmlinuz", "-initrd", self.image / "initrd.img",

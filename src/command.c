@@ -11,6 +11,9 @@
  * driver takes the signal of a later one as the signal of all earlier ones. So these are answered
  * in the order of their execution, even where an earlier one waits for longer.
  *
+ * The front end hears of answers in the order in which they were given, of several at a time where nobody
+ * waits for the first of them: each time costs it a turn of its main loop, and the guest an interrupt.
+ *
  * Where the specification names no error code for a mistake, we answer
  * VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER if a field's value is wrong in itself and
  * VIRTIO_GPU_RESP_ERR_UNSPEC if the command makes no sense at this time.
@@ -217,10 +220,21 @@ static void respond(struct command *cmd)
     size_t written = command_write(cmd, 0, &cmd->response, cmd->response_size);
     if (cmd->payload)
         written += command_write(cmd, cmd->response_size, cmd->payload, cmd->payload_size);
+    cmd->written = (uint32_t)written;
+    TAILQ_INSERT_TAIL(&gpu->answered, cmd, queued_link);
+    gpu->num_answered++;
+}
 
-    TAILQ_REMOVE(&gpu->in_flight, cmd, in_flight_link);
-    gpu->ops.command_done(gpu->opaque, cmd->request.tag, (uint32_t)written);
-    command_destroy(cmd);
+void command_deliver(struct venus_gpu *gpu)
+{
+    struct command *cmd;
+    while ((cmd = TAILQ_FIRST(&gpu->answered))) {
+        TAILQ_REMOVE(&gpu->answered, cmd, queued_link);
+        TAILQ_REMOVE(&gpu->in_flight, cmd, in_flight_link);
+        gpu->ops.command_done(gpu->opaque, cmd->request.tag, cmd->written);
+        command_destroy(cmd);
+    }
+    gpu->num_answered = 0;
 }
 
 void command_hold(struct command *cmd)
@@ -228,7 +242,8 @@ void command_hold(struct command *cmd)
     cmd->waits++;
 }
 
-void command_release(struct command *cmd)
+/* One wait less; answers what waits for nothing more. */
+static void release(struct command *cmd)
 {
     if (--cmd->waits)
         return;
@@ -242,6 +257,13 @@ void command_release(struct command *cmd)
         TAILQ_REMOVE(&gpu->ordered, cmd, ordered_link);
         respond(cmd);
     }
+}
+
+void command_release(struct command *cmd)
+{
+    struct venus_gpu *gpu = cmd->gpu;
+    release(cmd);
+    command_deliver(gpu);
 }
 
 /* Read the header and find out what the command is. */
@@ -281,6 +303,19 @@ static const struct command_type *command_parse(struct command *cmd,
         return NULL;
     }
     return type;
+}
+
+/*
+ * An answer of nothing but "done", and without a fence, is one that no driver waits for. Its interrupt can
+ * wait for that of the next command, if there is one; but a driver wants its descriptors back.
+ */
+enum { MAX_ANSWERED = 8 };
+
+static bool can_be_late(const struct command *cmd)
+{
+    return cmd->response.hdr.type == le32(VIRTIO_GPU_RESP_OK_NODATA) &&
+           !(cmd->hdr.flags & VIRTIO_GPU_FLAG_FENCE) && !TAILQ_EMPTY(&cmd->gpu->queued) &&
+           cmd->gpu->num_answered < MAX_ANSWERED;
 }
 
 static bool wants_ring_fence(const struct command *cmd)
@@ -343,6 +378,9 @@ void command_execute(struct command *cmd)
         cmd->ordered = true;
         TAILQ_INSERT_TAIL(&gpu->ordered, cmd, ordered_link);
     }
-    command_release(cmd);
+    bool late = can_be_late(cmd);
+    release(cmd);
+    if (!late)
+        command_deliver(gpu);
     pthread_mutex_unlock(&gpu->lock);
 }

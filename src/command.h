@@ -37,6 +37,7 @@ struct command {
     } response;
     void *payload; /* follows the response, malloc'ed, may be NULL */
     size_t payload_size;
+    uint32_t written; /* of the response, to the request; valid once it was answered */
 
     TAILQ_ENTRY(command) queued_link, in_flight_link, ordered_link;
 };
@@ -73,6 +74,10 @@ void command_execute(struct command *cmd);
  * With the device's lock held. */
 void command_hold(struct command *cmd);
 void command_release(struct command *cmd);
+
+/* Tell the front end of all that was answered, in that order: some answers wait for others (command.c), and
+ * must not when the device thread waits for somebody. With the device's lock held. */
+void command_deliver(struct venus_gpu *gpu);
 
 /* Copy from the device-readable part. False if it is not that long. */
 bool command_read(const struct command *cmd, size_t offset, void *data, size_t size);

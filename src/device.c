@@ -281,6 +281,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     pthread_cond_init(&gpu->idle, NULL);
     TAILQ_INIT(&gpu->queued);
     TAILQ_INIT(&gpu->in_flight);
+    TAILQ_INIT(&gpu->answered);
     TAILQ_INIT(&gpu->ordered);
     gpu->outputs[0].info =
         (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };

@@ -73,7 +73,9 @@ struct venus_gpu {
     TAILQ_HEAD(, command) queued;    /* submitted, not executed yet */
     TAILQ_HEAD(, command) in_flight; /* submitted, not done yet: those above included */
     TAILQ_HEAD(, command) ordered;   /* fences without a ring, in order (command.c) */
-    struct fence *fences;            /* by id (fence.c) */
+    TAILQ_HEAD(, command) answered;  /* executed, not done: the front end is to hear of them */
+    unsigned num_answered;
+    struct fence *fences; /* by id (fence.c) */
     uint64_t next_fence_id;
     LIST_HEAD(, venus_gpu_flush) flushes; /* not answered yet (scanout.c) */
     LIST_HEAD(, window_region) regions;   /* not taken away yet (window.c) */

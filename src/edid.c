@@ -4,8 +4,8 @@
  * more than 4095 pixels or a pixel clock above 655.35 MHz, VESA DisplayID 1.3 in an extension block
  * (section code 0x70), whose detailed timing (type I) has room for them.
  *
- * No table of standard modes is offered: the output has one size, and a driver adds the common
- * smaller ones by itself.
+ * The preferred mode is the output's size. Common ones are listed beside it, for a person or a program
+ * that wants another: Linux' driver offers what stands here and nothing else. The host scales.
  */
 #include "edid.h"
 
@@ -133,6 +133,32 @@ static void put_range_limits(uint8_t *d, const struct timing *t)
     memset(d + 12, ' ', 6);
 }
 
+/* 640x480, 800x600 and 1024x768 at 60 Hz (EDID 1.4, 3.8); then the eight for which there is room (3.9). */
+static void put_common_modes(uint8_t *e)
+{
+    enum { RATIO_16_10, RATIO_4_3, RATIO_5_4, RATIO_16_9 };
+    static const struct {
+        uint16_t width;
+        uint8_t ratio;
+    } modes[8] = {
+        { 1280, RATIO_16_9 },  /* 720 */
+        { 1280, RATIO_16_10 }, /* 800 */
+        { 1280, RATIO_5_4 },   /* 1024 */
+        { 1440, RATIO_16_10 }, /* 900 */
+        { 1600, RATIO_16_9 },  /* 900 */
+        { 1680, RATIO_16_10 }, /* 1050 */
+        { 1920, RATIO_16_9 },  /* 1080 */
+        { 1920, RATIO_16_10 }, /* 1200 */
+    };
+
+    e[35] = 0x20 | 0x01;
+    e[36] = 0x08;
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        e[38 + 2 * i] = (uint8_t)(modes[i].width / 8 - 31);
+        e[39 + 2 * i] = (uint8_t)(modes[i].ratio << 6); /* and 60 Hz */
+    }
+}
+
 static void put_base_block(uint8_t *e, const struct timing *t, const char *name, bool has_timing)
 {
     static const uint8_t header[8] = { 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0 };
@@ -156,7 +182,7 @@ static void put_base_block(uint8_t *e, const struct timing *t, const char *name,
     e[23] = 120;  /* gamma 2.2 */
     e[24] = 0x06; /* sRGB, the first detailed timing is the native one */
     memcpy(e + 25, chromaticity, sizeof(chromaticity));
-    memset(e + 38, 0x01, 16); /* no standard timings */
+    put_common_modes(e);
 
     uint8_t *d = e + 54;
     if (has_timing)

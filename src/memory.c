@@ -210,8 +210,9 @@ static uint64_t file_pages(int fd)
     return size == UINT64_MAX ? size : page_round(size);
 }
 
+/* sized: the descriptor's own size says that all of it is there. */
 static int place_by_fd(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size, void *dst,
-                       void **place)
+                       void **place, bool *sized)
 {
     enum renderer_fd type;
     int fd;
@@ -219,10 +220,12 @@ static int place_by_fd(struct venus_gpu *gpu, uint32_t resource_id, uint64_t siz
     if (ret < 0)
         return ret;
 
+    uint64_t pages = file_pages(fd);
+    *sized = pages != UINT64_MAX;
     /* An opaque descriptor means something to the Vulkan driver only. */
     if (type != RENDERER_FD_SHM && type != RENDERER_FD_DMABUF) {
         ret = -ENOTSUP;
-    } else if (file_pages(fd) < size) {
+    } else if (pages < size) {
         ret = -EOVERFLOW;
     } else {
         void *ptr =
@@ -270,13 +273,16 @@ int memory_place_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size
     if (!size)
         return -EINVAL;
 
+    bool sized = false;
     *tier = MEMORY_FIXED;
-    int ret = place_by_fd(gpu, resource_id, size, dst, place);
+    int ret = place_by_fd(gpu, resource_id, size, dst, place, &sized);
     if (ret < 0 && ret != -EOVERFLOW) {
         *tier = MEMORY_ALIAS;
+        sized = false;
         ret = place_by_alias(gpu, resource_id, size, dst, place);
     }
-    if (ret == 0 && !last_page_is_there(*place, size)) {
+    /* Looking means a page fault, which is a good part of what a small blob costs. */
+    if (ret == 0 && !sized && !last_page_is_there(*place, size)) {
         if (!dst)
             munmap(*place, size);
         ret = -EOVERFLOW;
@@ -406,8 +412,10 @@ bool memory_id_in_use(struct venus_gpu *gpu, uint32_t resource_id, bool wait)
         pthread_mutex_lock(&gpu->lock);
         bool in_use = find_pinned_locked(gpu, resource_id);
         bool go_on = in_use && wait && !gpu->resetting && !gpu->stopping;
-        if (go_on && SLIST_EMPTY(&gpu->released))
+        if (go_on && SLIST_EMPTY(&gpu->released)) {
+            command_deliver(gpu);
             pthread_cond_wait(&gpu->work, &gpu->lock);
+        }
         pthread_mutex_unlock(&gpu->lock);
         if (!go_on)
             return in_use;

@@ -36,6 +36,8 @@ enum {
     INSTANCE_ID = 1, /* handles */
     DEVICE_ID = 2,
 
+    PHYSICAL_DEVICE_TYPE_CPU = 4,
+
     /* A device that the guest cannot have touched yet: any ids do. */
     CONTEXT = 1,
     RESOURCE = 1,
@@ -132,7 +134,8 @@ enum {
     REPLY_DRIVER_UUID = REPLY_DEVICE_UUID + 8 + 16,
     REPLY_LUID = REPLY_DRIVER_UUID + 8 + 16,
     REPLY_PROPERTIES = REPLY_LUID + 8 + 8 + 4 + 4, /* deviceNodeMask, deviceLUIDValid */
-    REPLY_NAME = REPLY_PROPERTIES + 5 * 4 + 8, /* apiVersion to deviceType; deviceName's length */
+    REPLY_DEVICE_TYPE = REPLY_PROPERTIES + 4 * 4,  /* after apiVersion to deviceID */
+    REPLY_NAME = REPLY_DEVICE_TYPE + 4 + 8,        /* deviceName's length */
 };
 
 static int read_device(const char *reply, struct renderer_device *device)
@@ -144,6 +147,7 @@ static int read_device(const char *reply, struct renderer_device *device)
         return -EIO;
     memcpy(device->device_uuid, reply + REPLY_DEVICE_UUID + 8, sizeof(device->device_uuid));
     memcpy(device->driver_uuid, reply + REPLY_DRIVER_UUID + 8, sizeof(device->driver_uuid));
+    device->is_processor = get32(reply, REPLY_DEVICE_TYPE) == PHYSICAL_DEVICE_TYPE_CPU;
     memcpy(device->name, reply + REPLY_NAME, sizeof(device->name));
     device->name[sizeof(device->name) - 1] = '\0';
     return 0;

@@ -51,6 +51,7 @@ struct renderer_device {
     char name[256];
     /* It is the only one, so that whatever the guest renders with is it; else the next two are unknown. */
     bool is_only;
+    bool is_processor;                        /* not a GPU */
     uint8_t device_uuid[16], driver_uuid[16]; /* VkPhysicalDeviceIDProperties */
 };
 

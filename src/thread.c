@@ -55,6 +55,8 @@ static void forget_commands_locked(struct venus_gpu *gpu)
         command_destroy(cmd);
     }
     TAILQ_INIT(&gpu->queued);
+    TAILQ_INIT(&gpu->answered);
+    gpu->num_answered = 0;
     TAILQ_INIT(&gpu->ordered);
 }
 

@@ -80,6 +80,7 @@ static int compare_ranges(const void *a, const void *b)
 
 static void wait_for_front_end(struct venus_gpu *gpu)
 {
+    command_deliver(gpu);
     pthread_cond_wait(&gpu->work, &gpu->lock);
 }
 

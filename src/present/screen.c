@@ -75,6 +75,13 @@ void screen_finish(struct screen *screen)
 /* All presenters of a device share one Vulkan device, unless it was lost meanwhile. */
 static struct vulkan *open_vulkan(struct venus_gpu *gpu, bool only_gpu, char **why)
 {
+    /* Loading a processor's Vulkan to find that out takes a second's tenths, and its compiler's memory. */
+    const struct renderer_device *renderer = &gpu->renderer_device;
+    if (only_gpu && !gpu->config.vulkan_device && renderer->is_only && renderer->is_processor) {
+        refuse(why, "%s is no GPU.", renderer->name);
+        return NULL;
+    }
+
     pthread_mutex_lock(&gpu->present.lock);
     struct vulkan *former = gpu->present.vulkan;
     if (former && atomic_load(&former->lost)) {
@@ -84,8 +91,8 @@ static struct vulkan *open_vulkan(struct venus_gpu *gpu, bool only_gpu, char **w
     if (!former) {
         const struct vulkan_choice choice = {
             .name = gpu->config.vulkan_device,
-            .device_uuid = gpu->renderer_device.is_only ? gpu->renderer_device.device_uuid : NULL,
-            .driver_uuid = gpu->renderer_device.is_only ? gpu->renderer_device.driver_uuid : NULL,
+            .device_uuid = renderer->is_only ? renderer->device_uuid : NULL,
+            .driver_uuid = renderer->is_only ? renderer->driver_uuid : NULL,
             .only_gpu = only_gpu,
             .get_instance_proc_addr =
                 (PFN_vkGetInstanceProcAddr)gpu->present.get_instance_proc_addr,

@@ -345,6 +345,25 @@ static void test_only_gpu(void **state)
     assert_can_present_again();
 }
 
+/* Where a processor is all that renders, its Vulkan is not even loaded to find that out. */
+static void test_only_gpu_beside_processor(void **state)
+{
+    const struct renderer_device processor = { .name = "a processor",
+                                               .is_only = true,
+                                               .is_processor = true };
+    const struct venus_gpu_target target = {
+        .size = sizeof(target),
+        .kind = VENUS_GPU_TARGET_OFFSCREEN,
+        .only_gpu = true,
+    };
+    (void)state;
+    vm_start(&(struct vm_options){ .device = &processor });
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, &target), 0);
+    wait_for_present_ends(1);
+    assert_string_equal(vm.present_why, "a processor is no GPU.");
+    assert_null(vm.gpu->present.vulkan);
+}
+
 static void test_choice_of_device(void **state)
 {
     static const char *const none[] = { "no such device", "99", "1x", "-1" };
@@ -497,6 +516,7 @@ int main(void)
         PRESENT_TEST(test_device_often),
         PRESENT_TEST(test_ends_while_blank),
         PRESENT_TEST(test_only_gpu),
+        PRESENT_TEST(test_only_gpu_beside_processor),
         PRESENT_TEST(test_choice_of_device),
         PRESENT_TEST(test_no_surfaces),
         PRESENT_TEST(test_targets_that_make_no_sense),

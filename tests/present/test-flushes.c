@@ -4,6 +4,7 @@
  * whatever becomes of the frame, the resource, the target and the device meanwhile.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "screen.h"
 
@@ -16,6 +17,10 @@ static void start(enum venus_gpu_present_mode mode)
     present_offscreen(0, 0, 0, false);
     for (uint32_t id = 1; id <= MOST; id++)
         make_2d(id, WIDTH, HEIGHT, id);
+    /* What the scanout shows when the target opens would be a frame by itself. */
+    for (unsigned i = 0; i < 2000 && !was_logged(VENUS_GPU_LOG_INFO, "is presented by"); i++)
+        usleep(5000);
+    assert_true(was_logged(VENUS_GPU_LOG_INFO, "is presented by"));
 }
 
 static struct sent *send_resource(uint32_t id)

@@ -89,6 +89,32 @@ static void decode_displayid(const uint8_t *e, struct mode *mode)
     assert_true(found);
 }
 
+/* Smaller and larger sizes are there to choose, all at 60 Hz. */
+static void decode_common_modes(const uint8_t *e)
+{
+    static const unsigned ratios[4][2] = { { 16, 10 }, { 4, 3 }, { 5, 4 }, { 16, 9 } };
+    static const char expected[] = "640x480 800x600 1024x768 1280x720 1280x800 1280x1024 1440x900 "
+                                   "1600x900 1680x1050 1920x1080 1920x1200 ";
+    char modes[256] = "";
+    size_t used = 0;
+
+    if (e[35] & 0x20)
+        used += (size_t)snprintf(modes + used, sizeof(modes) - used, "640x480 ");
+    if (e[35] & 0x01)
+        used += (size_t)snprintf(modes + used, sizeof(modes) - used, "800x600 ");
+    if (e[36] & 0x08)
+        used += (size_t)snprintf(modes + used, sizeof(modes) - used, "1024x768 ");
+    assert_int_equal(e[35] & ~0x21, 0);
+    assert_int_equal(e[36] & ~0x08, 0);
+    for (unsigned i = 38; i < 54; i += 2) {
+        unsigned width = (e[i] + 31u) * 8, ratio = e[i + 1] >> 6;
+        assert_int_equal(e[i + 1] & 0x3f, 0); /* 60 Hz */
+        used += (size_t)snprintf(modes + used, sizeof(modes) - used, "%ux%u ", width,
+                                 width * ratios[ratio][1] / ratios[ratio][0]);
+    }
+    assert_string_equal(modes, expected);
+}
+
 static void decode(const uint8_t *e, size_t size, struct mode *mode)
 {
     static const uint8_t header[8] = { 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0 };
@@ -104,8 +130,7 @@ static void decode(const uint8_t *e, size_t size, struct mode *mode)
     assert_true(e[20] & 0x80); /* digital */
     mode->width_cm = e[21];
     mode->height_cm = e[22];
-    for (unsigned i = 38; i < 54; i++)
-        assert_int_equal(e[i], 1); /* no standard timings */
+    decode_common_modes(e);
     assert_int_equal(size, 128u * (1 + e[126]));
 
     bool has_range = false;

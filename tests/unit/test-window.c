@@ -405,6 +405,18 @@ static void test_regions_by_order(void **state)
     check_hole(5 * PAGE, 3 * PAGE);
 }
 
+static struct sent *send_create_2d(uint32_t id)
+{
+    const struct virtio_gpu_resource_create_2d request = {
+        REQUEST(RESOURCE_CREATE_2D),
+        .resource_id = le32(id),
+        .format = le32(VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM),
+        .width = le32(1),
+        .height = le32(1),
+    };
+    return send_control(&request, sizeof(request), sizeof(struct virtio_gpu_ctrl_hdr));
+}
+
 static struct sent *send_map(uint32_t id, uint64_t offset)
 {
     const struct virtio_gpu_resource_map_blob request = {
@@ -439,6 +451,38 @@ static void test_late_answers(void **state)
     answer_region(1, 0);
     assert_ok(wait_for(unmap));
     assert_int_equal(stat_value("mapped"), 0);
+}
+
+/*
+ * Answers that nobody waits for may come with later ones. But not later than something that waits for the
+ * front end, and none is lost.
+ */
+static void test_answers_before_a_wait(void **state)
+{
+    (void)state;
+    struct sent *plain[20];
+    start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS, .regions = REGIONS_LATE });
+    assert_ok(create_host_blob(1, PAGE));
+    assert_ok(create_host_blob(2, PAGE));
+    struct sent *first = send_map(1, 0);
+    wait_for_regions(1); /* the device thread stands still, and what comes now is a queue */
+    for (unsigned i = 0; i < COUNT(plain) - 1; i++)
+        plain[i] = send_create_2d(10 + i);
+    struct sent *second = send_map(2, PAGE);
+    plain[COUNT(plain) - 1] = send_create_2d(10 + COUNT(plain));
+    assert_false(is_done(plain[0]));
+
+    answer_region(0, 0);
+    wait_for_regions(2);
+    for (unsigned i = 0; i < COUNT(plain) - 1; i++) {
+        assert_ok(wait_for(plain[i]));
+        assert_int_equal(plain[i]->order, first->order + 1 + i);
+    }
+    assert_false(is_done(second));
+    assert_false(is_done(plain[COUNT(plain) - 1]));
+    answer_region(1, 0);
+    assert_int_equal(wait_for(second), OK_MAP);
+    assert_ok(wait_for(plain[COUNT(plain) - 1]));
 }
 
 static void test_region_errors(void **state)
@@ -651,6 +695,7 @@ int main(void)
         TEST(test_mapped_and_shown),
         TEST(test_regions_by_order),
         TEST(test_late_answers),
+        TEST(test_answers_before_a_wait),
         TEST(test_region_errors),
         TEST(test_unref_takes_region_away),
         TEST(test_reset_while_waiting),
