@@ -4,20 +4,24 @@
 
 #define ODD UINT64_C(0x9e3779b97f4a7c15) /* 2^64 over the golden ratio */
 
-struct chance chance_start(uint64_t seed)
+static uint64_t mix(uint64_t x)
 {
-    return (struct chance){ seed * ODD };
-}
-
-uint64_t chance_next(struct chance *chance)
-{
-    uint64_t x = chance->state += ODD;
-
     for (int i = 0; i < 3; i++) {
         x ^= x >> 32;
         x *= ODD;
     }
     return x ^ x >> 32;
+}
+
+/* Mixed as well: otherwise seed 2 would be seed 1, one number later. */
+struct chance chance_start(uint64_t seed)
+{
+    return (struct chance){ mix(seed + 1) };
+}
+
+uint64_t chance_next(struct chance *chance)
+{
+    return mix(chance->state += ODD);
 }
 
 uint32_t chance_below(struct chance *chance, uint32_t limit)
