@@ -36,7 +36,7 @@ void vk_want_queues(struct vk *vk, uint32_t most)
         vk->queue_count = VK_MOST_QUEUES;
 }
 
-void vk_create_instance(struct vk *vk)
+void vk_create_instance_with(struct vk *vk, uint32_t extension_count, const char *const *extensions)
 {
     *vk = (struct vk){ 0 };
     VkResult result = vkCreateInstance(
@@ -44,12 +44,19 @@ void vk_create_instance(struct vk *vk)
             .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
             .pApplicationInfo = &(VkApplicationInfo){ .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                                       .apiVersion = VK_API_VERSION_1_3 },
+            .enabledExtensionCount = extension_count,
+            .ppEnabledExtensionNames = extensions,
         },
         NULL, &vk->instance);
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
         die("the Vulkan loader finds no driver (VK_DRIVER_FILES=%s)",
             getenv("VK_DRIVER_FILES") ? getenv("VK_DRIVER_FILES") : "");
     vk_check(result, "vkCreateInstance");
+}
+
+void vk_create_instance(struct vk *vk)
+{
+    vk_create_instance_with(vk, 0, NULL);
 }
 
 void vk_find_device(struct vk *vk)
@@ -321,8 +328,10 @@ VkCommandBuffer vk_begin(const struct vk *vk)
     return commands;
 }
 
-struct vk_work vk_submit(const struct vk *vk, VkCommandBuffer commands)
+struct vk_work vk_submit_between(const struct vk *vk, VkCommandBuffer commands, VkSemaphore after,
+                                 VkSemaphore then)
 {
+    const VkPipelineStageFlags all = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
     struct vk_work work = { .commands = commands };
 
     VK_CHECK(vkEndCommandBuffer(commands));
@@ -331,10 +340,20 @@ struct vk_work vk_submit(const struct vk *vk, VkCommandBuffer commands)
                            NULL, &work.fence));
     VK_CHECK(vkQueueSubmit(vk->queue, 1,
                            &(VkSubmitInfo){ .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                                            .waitSemaphoreCount = after ? 1 : 0,
+                                            .pWaitSemaphores = &after,
+                                            .pWaitDstStageMask = &all,
                                             .commandBufferCount = 1,
-                                            .pCommandBuffers = &commands },
+                                            .pCommandBuffers = &commands,
+                                            .signalSemaphoreCount = then ? 1 : 0,
+                                            .pSignalSemaphores = &then },
                            work.fence));
     return work;
+}
+
+struct vk_work vk_submit(const struct vk *vk, VkCommandBuffer commands)
+{
+    return vk_submit_between(vk, commands, VK_NULL_HANDLE, VK_NULL_HANDLE);
 }
 
 void vk_finish(const struct vk *vk, const struct vk_work *work)

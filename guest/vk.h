@@ -67,6 +67,8 @@ void vk_want_queues(struct vk *vk, uint32_t most);
 
 /* vk_open's own two steps: the instance, and which physical device it is. */
 void vk_create_instance(struct vk *vk);
+void vk_create_instance_with(struct vk *vk, uint32_t extension_count,
+                             const char *const *extensions);
 void vk_find_device(struct vk *vk);
 
 void vk_destroy(struct vk *vk);
@@ -96,6 +98,9 @@ void vk_end(const struct vk *vk, VkCommandBuffer commands);
 
 /* vk_end in two steps, for who has something to do meanwhile; vk_finish waits and frees. */
 struct vk_work vk_submit(const struct vk *vk, VkCommandBuffer commands);
+/* The same, but they begin after one semaphore is signalled and then signal another. */
+struct vk_work vk_submit_between(const struct vk *vk, VkCommandBuffer commands, VkSemaphore after,
+                                 VkSemaphore then);
 void vk_finish(const struct vk *vk, const struct vk_work *work);
 
 /* Changes the layout, with everything before it finished and visible to everything after. */
