@@ -63,19 +63,6 @@ static VkSemaphore create_timeline(const struct vk *vk)
     return semaphore;
 }
 
-static bool exports_sync_files(const struct vk *vk)
-{
-    VkExternalFenceProperties seen = { .sType = VK_STRUCTURE_TYPE_EXTERNAL_FENCE_PROPERTIES };
-
-    vkGetPhysicalDeviceExternalFenceProperties(
-        vk->physical,
-        &(VkPhysicalDeviceExternalFenceInfo){
-            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_FENCE_INFO, .handleType = SYNC_FD },
-        &seen);
-    return vk_has_extension(vk, VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME) &&
-           seen.externalFenceFeatures & VK_EXTERNAL_FENCE_FEATURE_EXPORTABLE_BIT;
-}
-
 static void create(struct stress *s, long seed)
 {
     const char *const extension = VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME;
@@ -84,7 +71,7 @@ static void create(struct stress *s, long seed)
 
     vk_open(&s->vk);
     vk_want_queues(&s->vk, VK_MOST_QUEUES);
-    bool exports = exports_sync_files(&s->vk);
+    bool exports = vk_exports_sync_files(&s->vk);
     vk_create_device(&s->vk, exports ? 1 : 0, &extension);
     if (exports)
         s->get_fence_fd = (PFN_vkGetFenceFdKHR)(void (*)(void))vkGetDeviceProcAddr(

@@ -171,6 +171,20 @@ bool vk_has_extension(const struct vk *vk, const char *name)
     return found;
 }
 
+bool vk_exports_sync_files(const struct vk *vk)
+{
+    VkExternalFenceProperties seen = { .sType = VK_STRUCTURE_TYPE_EXTERNAL_FENCE_PROPERTIES };
+
+    vkGetPhysicalDeviceExternalFenceProperties(
+        vk->physical,
+        &(VkPhysicalDeviceExternalFenceInfo){
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_FENCE_INFO,
+            .handleType = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT },
+        &seen);
+    return vk_has_extension(vk, VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME) &&
+           seen.externalFenceFeatures & VK_EXTERNAL_FENCE_FEATURE_EXPORTABLE_BIT;
+}
+
 uint32_t vk_memory_type(const struct vk *vk, uint32_t allowed, VkMemoryPropertyFlags wanted)
 {
     VkPhysicalDeviceMemoryProperties memory;

@@ -74,6 +74,8 @@ void vk_find_device(struct vk *vk);
 void vk_destroy(struct vk *vk);
 
 bool vk_has_extension(const struct vk *vk, const char *name);
+/* Whether a fence can become a sync file, by VK_KHR_external_fence_fd. */
+bool vk_exports_sync_files(const struct vk *vk);
 uint32_t vk_memory_type(const struct vk *vk, uint32_t allowed, VkMemoryPropertyFlags wanted);
 
 /* A buffer in memory that the CPU sees. */
