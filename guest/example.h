@@ -23,8 +23,13 @@ struct example {
     struct deadline deadline;
 };
 
-/* The options, or these values. With a width of 0 there is no size unless --size gives one. */
-struct example example_options(int argc, char **argv, long frames, uint32_t width, uint32_t height);
+/* The options but for the size, or so many frames. */
+struct example example_options(int argc, char **argv, long frames);
+/* The size, or these values: 0 for none unless --size gives one. */
+void example_size(struct example *example, int argc, char **argv, uint32_t width, uint32_t height);
+
+/* For an example that draws nothing: dies if a picture is wanted. */
+void example_without_picture(const struct example *example);
 
 /* Whether frame `done` (from 0) is still to be drawn: there are more and there is time. */
 bool example_goes_on(const struct example *example, long done);

@@ -60,26 +60,34 @@ static bool pick_mode(const struct drm_mode_modeinfo *modes, uint32_t count, uin
     return true;
 }
 
+struct drm_mode_modeinfo *kms_modes(const struct kms *kms, uint32_t *count)
+{
+    struct drm_mode_get_connector size = { .connector_id = kms->connector };
+
+    /* With no room for modes the kernel looks anew which there are. */
+    call(kms->fd, DRM_IOCTL_MODE_GETCONNECTOR, &size, "GETCONNECTOR");
+    struct drm_mode_modeinfo *modes = array(size.count_modes, sizeof *modes);
+    struct drm_mode_get_connector got = {
+        .connector_id = kms->connector,
+        .modes_ptr = (uintptr_t)modes,
+        .count_modes = size.count_modes,
+    };
+    call(kms->fd, DRM_IOCTL_MODE_GETCONNECTOR, &got, "GETCONNECTOR");
+    *count = got.count_modes < size.count_modes ? got.count_modes : size.count_modes;
+    if (got.connection != 1)
+        *count = 0;
+    return modes;
+}
+
 /* Whether the connector is connected and has such a mode. */
 static bool use_connector(struct kms *kms, uint32_t id, uint32_t width, uint32_t height)
 {
-    struct drm_mode_get_connector count = { .connector_id = id };
+    uint32_t count;
 
-    /* With no room for modes the kernel looks anew which there are. */
-    call(kms->fd, DRM_IOCTL_MODE_GETCONNECTOR, &count, "GETCONNECTOR");
-    if (count.connection != 1)
-        return false;
-    struct drm_mode_modeinfo *modes = array(count.count_modes, sizeof *modes);
-    struct drm_mode_get_connector got = {
-        .connector_id = id,
-        .modes_ptr = (uintptr_t)modes,
-        .count_modes = count.count_modes,
-    };
-    call(kms->fd, DRM_IOCTL_MODE_GETCONNECTOR, &got, "GETCONNECTOR");
-    uint32_t have = got.count_modes < count.count_modes ? got.count_modes : count.count_modes;
-    bool found = pick_mode(modes, have, width, height, &kms->mode);
-    free(modes);
     kms->connector = id;
+    struct drm_mode_modeinfo *modes = kms_modes(kms, &count);
+    bool found = pick_mode(modes, count, width, height, &kms->mode);
+    free(modes);
     return found;
 }
 
@@ -119,69 +127,120 @@ void kms_close(struct kms *kms)
     *kms = (struct kms){ .fd = -1 };
 }
 
-uint32_t kms_add_framebuffer(const struct kms *kms, const struct kms_picture *picture)
+uint32_t kms_import(const struct kms *kms, int dma_buf)
 {
-    struct drm_prime_handle prime = { .fd = picture->dma_buf };
+    struct drm_prime_handle prime = { .fd = dma_buf };
 
     call(kms->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime, "importing a dma-buf to the display");
+    return prime.handle;
+}
+
+void kms_close_handle(const struct kms *kms, uint32_t handle)
+{
+    struct drm_gem_close gem = { .handle = handle };
+
+    call(kms->fd, DRM_IOCTL_GEM_CLOSE, &gem, "GEM_CLOSE");
+}
+
+int kms_try_framebuffer(const struct kms *kms, uint32_t handle, const struct kms_picture *picture,
+                        uint32_t *framebuffer)
+{
     struct drm_mode_fb_cmd2 add = {
         .width = picture->width,
         .height = picture->height,
         .pixel_format = picture->fourcc,
-        .handles = { prime.handle },
+        .handles = { handle },
         .pitches = { picture->stride },
         .offsets = { picture->offset },
     };
+
     if (try_call(kms->fd, DRM_IOCTL_MODE_ADDFB2, &add) < 0)
-        die("the kernel makes no framebuffer of %ux%u, stride %u, format %.4s: %s", add.width,
-            add.height, add.pitches[0], (const char *)&add.pixel_format, strerror(errno));
-    /* The framebuffer holds on to the memory. */
-    struct drm_gem_close gem = { .handle = prime.handle };
-    call(kms->fd, DRM_IOCTL_GEM_CLOSE, &gem, "GEM_CLOSE");
-    return add.fb_id;
+        return errno;
+    *framebuffer = add.fb_id;
+    return 0;
+}
+
+void kms_remove_framebuffer(const struct kms *kms, uint32_t framebuffer)
+{
+    unsigned int id = framebuffer;
+
+    call(kms->fd, DRM_IOCTL_MODE_RMFB, &id, "RMFB");
+}
+
+uint32_t kms_add_framebuffer(const struct kms *kms, const struct kms_picture *picture)
+{
+    uint32_t handle = kms_import(kms, picture->dma_buf), framebuffer;
+    int error = kms_try_framebuffer(kms, handle, picture, &framebuffer);
+
+    if (error)
+        die("the kernel makes no framebuffer of %ux%u, stride %u, format %.4s: %s", picture->width,
+            picture->height, picture->stride, (const char *)&picture->fourcc, strerror(error));
+    kms_close_handle(kms, handle); /* the framebuffer holds on to the memory */
+    return framebuffer;
+}
+
+struct kms_canvas kms_create_canvas_of(const struct kms *kms, uint32_t width, uint32_t height)
+{
+    struct drm_mode_create_dumb create = { .width = width, .height = height, .bpp = 32 };
+
+    call(kms->fd, DRM_IOCTL_MODE_CREATE_DUMB, &create, "CREATE_DUMB");
+    struct kms_canvas canvas = { .stride = create.pitch,
+                                 .size = create.size,
+                                 .handle = create.handle };
+    int error = kms_try_framebuffer(kms, create.handle,
+                                    &(struct kms_picture){ .fourcc = DRM_FORMAT_XRGB8888,
+                                                           .width = width,
+                                                           .height = height,
+                                                           .stride = create.pitch },
+                                    &canvas.framebuffer);
+    if (error)
+        die("ADDFB2: %s", strerror(error));
+    struct drm_mode_map_dumb map = { .handle = create.handle };
+    call(kms->fd, DRM_IOCTL_MODE_MAP_DUMB, &map, "MAP_DUMB");
+    canvas.pixels =
+        mmap(NULL, create.size, PROT_READ | PROT_WRITE, MAP_SHARED, kms->fd, (off_t)map.offset);
+    if (canvas.pixels == MAP_FAILED)
+        die("mmap of a canvas of %llu bytes: %s", (unsigned long long)create.size, strerror(errno));
+    memset(canvas.pixels, 0, create.size);
+    return canvas;
 }
 
 struct kms_canvas kms_create_canvas(const struct kms *kms)
 {
-    struct drm_mode_create_dumb create = {
-        .width = kms->mode.hdisplay,
-        .height = kms->mode.vdisplay,
-        .bpp = 32,
-    };
-
-    call(kms->fd, DRM_IOCTL_MODE_CREATE_DUMB, &create, "CREATE_DUMB");
-    struct drm_mode_fb_cmd2 add = {
-        .width = create.width,
-        .height = create.height,
-        .pixel_format = DRM_FORMAT_XRGB8888,
-        .handles = { create.handle },
-        .pitches = { create.pitch },
-    };
-    call(kms->fd, DRM_IOCTL_MODE_ADDFB2, &add, "ADDFB2");
-    struct drm_mode_map_dumb map = { .handle = create.handle };
-    call(kms->fd, DRM_IOCTL_MODE_MAP_DUMB, &map, "MAP_DUMB");
-    void *pixels =
-        mmap(NULL, create.size, PROT_READ | PROT_WRITE, MAP_SHARED, kms->fd, (off_t)map.offset);
-    if (pixels == MAP_FAILED)
-        die("mmap of a canvas of %llu bytes: %s", (unsigned long long)create.size, strerror(errno));
-    memset(pixels, 0, create.size);
-    return (struct kms_canvas){ add.fb_id, create.pitch, create.size, pixels };
+    return kms_create_canvas_of(kms, kms->mode.hdisplay, kms->mode.vdisplay);
 }
 
-void kms_show(const struct kms *kms, uint32_t framebuffer)
+void kms_destroy_canvas(const struct kms *kms, struct kms_canvas *canvas)
+{
+    kms_remove_framebuffer(kms, canvas->framebuffer);
+    munmap(canvas->pixels, canvas->size);
+    kms_close_handle(kms, canvas->handle);
+    *canvas = (struct kms_canvas){ 0 };
+}
+
+int kms_try_show(const struct kms *kms, uint32_t framebuffer, uint32_t x, uint32_t y)
 {
     struct drm_mode_crtc set = {
         .crtc_id = kms->crtc,
         .fb_id = framebuffer,
+        .x = x,
+        .y = y,
         .set_connectors_ptr = (uintptr_t)&kms->connector,
         .count_connectors = 1,
         .mode_valid = 1,
         .mode = kms->mode,
     };
 
-    if (try_call(kms->fd, DRM_IOCTL_MODE_SETCRTC, &set) < 0)
+    return try_call(kms->fd, DRM_IOCTL_MODE_SETCRTC, &set) < 0 ? errno : 0;
+}
+
+void kms_show(const struct kms *kms, uint32_t framebuffer)
+{
+    int error = kms_try_show(kms, framebuffer, 0, 0);
+
+    if (error)
         die("the kernel does not show the framebuffer in mode %s: %s", kms->mode.name,
-            strerror(errno));
+            strerror(error));
 }
 
 /* Reads events until one says that a flip is done. */

@@ -107,13 +107,14 @@ static void paint(const struct painter *p, const struct linear_image *t, uint32_
 
 int main(int argc, char **argv)
 {
-    struct example example = example_options(argc, argv, 120, 0, 0);
+    struct example example = example_options(argc, argv, 120);
     struct painter p = {
         .format = find_format(option_text(argc, argv, "--format", "XRGB8888")),
     };
     struct samples draw = { 0 }, flip = { 0 };
     struct kms kms;
 
+    example_size(&example, argc, argv, 0, 0);
     kms_open(&kms, example.width, example.height);
     p.width = kms.mode.hdisplay;
     p.height = kms.mode.vdisplay;

@@ -50,27 +50,37 @@ static bool exportable(const struct vk *vk, VkFormat format, VkImageUsageFlags u
                                        VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT;
 }
 
-void linear_open(struct linear *linear, struct vk *vk, VkFormat format, VkImageUsageFlags usage)
+const char *linear_try_open(struct linear *linear, struct vk *vk, VkFormat format,
+                            VkImageUsageFlags usage)
 {
     const char *extensions[4] = { "VK_KHR_external_memory_fd", "VK_EXT_external_memory_dma_buf" };
     uint32_t count = 2;
 
     vk_open(vk);
-    if (!vk_has_extension(vk, extensions[1]))
-        die("%s has no %s: the host's driver exports no dma-bufs", vk->device_name, extensions[1]);
-    linear->usage = usage;
-    linear->modifier = vk_has_extension(vk, "VK_EXT_image_drm_format_modifier") &&
-                       exportable(vk, format, usage, true);
-    if (!linear->modifier && !exportable(vk, format, usage, false))
-        die("%s exports no linear image of VkFormat %d as a dma-buf: the host's driver has none to "
-            "give",
-            vk->device_name, format);
-    linear->foreign = vk_has_extension(vk, "VK_EXT_queue_family_foreign");
-    if (linear->modifier)
+    bool dma_buf = vk_has_extension(vk, extensions[1]);
+    bool modifier = dma_buf && vk_has_extension(vk, "VK_EXT_image_drm_format_modifier") &&
+                    exportable(vk, format, usage, true);
+    *linear =
+        (struct linear){ usage, modifier, vk_has_extension(vk, "VK_EXT_queue_family_foreign") };
+    if (!dma_buf || (!modifier && !exportable(vk, format, usage, false))) {
+        vk_create_device(vk, 0, NULL);
+        return dma_buf ? "the host's driver exports no such linear image as a dma-buf"
+                       : "the host's driver exports no dma-bufs";
+    }
+    if (modifier)
         extensions[count++] = "VK_EXT_image_drm_format_modifier";
     if (linear->foreign)
         extensions[count++] = "VK_EXT_queue_family_foreign";
     vk_create_device(vk, count, extensions);
+    return NULL;
+}
+
+void linear_open(struct linear *linear, struct vk *vk, VkFormat format, VkImageUsageFlags usage)
+{
+    const char *problem = linear_try_open(linear, vk, format, usage);
+
+    if (problem)
+        die("%s: %s", vk->device_name, problem);
 }
 
 static VkImage create_image(const struct linear *linear, const struct vk *vk, VkFormat format,
@@ -138,7 +148,7 @@ static VkDeviceMemory allocate(const struct vk *vk, VkImage image)
     return memory;
 }
 
-static int export_memory(const struct vk *vk, VkDeviceMemory memory)
+int linear_export(const struct vk *vk, const struct linear_image *image)
 {
     PFN_vkGetMemoryFdKHR get_fd =
         (PFN_vkGetMemoryFdKHR)vkGetDeviceProcAddr(vk->device, "vkGetMemoryFdKHR");
@@ -146,7 +156,7 @@ static int export_memory(const struct vk *vk, VkDeviceMemory memory)
     VkResult result = get_fd(vk->device,
                              &(VkMemoryGetFdInfoKHR){
                                  .sType = VK_STRUCTURE_TYPE_MEMORY_GET_FD_INFO_KHR,
-                                 .memory = memory,
+                                 .memory = image->memory,
                                  .handleType = DMA_BUF,
                              },
                              &fd);
@@ -179,7 +189,9 @@ struct linear_image linear_create(const struct linear *linear, const struct vk *
                                   .format = format,
                                   .subresourceRange = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1 } },
         NULL, &out.view));
-    int fd = export_memory(vk, out.memory);
+    if (!kms)
+        return out;
+    int fd = linear_export(vk, &out);
     out.framebuffer = kms_add_framebuffer(kms, &(struct kms_picture){
                                                    .dma_buf = fd,
                                                    .fourcc = fourcc,

@@ -26,11 +26,16 @@ struct linear_image {
 
 /* The Vulkan device, with what it takes to export images of this format and usage. */
 void linear_open(struct linear *linear, struct vk *vk, VkFormat format, VkImageUsageFlags usage);
+/* The same if it can, or else without; says why it cannot, or NULL. */
+const char *linear_try_open(struct linear *linear, struct vk *vk, VkFormat format,
+                            VkImageUsageFlags usage);
 
-/* An image, and a framebuffer of the display that is the same memory, as the given DRM format. */
+/* An image, and unless `kms` is NULL a framebuffer that is the same memory, of that DRM format. */
 struct linear_image linear_create(const struct linear *linear, const struct vk *vk,
                                   const struct kms *kms, VkFormat format, uint32_t fourcc,
                                   uint32_t width, uint32_t height);
+/* Another descriptor of that memory, for the caller to close. */
+int linear_export(const struct vk *vk, const struct linear_image *image);
 void linear_destroy(const struct vk *vk, struct linear_image *image);
 
 /*

@@ -57,23 +57,6 @@ static bool time_wait(struct vk *vk, long rounds, long warmup, const struct dead
     return !late;
 }
 
-static bool exports_sync_files(struct vk *vk)
-{
-    VkExternalFenceProperties properties = {
-        .sType = VK_STRUCTURE_TYPE_EXTERNAL_FENCE_PROPERTIES,
-    };
-
-    if (!vk_has_extension(vk, VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME))
-        return false;
-    vkGetPhysicalDeviceExternalFenceProperties(
-        vk->physical,
-        &(VkPhysicalDeviceExternalFenceInfo){
-            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_FENCE_INFO,
-            .handleType = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT },
-        &properties);
-    return properties.externalFenceFeatures & VK_EXTERNAL_FENCE_FEATURE_EXPORTABLE_BIT;
-}
-
 /* The same. */
 static bool time_sync_fd(struct vk *vk, long rounds, long warmup, const struct deadline *deadline,
                          struct samples *sync_fd)
@@ -117,10 +100,9 @@ int main(int argc, char **argv)
 
     if (rounds < 1 || warmup < 0)
         die("--rounds must be at least 1");
-    vk_create(&vk, 0, NULL);
-    bool exports = exports_sync_files(&vk);
-    vk_destroy(&vk);
-    vk_create(&vk, exports ? 1 : 0, &fence_fd);
+    vk_open(&vk);
+    bool exports = vk_exports_sync_files(&vk);
+    vk_create_device(&vk, exports ? 1 : 0, &fence_fd);
     struct deadline deadline = deadline_option(argc, argv), half = deadline;
     half.limit_ms /= 2;
     bool all = time_wait(&vk, rounds, warmup, &half, &wait, &submit);

@@ -13,7 +13,8 @@ void vk_check(VkResult result, const char *call)
         die("%.*s: VkResult %d", (int)strcspn(call, "("), call, result);
 }
 
-static void choose_queue(struct vk *vk)
+/* How many queues the chosen family has. */
+static uint32_t choose_family(struct vk *vk)
 {
     VkQueueFamilyProperties families[16];
     uint32_t count = 16;
@@ -21,12 +22,21 @@ static void choose_queue(struct vk *vk)
     vkGetPhysicalDeviceQueueFamilyProperties(vk->physical, &count, families);
     for (vk->family = 0; vk->family < count; vk->family++) {
         if (families[vk->family].queueFlags & VK_QUEUE_GRAPHICS_BIT)
-            return;
+            return families[vk->family].queueCount;
     }
     die("%s has no queue that can draw", vk->device_name);
 }
 
-void vk_create_instance(struct vk *vk)
+void vk_want_queues(struct vk *vk, uint32_t most)
+{
+    uint32_t have = choose_family(vk);
+
+    vk->queue_count = most < have ? most : have;
+    if (vk->queue_count > VK_MOST_QUEUES)
+        vk->queue_count = VK_MOST_QUEUES;
+}
+
+void vk_create_instance_with(struct vk *vk, uint32_t extension_count, const char *const *extensions)
 {
     *vk = (struct vk){ 0 };
     VkResult result = vkCreateInstance(
@@ -34,12 +44,19 @@ void vk_create_instance(struct vk *vk)
             .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
             .pApplicationInfo = &(VkApplicationInfo){ .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                                       .apiVersion = VK_API_VERSION_1_3 },
+            .enabledExtensionCount = extension_count,
+            .ppEnabledExtensionNames = extensions,
         },
         NULL, &vk->instance);
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
         die("the Vulkan loader finds no driver (VK_DRIVER_FILES=%s)",
             getenv("VK_DRIVER_FILES") ? getenv("VK_DRIVER_FILES") : "");
     vk_check(result, "vkCreateInstance");
+}
+
+void vk_create_instance(struct vk *vk)
+{
+    vk_create_instance_with(vk, 0, NULL);
 }
 
 void vk_find_device(struct vk *vk)
@@ -73,36 +90,47 @@ void vk_open(struct vk *vk)
 
 void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const *extensions)
 {
-    float priority = 1.0f;
+    float priorities[VK_MOST_QUEUES];
+    VkPhysicalDeviceVulkan12Features features12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+        .timelineSemaphore = VK_TRUE,
+        .bufferDeviceAddress = VK_TRUE,
+    };
+    VkPhysicalDeviceVulkan13Features features13 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
+        .pNext = &features12,
+        .dynamicRendering = VK_TRUE,
+        .synchronization2 = VK_TRUE,
+    };
 
     for (uint32_t i = 0; i < extension_count; i++) {
         if (!vk_has_extension(vk, extensions[i]))
             die("%s has no %s", vk->device_name, extensions[i]);
     }
-    choose_queue(vk);
+    if (!vk->queue_count)
+        vk_want_queues(vk, 1);
+    for (uint32_t i = 0; i < vk->queue_count; i++)
+        priorities[i] = 1.0f;
     VK_CHECK(vkCreateDevice(
         vk->physical,
         &(VkDeviceCreateInfo){
             .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-            .pNext =
-                &(VkPhysicalDeviceVulkan13Features){
-                    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
-                    .dynamicRendering = VK_TRUE,
-                    .synchronization2 = VK_TRUE,
-                },
+            .pNext = &features13,
             .queueCreateInfoCount = 1,
             .pQueueCreateInfos =
                 &(VkDeviceQueueCreateInfo){
                     .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                     .queueFamilyIndex = vk->family,
-                    .queueCount = 1,
-                    .pQueuePriorities = &priority,
+                    .queueCount = vk->queue_count,
+                    .pQueuePriorities = priorities,
                 },
             .enabledExtensionCount = extension_count,
             .ppEnabledExtensionNames = extensions,
         },
         NULL, &vk->device));
-    vkGetDeviceQueue(vk->device, vk->family, 0, &vk->queue);
+    for (uint32_t i = 0; i < vk->queue_count; i++)
+        vkGetDeviceQueue(vk->device, vk->family, i, &vk->queues[i]);
+    vk->queue = vk->queues[0];
     VK_CHECK(vkCreateCommandPool(
         vk->device,
         &(VkCommandPoolCreateInfo){ .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
@@ -143,6 +171,20 @@ bool vk_has_extension(const struct vk *vk, const char *name)
     return found;
 }
 
+bool vk_exports_sync_files(const struct vk *vk)
+{
+    VkExternalFenceProperties seen = { .sType = VK_STRUCTURE_TYPE_EXTERNAL_FENCE_PROPERTIES };
+
+    vkGetPhysicalDeviceExternalFenceProperties(
+        vk->physical,
+        &(VkPhysicalDeviceExternalFenceInfo){
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_FENCE_INFO,
+            .handleType = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT },
+        &seen);
+    return vk_has_extension(vk, VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME) &&
+           seen.externalFenceFeatures & VK_EXTERNAL_FENCE_FEATURE_EXPORTABLE_BIT;
+}
+
 uint32_t vk_memory_type(const struct vk *vk, uint32_t allowed, VkMemoryPropertyFlags wanted)
 {
     VkPhysicalDeviceMemoryProperties memory;
@@ -169,6 +211,10 @@ static bool has_memory_type(const struct vk *vk, VkMemoryPropertyFlags wanted)
 static struct vk_buffer create_buffer(const struct vk *vk, VkDeviceSize size,
                                       VkBufferUsageFlags usage, VkMemoryPropertyFlags flags)
 {
+    const VkMemoryAllocateFlagsInfo address = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
+        .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT,
+    };
     struct vk_buffer b = { .size = size };
     VkMemoryRequirements needs;
 
@@ -182,12 +228,14 @@ static struct vk_buffer create_buffer(const struct vk *vk, VkDeviceSize size,
         vk->device,
         &(VkMemoryAllocateInfo){
             .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+            .pNext = usage & VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT ? &address : NULL,
             .allocationSize = needs.size,
             .memoryTypeIndex = vk_memory_type(vk, needs.memoryTypeBits, flags),
         },
         NULL, &b.memory));
     VK_CHECK(vkBindBufferMemory(vk->device, b.buffer, b.memory, 0));
-    VK_CHECK(vkMapMemory(vk->device, b.memory, 0, VK_WHOLE_SIZE, 0, &b.data));
+    if (flags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT)
+        VK_CHECK(vkMapMemory(vk->device, b.memory, 0, VK_WHOLE_SIZE, 0, &b.data));
     return b;
 }
 
@@ -204,6 +252,19 @@ struct vk_buffer vk_readback_create(const struct vk *vk, VkDeviceSize size)
 
     return create_buffer(vk, size, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
                          has_memory_type(vk, cached) ? cached : MAPPABLE);
+}
+
+struct vk_buffer vk_local_create(const struct vk *vk, VkDeviceSize size, VkBufferUsageFlags usage)
+{
+    return create_buffer(vk, size, usage, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+}
+
+VkDeviceAddress vk_address(const struct vk *vk, const struct vk_buffer *buffer)
+{
+    return vkGetBufferDeviceAddress(
+        vk->device,
+        &(VkBufferDeviceAddressInfo){ .sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
+                                      .buffer = buffer->buffer });
 }
 
 void vk_buffer_destroy(const struct vk *vk, struct vk_buffer *buffer)
@@ -281,8 +342,10 @@ VkCommandBuffer vk_begin(const struct vk *vk)
     return commands;
 }
 
-struct vk_work vk_submit(const struct vk *vk, VkCommandBuffer commands)
+struct vk_work vk_submit_between(const struct vk *vk, VkCommandBuffer commands, VkSemaphore after,
+                                 VkSemaphore then)
 {
+    const VkPipelineStageFlags all = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
     struct vk_work work = { .commands = commands };
 
     VK_CHECK(vkEndCommandBuffer(commands));
@@ -291,10 +354,20 @@ struct vk_work vk_submit(const struct vk *vk, VkCommandBuffer commands)
                            NULL, &work.fence));
     VK_CHECK(vkQueueSubmit(vk->queue, 1,
                            &(VkSubmitInfo){ .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                                            .waitSemaphoreCount = after ? 1 : 0,
+                                            .pWaitSemaphores = &after,
+                                            .pWaitDstStageMask = &all,
                                             .commandBufferCount = 1,
-                                            .pCommandBuffers = &commands },
+                                            .pCommandBuffers = &commands,
+                                            .signalSemaphoreCount = then ? 1 : 0,
+                                            .pSignalSemaphores = &then },
                            work.fence));
     return work;
+}
+
+struct vk_work vk_submit(const struct vk *vk, VkCommandBuffer commands)
+{
+    return vk_submit_between(vk, commands, VK_NULL_HANDLE, VK_NULL_HANDLE);
 }
 
 void vk_finish(const struct vk *vk, const struct vk_work *work)
@@ -336,20 +409,33 @@ void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout fro
     vk_change_layout_of(commands, image, VK_IMAGE_ASPECT_COLOR_BIT, from, to);
 }
 
+static void order(VkCommandBuffer commands, VkPipelineStageFlags2 from, VkAccessFlags2 wrote,
+                  VkPipelineStageFlags2 to, VkAccessFlags2 does)
+{
+    const VkMemoryBarrier2 barrier = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
+        .srcStageMask = from,
+        .srcAccessMask = wrote,
+        .dstStageMask = to,
+        .dstAccessMask = does,
+    };
+
+    vkCmdPipelineBarrier2(commands, &(VkDependencyInfo){ .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
+                                                         .memoryBarrierCount = 1,
+                                                         .pMemoryBarriers = &barrier });
+}
+
+void vk_order(VkCommandBuffer commands)
+{
+    order(commands, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, VK_ACCESS_2_MEMORY_WRITE_BIT,
+          VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
+          VK_ACCESS_2_MEMORY_READ_BIT | VK_ACCESS_2_MEMORY_WRITE_BIT);
+}
+
 void vk_show_to_cpu(VkCommandBuffer commands)
 {
-    vkCmdPipelineBarrier2(
-        commands,
-        &(VkDependencyInfo){
-            .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
-            .memoryBarrierCount = 1,
-            .pMemoryBarriers =
-                &(VkMemoryBarrier2){ .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
-                                     .srcStageMask = VK_PIPELINE_STAGE_2_COPY_BIT,
-                                     .srcAccessMask = VK_ACCESS_2_TRANSFER_WRITE_BIT,
-                                     .dstStageMask = VK_PIPELINE_STAGE_2_HOST_BIT,
-                                     .dstAccessMask = VK_ACCESS_2_HOST_READ_BIT },
-        });
+    order(commands, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, VK_ACCESS_2_MEMORY_WRITE_BIT,
+          VK_PIPELINE_STAGE_2_HOST_BIT, VK_ACCESS_2_HOST_READ_BIT);
 }
 
 VkBufferImageCopy vk_whole(uint32_t width, uint32_t height)
@@ -456,7 +542,7 @@ VkPipeline vk_pipeline_create(const struct vk *vk, const struct vk_pipeline_need
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_DEPTH_STENCIL_STATE_CREATE_INFO,
                     .depthTestEnable = needs->depth != VK_FORMAT_UNDEFINED,
                     .depthWriteEnable = needs->depth != VK_FORMAT_UNDEFINED,
-                    .depthCompareOp = VK_COMPARE_OP_LESS },
+                    .depthCompareOp = VK_COMPARE_OP_LESS_OR_EQUAL },
             .pColorBlendState =
                 &(VkPipelineColorBlendStateCreateInfo){
                     .sType = VK_STRUCTURE_TYPE_PIPELINE_COLOR_BLEND_STATE_CREATE_INFO,

@@ -15,12 +15,16 @@
 
 #define VK_CHECK(call) vk_check((call), #call)
 
+#define VK_MOST_QUEUES 16
+
 struct vk {
     VkInstance instance;
     VkPhysicalDevice physical;
     VkDevice device;
     VkQueue queue; /* of the first family that can draw */
     uint32_t family;
+    VkQueue queues[VK_MOST_QUEUES]; /* all that it has, queue being the first */
+    uint32_t queue_count;
     VkCommandPool pool;
     char device_name[VK_MAX_PHYSICAL_DEVICE_NAME_SIZE];
     char driver_name[VK_MAX_DRIVER_NAME_SIZE];
@@ -29,7 +33,7 @@ struct vk {
 struct vk_buffer {
     VkBuffer buffer;
     VkDeviceMemory memory;
-    void *data; /* mapped, coherent */
+    void *data; /* mapped, coherent; NULL if not for the CPU */
     VkDeviceSize size;
 };
 
@@ -48,27 +52,42 @@ struct vk_work {
 
 void vk_check(VkResult result, const char *call);
 
-/* Vulkan 1.3 with dynamic rendering and synchronization2, and the device extensions asked for. */
+/*
+ * Vulkan 1.3 with dynamic rendering, synchronization2, timeline semaphores and buffers' addresses,
+ * and the device extensions asked for.
+ */
 void vk_create(struct vk *vk, uint32_t extension_count, const char *const *extensions);
 
 /* The same in two steps, for who must look at the physical device before choosing extensions. */
 void vk_open(struct vk *vk);
 void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const *extensions);
 
+/* Between the two: asks for up to so many queues instead of one. */
+void vk_want_queues(struct vk *vk, uint32_t most);
+
 /* vk_open's own two steps: the instance, and which physical device it is. */
 void vk_create_instance(struct vk *vk);
+void vk_create_instance_with(struct vk *vk, uint32_t extension_count,
+                             const char *const *extensions);
 void vk_find_device(struct vk *vk);
 
 void vk_destroy(struct vk *vk);
 
 bool vk_has_extension(const struct vk *vk, const char *name);
+/* Whether a fence can become a sync file, by VK_KHR_external_fence_fd. */
+bool vk_exports_sync_files(const struct vk *vk);
 uint32_t vk_memory_type(const struct vk *vk, uint32_t allowed, VkMemoryPropertyFlags wanted);
 
 /* A buffer in memory that the CPU sees. */
 struct vk_buffer vk_buffer_create(const struct vk *vk, VkDeviceSize size, VkBufferUsageFlags usage);
 /* One for the CPU to read what the device copies there: in memory that the CPU caches, if any is. */
 struct vk_buffer vk_readback_create(const struct vk *vk, VkDeviceSize size);
+/* One in memory of the device's own, which the CPU need not see. */
+struct vk_buffer vk_local_create(const struct vk *vk, VkDeviceSize size, VkBufferUsageFlags usage);
 void vk_buffer_destroy(const struct vk *vk, struct vk_buffer *buffer);
+
+/* Where shaders find the buffer, which was made with usage SHADER_DEVICE_ADDRESS. */
+VkDeviceAddress vk_address(const struct vk *vk, const struct vk_buffer *buffer);
 
 /* Depth formats are seen as depth, all others as colour. */
 struct vk_image vk_image_create(const struct vk *vk, VkFormat format, uint32_t width,
@@ -81,6 +100,9 @@ void vk_end(const struct vk *vk, VkCommandBuffer commands);
 
 /* vk_end in two steps, for who has something to do meanwhile; vk_finish waits and frees. */
 struct vk_work vk_submit(const struct vk *vk, VkCommandBuffer commands);
+/* The same, but they begin after one semaphore is signalled and then signal another. */
+struct vk_work vk_submit_between(const struct vk *vk, VkCommandBuffer commands, VkSemaphore after,
+                                 VkSemaphore then);
 void vk_finish(const struct vk *vk, const struct vk_work *work);
 
 /* Changes the layout, with everything before it finished and visible to everything after. */
@@ -90,7 +112,10 @@ void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout fro
 void vk_change_layout_of(VkCommandBuffer commands, VkImage image, VkImageAspectFlags aspect,
                          VkImageLayout from, VkImageLayout to);
 
-/* What the copies before it wrote is there for the CPU once the commands are done. */
+/* Everything before it is finished and visible to everything after, but for the CPU. */
+void vk_order(VkCommandBuffer commands);
+
+/* What was written before it is there for the CPU once the commands are done. */
 void vk_show_to_cpu(VkCommandBuffer commands);
 
 /* The copy of a whole picture from or to a buffer, row after row. */
@@ -108,7 +133,7 @@ void vk_begin_rendering(VkCommandBuffer commands, VkImageView view, VkImageView 
 struct vk_pipeline_needs {
     VkPipelineLayout layout;
     VkFormat format;
-    VkFormat depth; /* VK_FORMAT_UNDEFINED: none; otherwise what is nearer hides the rest */
+    VkFormat depth; /* VK_FORMAT_UNDEFINED: none; otherwise what is farther is hidden */
     uint32_t width, height;
     const uint32_t *vertex, *fragment; /* SPIR-V */
     size_t vertex_size, fragment_size; /* in bytes */

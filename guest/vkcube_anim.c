@@ -196,8 +196,9 @@ int main(int argc, char **argv)
     const char *scanout = option_text(argc, argv, "--scanout", "dumb");
     struct animation a = { .scanout = find_scanout(scanout) };
     bool none = a.scanout == SCANOUT_NONE;
-    struct example example = example_options(argc, argv, 300, none ? 800 : 0, none ? 600 : 0);
+    struct example example = example_options(argc, argv, 300);
 
+    example_size(&example, argc, argv, none ? 800 : 0, none ? 600 : 0);
     if (!none) {
         kms_open(&a.kms, example.width, example.height);
         example.width = a.kms.mode.hdisplay;
