@@ -139,8 +139,8 @@ uint64_t share_transfer(struct resource *resource, uint64_t from, uint64_t to, s
         /* A copy, since the guest may write meanwhile. */
         backing_read(&cursor, from, room, row);
         if (memcmp(last + to, room, row) != 0)
-            taken += take_over(picture + to, last + to, room, row,
-                               resource->format->bytes_per_pixel);
+            taken +=
+                take_over(picture + to, last + to, room, row, resource->format->bytes_per_pixel);
         from += resource->stride;
         to += resource->stride;
     }
