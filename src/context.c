@@ -18,6 +18,7 @@
 #include "device.h"
 #include "fence.h"
 #include "resource.h"
+#include "share.h"
 
 struct context *context_find(struct venus_gpu *gpu, uint32_t id)
 {
@@ -158,6 +159,12 @@ enum virtio_gpu_ctrl_type context_attach_resource(struct venus_gpu *gpu, struct 
     struct attachment *attachment = malloc(sizeof(*attachment));
     if (!attachment)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    if (context->renders && resource->mem == RESOURCE_2D && !resource->in_renderer &&
+        share_with_renderer(gpu, resource) < 0) {
+        free(attachment);
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
+                             "the renderer does not take the memory of resource %u", resource->id);
+    }
     *attachment = (struct attachment){ .context = context, .resource = resource };
     LIST_INSERT_HEAD(&context->attachments, attachment, in_context);
     LIST_INSERT_HEAD(&resource->attachments, attachment, in_resource);

@@ -19,6 +19,7 @@
 #include "message.h"
 #include "resource.h"
 #include "server.h"
+#include "share.h"
 #include "thread.h"
 
 /*
@@ -203,6 +204,7 @@ bool device_revive_renderer(struct venus_gpu *gpu)
 
     log_line(&gpu->log, VENUS_GPU_LOG_WARNING, "the render server is gone: starting a new one");
     char *error = NULL;
+    share_take_back_all(gpu);
     device_stop_renderer(gpu);
     if (device_start_renderer(gpu, &error) == 0)
         return true;

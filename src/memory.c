@@ -69,11 +69,11 @@ static struct memory *memory_new(struct venus_gpu *gpu, void *ptr, size_t size)
     return memory;
 }
 
-/* A nameless file of that size. */
+/* A nameless file of that size, for ever: whom it is given to cannot take pages from under our mapping. */
 static int shared_file(size_t size)
 {
 #ifdef MFD_CLOEXEC
-    int fd = memfd_create("venus-gpu", MFD_CLOEXEC);
+    int fd = memfd_create("venus-gpu", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 #else
     char name[] = "/tmp/venus-gpu-XXXXXX";
     int fd = mkostemp(name, O_CLOEXEC);
@@ -84,6 +84,10 @@ static int shared_file(size_t size)
         close(fd);
         fd = -1;
     }
+#ifdef F_ADD_SEALS
+    if (fd >= 0)
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+#endif
     return fd;
 }
 

@@ -151,6 +151,24 @@ static int blob_create(const struct renderer_blob *blob)
     return virgl_renderer_resource_create_blob(&args) ? -EIO : 0;
 }
 
+static int import_fd(uint32_t resource_id, enum renderer_fd type, int fd, uint64_t size)
+{
+#ifndef HAVE_VIRGL_SHM_IMPORT
+    if (type == RENDERER_FD_SHM)
+        return -ENOTSUP;
+#endif
+    if (type == RENDERER_FD_OPAQUE) /* it would be taken, and then given to no context */
+        return -ENOTSUP;
+    const struct virgl_renderer_resource_import_blob_args args = {
+        .res_handle = resource_id,
+        .blob_mem = VIRGL_RENDERER_BLOB_MEM_HOST3D,
+        .fd_type = type,
+        .fd = fd,
+        .size = size,
+    };
+    return virgl_renderer_resource_import_blob(&args) ? -EIO : 0;
+}
+
 static void resource_unref(uint32_t resource_id)
 {
     virgl_renderer_resource_unref(resource_id);
@@ -207,6 +225,7 @@ const struct renderer virgl_renderer = {
     .submit = submit,
     .fence = fence,
     .blob_create = blob_create,
+    .import_fd = import_fd,
     .resource_unref = resource_unref,
     .attach = attach,
     .detach = detach,

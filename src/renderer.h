@@ -75,6 +75,9 @@ struct renderer {
     int (*fence)(uint32_t context_id, uint32_t ring_idx, uint64_t fence_id);
 
     int (*blob_create)(const struct renderer_blob *blob);
+    /* Make a resource of size bytes of memory that is not the renderer's. The descriptor is taken over on
+     * success. -ENOTSUP: it does not take that type. */
+    int (*import_fd)(uint32_t resource_id, enum renderer_fd type, int fd, uint64_t size);
     void (*resource_unref)(uint32_t resource_id);
     void (*attach)(uint32_t context_id, uint32_t resource_id);
     void (*detach)(uint32_t context_id, uint32_t resource_id);

@@ -3,8 +3,9 @@
  * See resource.h. Commands RESOURCE_CREATE_2D, RESOURCE_CREATE_BLOB, RESOURCE_UNREF,
  * RESOURCE_ATTACH_BACKING, RESOURCE_DETACH_BACKING and RESOURCE_ASSIGN_UUID (specification, 5.7.6.8).
  *
- * The renderer knows only resources whose memory is its own: HOST3D and HOST3D_GUEST blobs. 2D
- * resources live in shared memory of ours, guest blobs in the guest's pages.
+ * The renderer knows resources whose memory is its own: HOST3D and HOST3D_GUEST blobs. 2D resources
+ * live in shared memory of ours, of which it hears once a Venus context has one (share.h), guest blobs
+ * in the guest's pages.
  */
 #include "resource.h"
 
@@ -16,6 +17,7 @@
 #include "context.h"
 #include "device.h"
 #include "memory.h"
+#include "share.h"
 
 struct resource *resource_find(struct venus_gpu *gpu, uint32_t id)
 {
@@ -64,7 +66,7 @@ static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd,
 
 static bool counts_as_blob_memory(const struct resource *resource)
 {
-    return resource->in_renderer;
+    return resource->in_renderer && resource->mem != RESOURCE_2D;
 }
 
 static void destroy(struct venus_gpu *gpu, struct resource *resource)
@@ -76,6 +78,7 @@ static void destroy(struct venus_gpu *gpu, struct resource *resource)
     memory_unref(resource->memory);
     if (resource->in_renderer && !memory_take_over(gpu, resource->id))
         gpu->renderer->resource_unref(resource->id);
+    share_end(gpu, resource);
     backing_destroy(gpu, resource->backing);
 
     stat_sub(&gpu->stats, STAT_RESOURCES, 1);

@@ -38,6 +38,7 @@ struct resource {
     struct backing *backing; /* guest pages, or NULL */
     struct memory *memory;   /* one linear view of it all, or NULL while nobody needed one */
     bool memory_is_copy;     /* of the guest pages: to be refreshed before it is shown */
+    char *transferred;       /* 2D, and Vulkan may write it: see share.c; else NULL */
 
     bool has_uuid;
     uint8_t uuid[16];

@@ -74,6 +74,9 @@ static const struct {
     [STAT_GUEST_COPY_BYTES] = { "guest-copy-bytes", "bytes in them" },
     [STAT_TRANSFERS] = { "transfers", "TRANSFER_TO_HOST_2D commands executed" },
     [STAT_TRANSFER_BYTES] = { "transfer-bytes", "bytes copied by them" },
+    [STAT_SHARES] = { "shares", "2D resources that the guest's Vulkan got as dma-bufs" },
+    [STAT_SHARES_REFUSED] = { "shares-refused",
+                              "2D resources that it asked for where the host has no dma-buf of them" },
     [STAT_CURSOR_UPDATES] = { "cursor-updates", "pointer images received" },
     [STAT_RESETS] = { "resets", "device resets" },
 };

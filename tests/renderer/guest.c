@@ -400,6 +400,48 @@ uint32_t guest_blob_create(struct guest *guest, uint32_t context, uint32_t resou
                                  sizeof(struct virtio_gpu_ctrl_hdr)));
 }
 
+uint32_t guest_create_2d(struct guest *guest, uint32_t resource, uint32_t width, uint32_t height,
+                         const struct virtio_gpu_mem_entry *entry)
+{
+    const struct virtio_gpu_resource_create_2d create = {
+        .hdr = { .type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D },
+        .resource_id = resource,
+        .format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+        .width = width,
+        .height = height,
+    };
+    const struct virtio_gpu_resource_attach_backing attach = {
+        .hdr = { .type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING },
+        .resource_id = resource,
+        .nr_entries = 1,
+    };
+    assert_ok(run(guest, &create, sizeof(create)));
+    return guest_wait(guest_send(guest, &attach, sizeof(attach), entry, sizeof(*entry),
+                                 sizeof(struct virtio_gpu_ctrl_hdr)));
+}
+
+uint32_t guest_transfer(struct guest *guest, uint32_t resource, uint32_t width, uint32_t height)
+{
+    const struct virtio_gpu_transfer_to_host_2d request = {
+        .hdr = { .type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D },
+        .r = { 0, 0, width, height },
+        .resource_id = resource,
+    };
+    return run(guest, &request, sizeof(request));
+}
+
+uint32_t guest_set_scanout(struct guest *guest, unsigned scanout, uint32_t resource, uint32_t width,
+                           uint32_t height)
+{
+    const struct virtio_gpu_set_scanout request = {
+        .hdr = { .type = VIRTIO_GPU_CMD_SET_SCANOUT },
+        .r = { 0, 0, width, height },
+        .scanout_id = scanout,
+        .resource_id = resource,
+    };
+    return run(guest, &request, sizeof(request));
+}
+
 uint32_t guest_unref(struct guest *guest, uint32_t resource)
 {
     const struct virtio_gpu_resource_unref request = {

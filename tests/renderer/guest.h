@@ -105,6 +105,12 @@ struct ticket *guest_submit_fenced(struct guest *guest, uint32_t context, unsign
 uint32_t guest_blob_create(struct guest *guest, uint32_t context, uint32_t resource, uint32_t mem,
                            uint64_t blob_id, uint64_t size,
                            const struct virtio_gpu_mem_entry *entries, unsigned num_entries);
+/* A 2D resource, B8G8R8X8, that has all of the entry's memory behind it, and of it all: */
+uint32_t guest_create_2d(struct guest *guest, uint32_t resource, uint32_t width, uint32_t height,
+                         const struct virtio_gpu_mem_entry *entry);
+uint32_t guest_transfer(struct guest *guest, uint32_t resource, uint32_t width, uint32_t height);
+uint32_t guest_set_scanout(struct guest *guest, unsigned scanout, uint32_t resource, uint32_t width,
+                           uint32_t height);
 uint32_t guest_unref(struct guest *guest, uint32_t resource);
 uint32_t guest_map(struct guest *guest, uint32_t resource, uint64_t offset);
 uint32_t guest_unmap(struct guest *guest, uint32_t resource);

@@ -39,9 +39,13 @@ enum {
     CMD_WAIT_EVENTS = 125,
     GET_DEVICE_QUEUE_2 = 155,
     SET_REPLY_COMMAND_STREAM = 178,
+    GET_MEMORY_RESOURCE_PROPERTIES = 192,
 
     GENERATE_REPLY = 1,                      /* a flag */
-    DEVICE_QUEUE_TIMELINE_INFO = 1000384005, /* VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA */
+    /* VK_STRUCTURE_TYPE_..._MESA */
+    MEMORY_RESOURCE_PROPERTIES = 1000384001,
+    IMPORT_MEMORY_RESOURCE_INFO = 1000384002,
+    DEVICE_QUEUE_TIMELINE_INFO = 1000384005,
     REPLY_SIZE = 4096,
 };
 
@@ -81,7 +85,7 @@ static void put_command(struct stream *stream, uint32_t command)
 }
 
 /* A pointer to a structure without further ones in its chain: its type and pNext. */
-static void put_structure(struct stream *stream, VkStructureType type)
+static void put_structure(struct stream *stream, uint32_t type)
 {
     put_pointer(stream);
     put32(stream, type);
@@ -116,13 +120,18 @@ static void finish(struct venus *venus, const struct stream *stream)
     assert_ok(guest_wait(ticket));
 }
 
-/* The same for a command that the stream was started with, which returns a VkResult. */
-static void finish_with_result(struct venus *venus, const struct stream *stream, uint32_t command)
+/* The same for a command that the stream was started with, and its VkResult. */
+static int32_t finish_and_tell(struct venus *venus, const struct stream *stream, uint32_t command)
 {
     memset(venus->reply, 0xff, 8);
     finish(venus, stream);
     assert_int_equal(reply32(venus, 0), command);
-    assert_int_equal((int32_t)reply32(venus, 4), VK_SUCCESS);
+    return (int32_t)reply32(venus, 4);
+}
+
+static void finish_with_result(struct venus *venus, const struct stream *stream, uint32_t command)
+{
+    assert_int_equal(finish_and_tell(venus, stream, command), VK_SUCCESS);
 }
 
 static uint64_t new_handle(struct venus *venus)
@@ -361,6 +370,34 @@ uint64_t venus_allocate(struct venus *venus, uint64_t size)
 void venus_free(struct venus *venus, uint64_t memory)
 {
     destroy(venus, FREE_MEMORY, venus->device, memory);
+}
+
+int32_t venus_import(struct venus *venus, uint32_t resource, uint64_t size, uint64_t *memory)
+{
+    struct stream stream;
+    start(venus, &stream, GET_MEMORY_RESOURCE_PROPERTIES);
+    put64(&stream, venus->device);
+    put32(&stream, resource);
+    put_structure(&stream, MEMORY_RESOURCE_PROPERTIES); /* an output */
+    int32_t result = finish_and_tell(venus, &stream, GET_MEMORY_RESOURCE_PROPERTIES);
+    if (result != VK_SUCCESS)
+        return result;
+    /* The number, the result, the pointer and the structure's head come before it. */
+    assert_true(reply32(venus, 4 + 4 + 8 + 4 + 8) & UINT32_C(1) << venus->memory_type);
+
+    *memory = new_handle(venus);
+    start(venus, &stream, ALLOCATE_MEMORY);
+    put64(&stream, venus->device);
+    put_pointer(&stream);
+    put32(&stream, VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO);
+    put_structure(&stream, IMPORT_MEMORY_RESOURCE_INFO); /* pNext */
+    put32(&stream, resource);
+    put64(&stream, size);
+    put32(&stream, venus->memory_type);
+    put_null(&stream); /* pAllocator */
+    put_pointer(&stream);
+    put64(&stream, *memory);
+    return finish_and_tell(venus, &stream, ALLOCATE_MEMORY);
 }
 
 uint32_t venus_blob(struct venus *venus, uint64_t size, uint64_t *memory)

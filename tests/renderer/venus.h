@@ -41,6 +41,9 @@ void venus_free(struct venus *venus, uint64_t memory);
 /* The same as a blob that is attached to the context. */
 uint32_t venus_blob(struct venus *venus, uint64_t size, uint64_t *memory);
 
+/* A resource that is no memory of Vulkan's as such. Returns the VkResult of what failed, or VK_SUCCESS. */
+int32_t venus_import(struct venus *venus, uint32_t resource, uint64_t size, uint64_t *memory);
+
 /* A buffer all over that memory. */
 uint64_t venus_buffer(struct venus *venus, uint64_t memory, uint64_t size);
 void venus_destroy_buffer(struct venus *venus, uint64_t buffer);

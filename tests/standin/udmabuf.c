@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests only: stands in for /dev/udmabuf on machines without it, for who preloads this.
+ * For tests only: stands in for /dev/udmabuf on machines without it, for who preloads or links this.
  *
  * lavapipe exports dma-bufs and knows DRM format modifiers only where it can open /dev/udmabuf.
  * Here that device makes no dma-buf: it returns another descriptor of the same memfd. Whoever maps
@@ -29,6 +29,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* For who links it: there is no such device. */
+bool standin_udmabuf_missing;
 
 #define DEVICE_PATH "/dev/udmabuf"
 #define DEVICE_NAME "standin-udmabuf" /* of the memfd that open() returns */
@@ -102,6 +105,8 @@ static int open_at(int directory, const char *path, int flags, va_list args)
 {
     mode_t mode = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(args, mode_t) : 0;
 
+    if (path && strcmp(path, DEVICE_PATH) == 0 && standin_udmabuf_missing)
+        return refuse(ENOENT);
     if (path && strcmp(path, DEVICE_PATH) == 0)
         return memfd_create(DEVICE_NAME, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
     return (int)syscall(SYS_openat, directory, path, flags, mode);

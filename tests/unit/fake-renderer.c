@@ -442,6 +442,28 @@ static int blob_create(const struct renderer_blob *args)
     return ret;
 }
 
+static int import_fd(uint32_t resource_id, enum renderer_fd type, int fd, uint64_t size)
+{
+    pthread_mutex_lock(&fake.lock);
+    int ret = record(&(struct fake_record){
+        .call = FAKE_IMPORT, .resource_id = resource_id, .fd = type, .size = size });
+    if (find_blob(resource_id))
+        misuse("imported blob %u, which exists", resource_id);
+    if (size != round_up(size) || lseek(fd, 0, SEEK_END) != (off_t)size)
+        misuse("imported %zu bytes that are not there as blob %u", (size_t)size, resource_id);
+    if (ret == 0) {
+        struct fake_blob *blob = calloc(1, sizeof(*blob));
+        *blob = (struct fake_blob){ .id = resource_id, .size = size, .fd = fd };
+        blob->memory = type == RENDERER_FD_DMABUF ? FAKE_DMABUF : FAKE_SHM;
+        blob->gpu = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (blob->gpu == MAP_FAILED)
+            abort();
+        LIST_INSERT_HEAD(&fake.blobs, blob, link);
+    }
+    pthread_mutex_unlock(&fake.lock);
+    return ret;
+}
+
 static void free_blob(struct fake_blob *blob)
 {
     if (blob->mapping && blob->mapping != blob->gpu)
@@ -615,6 +637,7 @@ const struct renderer fake_renderer = {
     .submit = submit,
     .fence = fence,
     .blob_create = blob_create,
+    .import_fd = import_fd,
     .resource_unref = resource_unref,
     .attach = attach,
     .detach = detach,

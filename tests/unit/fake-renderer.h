@@ -32,6 +32,7 @@ enum fake_call {
     FAKE_FENCE,   /* on any ring but 0 */
     FAKE_FENCE_0, /* on ring 0 */
     FAKE_BLOB_CREATE,
+    FAKE_IMPORT,
     FAKE_RESOURCE_UNREF,
     FAKE_ATTACH,
     FAKE_DETACH,
@@ -49,7 +50,8 @@ struct fake_record {
     uint32_t ring_idx;   /* FENCE */
     uint32_t mem, flags; /* BLOB_CREATE */
     uint64_t id;         /* BLOB_CREATE: the blob's; FENCE: the fence's */
-    uint64_t size;       /* bytes: BLOB_CREATE, SUBMIT, the name of CONTEXT_CREATE */
+    enum renderer_fd fd; /* IMPORT */
+    uint64_t size;       /* bytes: BLOB_CREATE, IMPORT, SUBMIT, the name of CONTEXT_CREATE */
     unsigned num_iov;    /* BLOB_CREATE */
     char name[65];       /* CONTEXT_CREATE */
 };
@@ -115,7 +117,7 @@ void fake_signal_id(uint64_t fence_id);
 /* Write a line to the renderer's log. */
 void fake_log(bool is_error, const char *line);
 
-/* The bytes of a blob as the GPU sees them; NULL if there is no such blob. */
+/* The bytes of a blob, or of what was imported, as the GPU sees them; NULL if there is no such blob. */
 void *fake_blob(uint32_t resource_id);
 unsigned fake_blobs(void);
 unsigned fake_contexts(void);

@@ -174,10 +174,9 @@ static void test_attach_without_renderer(void **state)
     (void)state;
     vm_start(NULL);
     assert_ok(create_context(1));
-    assert_ok(create_2d(3, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 8, 8));
     const struct virtio_gpu_mem_entry page = entry(RAM_ADDR, PAGE);
-    assert_ok(create_guest_blob(4, PAGE, &page, 1));
     for (uint32_t id = 3; id <= 4; id++) {
+        assert_ok(create_guest_blob(id, PAGE, &page, 1));
         assert_ok(attach_resource(1, id));
         assert_ok(detach_resource(1, id));
         assert_ok(attach_resource(1, id));
