@@ -208,7 +208,9 @@ def presented_cubes(machine, notes):
 
 def marks(machine, notes):
     scenes = " ".join(f"-b {scene}:duration=3" for scene in SCENES)
-    job = machine.guest.run(f"wl vkmark --winsys wayland -s 500x500 {scenes}", timeout=300, check=False)
+    job = machine.guest.spawn(f"wl vkmark --winsys wayland -s 500x500 {scenes}")
+    if not job.ended.wait(120):
+        raise Stuck("vkmark stood still and was left after 120 s")
     seen = dict(re.findall(r"\[(\w+)\][^\n]*?FPS: *(\d+)", job.output + job.errors))
     for scene in SCENES:
         if scene in seen:
@@ -237,6 +239,7 @@ class Load:
             job.signal(signal.SIGKILL)
         for job in self.jobs:
             job.wait(60)
+        time.sleep(1)  # for what they held to be given back
 
 
 CUBE = "wl vkcube --wsi wayland --c 1000000000"
