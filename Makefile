@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict unit renderer qtest guest present asan tsan legacy
+suites := strict scripts unit renderer qtest guest present asan tsan legacy
 
 .NOTPARALLEL:
 .PHONY: help demo check figures bench $(suites:%=check-%) lib qemu image clean cache-clean
@@ -21,6 +21,7 @@ check:           ## every test
 	@python3 scripts/check.py
 
 check-strict:    ## gcc and clang have no warning about the library and its tests
+check-scripts:   ## the launchers of other systems, by their dry run
 check-unit:      ## the library against a fake renderer
 check-renderer:  ## the library against the real virglrenderer on lavapipe, no VM
 check-qtest:     ## the QEMU device, driven over its queues

@@ -186,6 +186,25 @@ def strict(_log):
     return results
 
 
+def scripts(log):
+    """The launchers of other systems, by their dry run."""
+    before = log.stat().st_size
+    status = run([sys.executable, "-m", "unittest", "discover", "-v", "-s", TOP / "tests" / "scripts"], log,
+                 limit=120)
+    text = log.read_bytes()[before:].decode(errors="replace")
+    # The name, its first line of documentation if there is one, and how it went.
+    found = re.findall(r"^(test_\w+) \((\S+)\)(?:\n.*?)? \.\.\. (ok|FAIL|ERROR|skipped)", text, re.MULTILINE)
+    say = {"ok": PASSED, "skipped": SKIPPED}
+    results = [Result(place if place.endswith(name) else f"{place}.{name}", say.get(outcome, FAILED))
+               for name, place, outcome in found]
+    ran = re.search(r"^Ran (\d+) tests?", text, re.MULTILINE)
+    if not ran or int(ran[1]) != len(results):
+        results.append(Result(f"{ran[1] if ran else 'no'} tests ran, {len(results)} were understood", FAILED))
+    if status != 0 and not any(result.status == FAILED for result in results):
+        results.append(Result(f"unittest ended with status {status}", FAILED))
+    return results
+
+
 def unit(log):
     return meson_suites(["unit"], None, log)
 
@@ -236,7 +255,7 @@ def legacy(log):
 
 
 SUITES = {suite.__name__: suite for suite in
-          (strict, unit, renderer, qtest, guest, present, asan, tsan, legacy)}
+          (strict, scripts, unit, renderer, qtest, guest, present, asan, tsan, legacy)}
 ON_REQUEST = {"legacy"}  # those that run only if they are named
 
 
