@@ -21,7 +21,7 @@ check:           ## every test
 	@python3 scripts/check.py
 
 check-strict:    ## gcc and clang have no warning about the library and its tests
-check-scripts:   ## what is written in Python
+check-scripts:   ## what is written in Python: launchers by their dry run, the benchmark's report
 check-unit:      ## the library against a fake renderer
 check-renderer:  ## the library against the real virglrenderer on lavapipe, no VM
 check-qtest:     ## the QEMU device, driven over its queues

@@ -7,7 +7,7 @@
 # usage: build-qemu.sh [--version VERSION] [--legacy] [--qtest | --build-dir]
 #   --version VERSION  one of versions.sh's instead of the first that can be had
 #   --legacy           a build of its own that holds the archived OpenGL device too, to compare with
-#   --qtest            build the device's qtest too, and print its path instead
+#   --qtest            build the device's qtests too, and print the first one's path instead
 #   --build-dir        print the path of the build directory instead
 # Only what a change touches is built again, be it the change of a patch, of a file or of the version.
 set -euo pipefail
@@ -138,7 +138,7 @@ build=$dir/build
 qemu=$build/qemu-system-x86_64
 qtest=$build/tests/qtest/virtio-gpu-venus-test
 targets=(qemu-system-x86_64)
-[ "$print" != qtest ] || targets+=(tests/qtest/virtio-gpu-venus-test)
+[ "$print" != qtest ] || targets+=(tests/qtest/virtio-gpu-venus{-redox,}-test)
 # Either is what is printed; shellcheck does not see it in ${!print}.
 : "$qemu" "$qtest"
 

@@ -248,7 +248,11 @@ def qtest(log):
     test = made_by("build-qemu.sh", "--qtest")
     build = made_by("build-qemu.sh", "--build-dir")
     env = dict(os.environ, QTEST_QEMU_BINARY=str(build / "qemu-system-x86_64"))
-    return tap_program([SCRIPTS / "in-root.sh", test, "--tap", "-k"], log, 1200, env=env, cwd=build)
+    results = []
+    for program in (test, test.with_name("virtio-gpu-venus-redox-test")):
+        results += tap_program([SCRIPTS / "in-root.sh", program, "--tap", "-k"], log, 1200, env=env,
+                               cwd=build)
+    return results
 
 
 def guest_program(log, *options):

@@ -4,6 +4,10 @@
  *
  * A pointer image is 64 by 64 pixels of a 2D resource, or of a blob that holds just these. It is
  * copied when it is set, as the specification has no command that says it changed.
+ *
+ * Its fourth byte is alpha in every format, the X formats too: Linux' dumb buffers and all buffers of
+ * Redox are B8G8R8X8, and what they hold as a pointer is B8G8R8A8. A pointer without alpha would be a
+ * square, which nobody wants.
  */
 #include <string.h>
 
@@ -13,7 +17,7 @@
 
 static uint32_t channel(uint32_t pixel, uint32_t mask)
 {
-    return mask ? (pixel & mask) >> __builtin_ctz(mask) : 0xff;
+    return (pixel & mask) >> __builtin_ctz(mask);
 }
 
 /* Read the image as A8R8G8B8 words. False if the resource does not hold one. */
@@ -36,11 +40,12 @@ static bool read_image(struct venus_gpu *gpu, struct resource *resource,
         return false;
     resource_refresh(gpu, resource, 0, (uint64_t)stride * CURSOR_SIZE);
 
+    const uint32_t alpha = ~(format->red | format->green | format->blue);
     for (unsigned y = 0; y < CURSOR_SIZE; y++) {
         const uint32_t *row = (const uint32_t *)((const char *)memory->ptr + (size_t)y * stride);
         for (unsigned x = 0; x < CURSOR_SIZE; x++) {
             uint32_t pixel = le32(row[x]);
-            *pixels++ = channel(pixel, format->alpha) << 24 | channel(pixel, format->red) << 16 |
+            *pixels++ = channel(pixel, alpha) << 24 | channel(pixel, format->red) << 16 |
                         channel(pixel, format->green) << 8 | channel(pixel, format->blue);
         }
     }

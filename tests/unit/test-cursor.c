@@ -31,7 +31,7 @@ static uint32_t move(uint32_t scanout)
     return wait_for(send_on(VENUS_GPU_QUEUE_CURSOR, &request, sizeof(request), 24));
 }
 
-/* An image whose bytes say alpha 0x44, red 0x11, green 0x22, blue 0x33 in that format. */
+/* An image whose bytes say alpha (or X) 0x44, red 0x11, green 0x22, blue 0x33 in that format. */
 static void make_image(uint32_t id, uint32_t code)
 {
     const char *name = venus_gpu_format_lookup(code)->name;
@@ -40,27 +40,26 @@ static void make_image(uint32_t id, uint32_t code)
         char channel = name[2 * (i % 4)];
         bytes[i] = channel == 'R' ? 0x11 : channel == 'G' ? 0x22 : channel == 'B' ? 0x33 : 0x44;
     }
-    /* The last pixel is black, whatever its alpha, to see the order of pixels. */
+    /* The last pixel is nothing at all, to see the order of pixels. */
     memset(bytes + IMAGE_SIZE - 4, 0, 4);
     assert_ok(create_2d(id, code, SIDE, SIDE));
     assert_ok(attach_ram(id, RAM_ADDR, IMAGE_SIZE));
     assert_ok(transfer(id, rect(0, 0, SIDE, SIDE), 0));
 }
 
+/* Drivers have no X format in mind for a pointer, whatever their buffers are made with. */
 static void test_formats(void **state)
 {
     (void)state;
     vm_start(NULL);
     static const uint32_t formats[] = { 1, 2, 3, 4, 67, 68, 121, 134 };
     for (uint32_t i = 0; i < COUNT(formats); i++) {
-        bool has_alpha = venus_gpu_format_lookup(formats[i])->alpha;
         make_image(i + 1, formats[i]);
         assert_ok(update(0, i + 1));
         assert_non_null(vm.cursor.pixels);
-        uint32_t pixel = has_alpha ? 0x44112233 : 0xff112233;
         for (unsigned at = 0; at < SIDE * SIDE - 1; at++)
-            assert_int_equal(vm.cursor_pixels[at], pixel);
-        assert_int_equal(vm.cursor_pixels[SIDE * SIDE - 1], has_alpha ? 0 : 0xff000000);
+            assert_int_equal(vm.cursor_pixels[at], 0x44112233);
+        assert_int_equal(vm.cursor_pixels[SIDE * SIDE - 1], 0);
     }
 }
 

@@ -1,0 +1,7 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Boots a Redox OS image; see run-redox.sh --help.
+set -euo pipefail
+here=$(dirname "$0")
+command -v python3 >/dev/null || "$here/host-tools.sh" python3
+exec python3 "$here/run_redox.py" "$@"

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The launcher of Alpine and other distributions' images: see run-alpine.sh --help."""
+
+import os
+import sys
+from pathlib import Path
+
+import guest as vm
+import launch
+
+DESCRIPTION = """\
+Installs Alpine Linux, or another distribution, on a disk of yours and boots it, with a
+virtio-gpu-venus device and UEFI. Vulkan in it needs Mesa's Venus driver."""
+
+EPILOG = """\
+examples:
+  run-alpine.sh install --iso alpine-virt.iso --disk alpine.img --window
+  run-alpine.sh run --disk alpine.img --window --hostmem 4G
+  run-alpine.sh run --disk alpine.img          no window: log in here, or with ssh -p 2222
+  run-alpine.sh run --disk debian-arm64.qcow2 --arch aarch64 --qemu .../qemu-system-aarch64
+
+Install makes the disk if there is none, boots the ISO from a virtual DVD, and has the disk beside it;
+run boots the disk. The firmware and its variables are kept beside the disk, as DISK.code.fd and
+DISK.vars.fd. ACCEL=tcg, kvm or hvf chooses the accelerator, as --accel does; FIRMWARE_DIRS, a list
+with colons, says where else firmware is. Our own guest is run-guest.sh's."""
+
+
+def parse(arguments):
+    parser = launch.Parser(prog="run-alpine.sh", description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument("mode", choices=["install", "run"], help="install from an ISO, or run what there is")
+    parser.add_argument("--disk", metavar="FILE", required=True, help="the machine's disk, raw or qcow2")
+    parser.add_argument("--iso", metavar="FILE", help="what to install from")
+    parser.add_argument("--disk-size", type=launch.size, metavar="SIZE",
+                        help="with install: of the disk, if there is none (8G)")
+    parser.add_argument("--arch", choices=["x86_64", "aarch64"],
+                        help="of the machine; this one's if not given")
+    parser.add_argument("--ssh", type=launch.port, metavar="PORT", default=2222,
+                        help="port of this machine that leads to the guest's ssh, or off (2222)")
+    launch.add_options(parser, "2G")
+    options = parser.parse_args(arguments)
+    options.arch = options.arch or (launch.HOST if launch.HOST in launch.MACHINE else "x86_64")
+    if options.mode == "install":
+        check_install(parser, options)
+    else:
+        if options.iso:
+            parser.error("--iso goes with install")
+        if options.disk_size:
+            parser.error("--disk-size goes with install")
+        if not Path(options.disk).is_file():
+            parser.error(f"there is no disk {options.disk}: make one with run-alpine.sh install --iso FILE")
+    options.disk = Path(options.disk).resolve()
+    if options.disk.is_file() and launch.is_iso(options.disk):
+        parser.error(f"{options.disk} is an ISO, no disk: give it with install --iso")
+    if options.arch == "aarch64" and not options.qemu and not options.dry_run:
+        parser.error("build-qemu.sh makes no QEMU for aarch64 machines: give --qemu one that has the device")
+    launch.check_display(parser, options)
+    options.firmware = launch.find_firmware(parser, options.arch, options.firmware)
+    return options
+
+
+def check_install(parser, options):
+    if not options.iso:
+        parser.error("install needs --iso FILE, such as Alpine's alpine-virt ISO")
+    if options.snapshot:
+        parser.error("--snapshot would forget what is installed: it goes with run")
+    options.iso = launch.existing(parser, options.iso, "ISO")
+    if not launch.is_iso(options.iso):
+        parser.error(f"{options.iso} is no ISO")
+    if Path(options.disk).is_file() and options.disk_size:
+        parser.error(f"{options.disk} is there already: leave --disk-size out to install on it")
+    if not Path(options.disk).resolve().parent.is_dir():
+        parser.error(f"there is no directory {Path(options.disk).resolve().parent} for the disk")
+
+
+def in_bytes(text):
+    """A size such as 8G; plain numbers are MiB, as QEMU takes them."""
+    unit = "KMGT".find(text[-1])
+    return int(text.rstrip("KMGT")) << (20 if unit < 0 else 10 * (unit + 1))
+
+
+def main():
+    options = parse(sys.argv[1:])
+    disk = options.disk
+    kind = launch.disk_format(disk) if disk.is_file() else "raw"
+    machine = launch.Launch(options, options.arch)
+    # A VGA display until the guest's driver starts, where machines have such.
+    machine.machine("virtio-vga-venus" if options.arch == "x86_64" else "virtio-gpu-venus-pci")
+    machine.firmware(options.firmware, disk)
+    machine.network("virtio-net-pci", options.ssh)
+    machine.words += ["-device", "virtio-rng-pci", "-device", "virtio-keyboard-pci",
+                      "-device", "virtio-tablet-pci"]
+    machine.words += launch.drive("disk", disk, f"format={kind}",
+                                  *(["snapshot=on"] if options.snapshot else []))
+    machine.words += ["-device", "virtio-blk-pci,drive=disk,bootindex=1"]
+    if options.iso:
+        machine.words += launch.drive("iso", options.iso, "format=raw", "media=cdrom", "readonly=on")
+        machine.words += ["-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=iso,bootindex=0"]
+    if options.mode == "install" and not disk.exists() and not options.dry_run:
+        with open(disk, "wb") as file:
+            os.truncate(file.fileno(), in_bytes(options.disk_size or "8G"))
+    return machine.run("run-alpine.sh", disk.parent, options.ssh)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except vm.GuestError as error:
+        sys.exit(f"run-alpine.sh: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
