@@ -14,11 +14,8 @@ bench.svg and prints a table. docs/performance.md says what the figures mean.
 import argparse
 import json
 import math
-import os
-import platform
 import re
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -26,6 +23,7 @@ from pathlib import Path
 import measures
 import report
 import sides
+import surroundings
 from sides import TOP, Machine, guests
 
 SIDES = ("old", "new", "presented", "nothing", "host")
@@ -83,16 +81,11 @@ def works(machine):
 
 
 def note_versions(name, machine, environment):
-    guest = machine.guest
-    environment["accelerator"] = guest.accel_why
-    environment["QEMU"] = guest.qemu_version()
-    if name != "new" or "renderer" in environment:
-        return
-    environment["renderer"] = guest.renderer()
-    environment["guest kernel"] = guest.run("uname -r").output.strip()
-    summary = guest.run(f"{measures.VENUS} vulkaninfo --summary").output
-    found = re.search(r"driverInfo\s*=\s*(.*)", summary)
-    environment["guest driver"] = f"Venus, {found[1].strip()}" if found else "unknown"
+    if name == "new" and "renderer" not in environment:
+        environment.update(surroundings.of_guest(machine.guest))
+    else:
+        environment["accelerator"] = machine.guest.accel_why
+        environment["QEMU"] = machine.guest.qemu_version()
 
 
 def host_side(notes, environment):
@@ -114,26 +107,6 @@ def progress(text):
         print(f"\r{text:60}", end="", file=sys.stderr, flush=True)
     else:
         print(text, file=sys.stderr, flush=True)
-
-
-def processor():
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        return re.search(r"model name\s*:\s*(.*)", text)[1]
-    except (OSError, TypeError):
-        return platform.machine()
-
-
-def virglrenderer():
-    done = subprocess.run([guests.SCRIPTS / "in-root.sh", "--", "pkg-config", "--modversion", "virglrenderer"],
-                          stdout=subprocess.PIPE, text=True, check=False)
-    return done.stdout.strip() or "unknown"
-
-
-def commit():
-    done = subprocess.run(["git", "-C", TOP, "describe", "--always", "--dirty", "--exclude=*"],
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    return done.stdout.strip() or "unknown"
 
 
 class Side(measures.Notes):
@@ -211,8 +184,7 @@ def main():
     guests.end_on_signals()
     arguments.qemu = guests.made_by("build-qemu.sh", "--legacy")
 
-    environment = {"machine": f"{processor()}, {os.cpu_count()} cores", "kernel": platform.release(),
-                   "commit": commit(), "virglrenderer": virglrenderer(), "turns": arguments.pairs,
+    environment = {**surroundings.of_host(), "turns": arguments.pairs,
                    "started": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}
     notes = {name: Side() for name in SIDES}
     for turn in range(arguments.pairs):

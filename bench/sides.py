@@ -5,7 +5,6 @@ All are the same QEMU, which holds both devices, the same guest and the same X s
 window. What differs is the device, and that the old one cannot do without a display with OpenGL.
 """
 
-import os
 import re
 import sys
 import time
@@ -15,6 +14,7 @@ TOP = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests" / "guest")]
 
 import guest as guests  # noqa: E402
+import processes  # noqa: E402
 from host_screen import HostScreen  # noqa: E402
 
 SIZE = (1280, 800)
@@ -75,39 +75,4 @@ class Machine:
 
         What processes share is counted once (PSS).
         """
-        total = 0
-        for pid in family(self.guest.process.pid):
-            try:
-                total += own_memory(Path(f"/proc/{pid}/smaps").read_text(encoding="ascii", errors="replace"))
-            except OSError:
-                pass  # it has ended meanwhile
-        return total / 1024
-
-
-def family(pid):
-    """A process and all that descend from it."""
-    parents = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                stat = Path("/proc", entry, "stat").read_text(encoding="ascii", errors="replace")
-            except OSError:
-                continue
-            parents[int(entry)] = int(stat.rpartition(")")[2].split()[1])
-    members = {pid}
-    while True:
-        more = {child for child, parent in parents.items() if parent in members} - members
-        if not more:
-            return members
-        members |= more
-
-
-def own_memory(smaps):
-    """KiB in a /proc/PID/smaps, but for the guest's memory."""
-    total, counted = 0, True
-    for line in smaps.splitlines():
-        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
-            counted = "memory-backend-memfd" not in line
-        elif counted and line.startswith("Pss:"):
-            total += int(line.split()[1])
-    return total
+        return processes.memory(self.guest.process.pid)

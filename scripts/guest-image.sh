@@ -15,6 +15,7 @@ set -euo pipefail
 packages=(
     linux-image-amd64 kmod busybox-static udev procps util-linux
     mesa-vulkan-drivers vulkan-tools vkmark weston seatd libdrm-tests
+    vulkan-validationlayers
 )
 
 # What a virtual machine never has; a third of the kernel's modules.

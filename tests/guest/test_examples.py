@@ -11,20 +11,11 @@ These want the display for themselves: no compositor may run yet. The last test 
 
 import json
 
-from harness import VENUS, Failed, Skipped, expect, host_tools, json_on_host, picture
-from test_zero_copy import pattern, standin, wait_until_held
+from harness import VENUS, Skipped, expect, host_tools, json_on_host, picture
+from screen import Shown, both_shown, pattern, same, standin, wait_until_given_back, wait_until_held
 
 SIZE = (800, 600)
 KERNEL_SHOWS = "XRGB8888"  # what Linux' driver is known to show, whatever else it takes
-HELD = ("contexts", "blobs", "mapped", "resources", "address-ranges")
-
-
-def same(seen, wanted, what):
-    """Two pictures that may differ in nothing."""
-    if (seen.width, seen.height) != (wanted.width, wanted.height):
-        raise Failed(f"expected {what}: {wanted}\n    seen {seen}")
-    if seen.rgb != wanted.rgb:
-        raise Failed(f"expected {what}, exactly\n    seen {picture.Difference(seen, wanted)}")
 
 
 def run(case, command, guest=None):
@@ -32,16 +23,8 @@ def run(case, command, guest=None):
     guest = guest or case.guest
     before = guest.stats()
     result = guest.run_json(f"{VENUS} {command}", timeout=120)
-    wait_until_given_back(case, guest, before)
+    wait_until_given_back(guest, before)
     return result
-
-
-def wait_until_given_back(case, guest, before):
-    def question():
-        seen = {name: (before[name], guest.stat(name)) for name in HELD}
-        return all(old == new for old, new in seen.values()), seen
-
-    case.wait_for(question, "as many contexts, blobs and mappings as before", timeout=10)
 
 
 def compare(case, name, arguments, host_arguments=None):
@@ -56,48 +39,17 @@ def compare(case, name, arguments, host_arguments=None):
     return guest
 
 
-class Shown:
-    """A program that leaves its last picture on the screen; with a guest of its own or the shared one."""
-
-    def __init__(self, case, command, guest=None):
-        self.case, self.guest, self.name = case, guest or case.guest, command.split()[0]
-        self.png = f"/tmp/{self.name}.png"
-        self.before = self.guest.stats()
-        self.job = self.guest.spawn(f"{VENUS} exec {command} --png {self.png} --hold")
-        self.result = wait_until_held(case, self.guest, self.job)
-
-    def __enter__(self):
-        if not self.result:
-            raise Failed(f"expected {self.name} to stay\n    seen status {self.job.status}: "
-                         f"{(self.job.output + self.job.errors)[-1500:]}")
-        return self
-
-    def screen(self, suffix):
-        return self.case.screen(suffix, self.guest)
-
-    def picture(self, suffix):
-        """What the program says that it shows."""
-        target = self.case.file(f"{suffix}-wanted.png")
-        target.write_bytes(self.guest.run(f"cat {self.png}").stdout)
-        return picture.read_png(target)
-
-    def __exit__(self, *_):
-        if self.job.status is None:
-            self.job.signal(15)
-            self.job.wait(20)
-            wait_until_given_back(self.case, self.guest, self.before)
-
-
 def check_cube(case, scanout, guest=None):
     """The 60th frame of vkcube_anim: on the screen, in its own picture, and on the host."""
     ours = case.file(f"host-{scanout}.png")
     json_on_host([host_tools() / "vkcube_anim", "--scanout", "none", "--size", "800x600",
                   "--frames", 60, "--png", ours])
     wanted = picture.read_png(ours)
-    with Shown(case, f"vkcube_anim --scanout {scanout} --size 800x600 --frames 60", guest) as shown:
+    guest = guest or case.guest
+    with Shown(guest, f"vkcube_anim --scanout {scanout} --size 800x600 --frames 60") as shown:
         result = shown.result
-        same(shown.picture(scanout), wanted, f"the host's {ours}")
-        same(shown.screen(scanout), wanted, f"the host's {ours} on the screen")
+        same(shown.picture(case.file(f"{scanout}-wanted.png")), wanted, f"the host's {ours}")
+        same(case.screen(scanout, guest), wanted, f"the host's {ours} on the screen")
     case.note(f"800x600, {scanout}: {result['fps']:.0f} frames/s; a frame "
               f"{result['frame_ms']['median']:.1f} ms (99th percentile {result['frame_ms']['p99']:.1f}), "
               f"of it {result['flip_ms']['median']:.1f} ms in the flip")
@@ -106,17 +58,18 @@ def check_cube(case, scanout, guest=None):
 
 def check_formats(case, scanout, guest=None):
     """Each format that the kernel takes is shown right; what it does not take it refuses with a reason."""
+    guest = guest or case.guest
     names = [item["format"] for item in run(case, f"format_test --scanout {scanout}", guest)["formats"]]
     expect(len(names) == 8 and KERNEL_SHOWS in names, "the eight formats of virtio-gpu", names)
     works = []
     for name in names:
-        with Shown(case, f"format_test --format {name} --scanout {scanout}", guest) as shown:
+        with Shown(guest, f"format_test --format {name} --scanout {scanout}") as shown:
             answer = shown.result["formats"][0][scanout]
             if answer == "works":
                 works.append(name)
                 wanted = pattern(shown.result["width"], shown.result["height"], 1)
-                same(shown.picture(name), wanted, "the pattern")
-                same(shown.screen(name), wanted, f"the pattern on the screen, from {name}")
+                same(shown.picture(case.file(f"{name}-wanted.png")), wanted, "the pattern")
+                same(case.screen(name, guest), wanted, f"the pattern on the screen, from {name}")
             else:
                 expect(answer.startswith("refused: ") and answer.split()[-1].startswith("E"),
                        f"{name} shown, or refused with the kernel's error", answer)
@@ -126,14 +79,14 @@ def check_formats(case, scanout, guest=None):
 
 def check_resize(case, scanout, guest=None):
     """The last of 20 modes, and the part of a larger picture that it shows."""
+    guest = guest or case.guest
     for seed in (1, 4):  # with the one the last picture is as large as the screen, with the other larger
-        with Shown(case, f"rapid_resize --modes 20 --scanout {scanout} --seed {seed} --size 800x600",
-                   guest) as shown:
+        with Shown(guest, f"rapid_resize --modes 20 --scanout {scanout} --seed {seed} --size 800x600") as shown:
             result = shown.result
             full = pattern(SIZE[0] + result["x"], SIZE[1] + result["y"], result["modes"] - 1)
             wanted = full.crop(result["x"], result["y"], *SIZE)
-            same(shown.picture(f"{scanout}-{seed}"), wanted, "the part of the pattern")
-            same(shown.screen(f"{scanout}-{seed}"), wanted, "the part of the pattern on the screen")
+            same(shown.picture(case.file(f"{scanout}-{seed}-wanted.png")), wanted, "the part of the pattern")
+            same(case.screen(f"{scanout}-{seed}", guest), wanted, "the part of the pattern on the screen")
         case.note(f"{scanout}: {result['modes']} changes among {result['of']} modes, "
                   f"{result['larger']} larger pictures, the last from {result['x']},{result['y']}; "
                   f"a change {result['change_ms']['median']:.1f} ms")
@@ -186,7 +139,7 @@ def test_contexts(case):
     expect(result["shared"] == 0 and result["least"] == 60,
            "60 pieces of memory for each, none with another's words in it", result)
     expect(most >= 6, "at least six contexts more than before at some time", most)
-    wait_until_given_back(case, case.guest, before)
+    wait_until_given_back(case.guest, before)
 
 
 def test_drawn_formats(case):
@@ -228,7 +181,7 @@ def test_compositor(case):
     case.guest.run("wl")
     before = case.guest.stat("contexts")
     job = case.guest.spawn("mkdir -p /tmp/two; exec compositor --frames 60 --png /tmp/two --hold")
-    result = wait_until_held(case, case.guest, job)
+    result = wait_until_held(case.guest, job)
     expect(result, "compositor to keep both windows", job.output + job.errors)
     expect(case.guest.stat("contexts") - before >= 2, "a context for each window",
            case.guest.stat("contexts"))
@@ -248,30 +201,3 @@ def test_compositor(case):
     job.signal(15)
     job.wait(20)
     case.wait_for_stat("contexts", before)
-
-
-def both_shown(screen, large, small):
-    """True if both windows are on the screen, all that is to be seen of them; or what is wrong.
-
-    The large one ends where the screen does. If it asked before weston had its panel, it is as high as
-    the screen and begins beneath that.
-    """
-    front, behind = (screen.find_row(window.pixel(0, 0), window.width) for window in (small, large))
-    if not front or not behind:
-        return f"the small window at {front}, the large one at {behind}"
-    try:
-        if screen.crop(*front, small.width, small.height).rgb != small.rgb:
-            return "another picture in the small window"
-    except ValueError as outside:
-        return str(outside)
-    begin = screen.height - large.height
-    if not begin <= behind[1] <= screen.height // 10:
-        return f"the large window from row {behind[1]} on"
-    for y in range(behind[1], screen.height):
-        seen, wanted = bytearray(screen.row(y)), bytearray(large.row(y - begin))
-        if front[1] <= y < front[1] + small.height:
-            covered = slice(3 * front[0], 3 * (front[0] + small.width))
-            seen[covered] = wanted[covered] = b""
-        if seen != wanted:
-            return f"another picture in the large window's row {y - begin}"
-    return True

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness import IN_ROOT, VENUS, expect, guests, host_tools, json_on_host, picture
 from host_screen import HostScreen
-from test_zero_copy import pattern, standin
+from screen import pattern, standin
 
 SIZE = (800, 600)
 SDL = {"SDL_VIDEODRIVER": "x11", "SDL_RENDER_DRIVER": "software"}

@@ -12,9 +12,8 @@ lack; so this guest's QEMU preloads a stand-in for it (tests/standin/udmabuf.c s
 show). Of a real GPU's dma-bufs this says nothing unless the host has one.
 """
 
-import json
-
-from harness import VENUS, Skipped, expect, guests, picture
+from harness import VENUS, Skipped, expect, picture
+from screen import pattern, standin, wait_until_held
 
 SIZE = (1000, 600)  # lavapipe's rows are multiples of 64 bytes: 4032, not 4000
 FRAMES = 600
@@ -24,34 +23,8 @@ STILL = ("transfers", "transfer-bytes", "guest-copies", "guest-aliases", "contex
 RARE, MOST = ("blobs-created", "maps-fixed", "maps-alias", "maps-region"), 5
 
 
-def pattern(width, height, frame):
-    """What guest/shaders/pattern.frag draws."""
-    rows = []
-    for y in range(height):
-        row = bytearray(3 * width)
-        row[0::3] = bytes((x + 3 * frame) & 255 for x in range(width))
-        row[1::3] = bytes([(y + 5 * frame) & 255]) * width
-        row[2::3] = bytes(((x ^ y) + 7 * frame) & 255 for x in range(width))
-        rows.append(bytes(row))
-    return picture.Picture(width, height, b"".join(rows))
-
-
-def standin():
-    return guests.made_by("build-lib.sh", "--build-dir") / "tests" / "standin" / "libstandin-udmabuf.so"
-
-
 def start(guest, arguments):
     return guest.spawn(f"{VENUS} exec kms_zero_copy {arguments} --hold")
-
-
-def wait_until_held(case, guest, job):
-    """What the program prints once its last frame is up; None if it ended before that."""
-    def question():
-        guest.check_alive()
-        return job.status is not None or job.output.endswith("}\n"), job.output + job.errors
-
-    case.wait_for(question, "the last frame", timeout=120)
-    return json.loads(job.output.splitlines()[-1]) if job.status is None else None
 
 
 def compare(case, guest, frame, suffix):
@@ -87,7 +60,7 @@ def check_flips(case, guest):
 
     case.wait_for(question, "the first frames", timeout=60)
     early = guest.stats()
-    result = wait_until_held(case, guest, job)
+    result = wait_until_held(guest, job)
     if not result and "dma-buf" in job.errors and "llvmpipe" not in guest.renderer():
         raise Skipped(job.errors.strip())
     expect(result, "kms_zero_copy to hold its last frame", job.output + job.errors)
@@ -111,7 +84,7 @@ def check_format(case, guest, name):
     """Linux' driver shows one format; whatever it takes must be right, the rest be refused in a line."""
     before = guest.stats()
     job = start(guest, f"--frames 3 --format {name}")
-    if wait_until_held(case, guest, job):
+    if wait_until_held(guest, job):
         compare(case, guest, 2, name)
         case.note(f"{name}: shown")
         end(case, guest, job, before)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""What a guest shows, and what it should: its screen as a picture, and the programs of guest/ that leave
+their last picture there until they are told to end (--hold)."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import picture
+from expect import Failed, wait_for
+from guest import made_by
+
+VENUS = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json"
+HELD = ("contexts", "blobs", "mapped", "resources", "address-ranges")
+
+
+def standin():
+    """The library that stands in for /dev/udmabuf when QEMU preloads it: see tests/standin."""
+    return made_by("build-lib.sh", "--build-dir") / "tests" / "standin" / "libstandin-udmabuf.so"
+
+
+def dump(guest, output=0):
+    """What an output of the guest shows.
+
+    Its width should be a multiple of 4: QEMU pads rows, which the PPM format does not know.
+    """
+    with tempfile.TemporaryDirectory(prefix="venus-dump-") as folder:
+        return picture.read_ppm(guest.screendump(Path(folder, "screen.ppm"), form="ppm", output=output))
+
+
+def fetch(guest, path, target):
+    """Copies a file out of the guest."""
+    target.write_bytes(guest.run(f"cat {path}").stdout)
+    return target
+
+
+def same(seen, wanted, what):
+    """Two pictures that may differ in nothing."""
+    if (seen.width, seen.height) != (wanted.width, wanted.height):
+        raise Failed(f"expected {what}: {wanted}\n    seen {seen}")
+    if seen.rgb != wanted.rgb:
+        raise Failed(f"expected {what}, exactly\n    seen {picture.Difference(seen, wanted)}")
+
+
+def pattern(width, height, frame):
+    """What guest/shaders/pattern.frag draws."""
+    rows = []
+    for y in range(height):
+        row = bytearray(3 * width)
+        row[0::3] = bytes((x + 3 * frame) & 255 for x in range(width))
+        row[1::3] = bytes([(y + 5 * frame) & 255]) * width
+        row[2::3] = bytes(((x ^ y) + 7 * frame) & 255 for x in range(width))
+        rows.append(bytes(row))
+    return picture.Picture(width, height, b"".join(rows))
+
+
+def wait_until_held(guest, job, timeout=120):
+    """What a program prints once its last picture is up; None if it ended before that."""
+    def question():
+        guest.check_alive()
+        return job.status is not None or job.output.endswith("}\n"), job.output + job.errors
+
+    wait_for(question, "the last frame", timeout)
+    return json.loads(job.output.splitlines()[-1]) if job.status is None else None
+
+
+def wait_until_given_back(guest, before, timeout=10):
+    """Waits until a program that has ended holds nothing of the device any more."""
+    def question():
+        seen = {name: (before[name], guest.stat(name)) for name in HELD}
+        return all(old == new for old, new in seen.values()), seen
+
+    wait_for(question, "as many contexts, blobs and mappings as before", timeout)
+
+
+class Shown:
+    """A program that leaves its last picture on the screen, for a with statement; then it ends."""
+
+    def __init__(self, guest, command, timeout=120):
+        self.guest, self.name = guest, command.split()[0]
+        self.png = f"/tmp/{self.name}.png"
+        self.before = guest.stats()
+        self.job = guest.spawn(f"{VENUS} exec {command} --png {self.png} --hold")
+        self.result = wait_until_held(guest, self.job, timeout)
+
+    def __enter__(self):
+        if not self.result:
+            raise Failed(f"expected {self.name} to stay\n    seen status {self.job.status}: "
+                         f"{(self.job.output + self.job.errors)[-1500:]}")
+        return self
+
+    def picture(self, target):
+        """What the program says that it shows; kept in a file."""
+        return picture.read_png(fetch(self.guest, self.png, target))
+
+    def __exit__(self, *_):
+        if self.job.status is None:
+            self.job.signal(15)
+            self.job.wait(20)
+            wait_until_given_back(self.guest, self.before)
+
+
+def both_shown(screen, large, small):
+    """True if both windows of guest/compositor are on the screen, all that is to be seen of them; or what is wrong.
+
+    The large one ends where the screen does. If it asked before weston had its panel, it is as high as
+    the screen and begins beneath that.
+    """
+    front, behind = (screen.find_row(window.pixel(0, 0), window.width) for window in (small, large))
+    if not front or not behind:
+        return f"the small window at {front}, the large one at {behind}"
+    try:
+        if screen.crop(*front, small.width, small.height).rgb != small.rgb:
+            return "another picture in the small window"
+    except ValueError as outside:
+        return str(outside)
+    begin = screen.height - large.height
+    if not begin <= behind[1] <= screen.height // 10:
+        return f"the large window from row {behind[1]} on"
+    for y in range(behind[1], screen.height):
+        seen, wanted = bytearray(screen.row(y)), bytearray(large.row(y - begin))
+        if front[1] <= y < front[1] + small.height:
+            covered = slice(3 * front[0], 3 * (front[0] + small.width))
+            seen[covered] = wanted[covered] = b""
+        if seen != wanted:
+            return f"another picture in the large window's row {y - begin}"
+    return True

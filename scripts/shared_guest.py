@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""A guest that several share, one after the other: booted when the first one wants it, and again if it is gone."""
+
+import time
+
+import guest as guests
+
+
+class SharedGuest:
+    def __init__(self, options):
+        self.options, self.guest = options, None
+
+    def get(self):
+        if not self.guest:
+            begin = time.monotonic()
+            guest = guests.Guest(**{"qemu_args": ["-d", "guest_errors"], **self.options})
+            try:
+                guest.start().wait_for_agent()
+            except BaseException:
+                guest.close()
+                raise
+            self.guest = guest
+            print(f"# booted in {time.monotonic() - begin:.1f} s, {guest.accel}, "
+                  f"QEMU {guest.qemu_version()}, {guest.renderer()}", flush=True)
+        return self.guest
+
+    def tidy(self):
+        """Ends the programs that somebody left running; says if the machine itself has ended."""
+        guest = self.guest
+        if not guest:
+            return None
+        if guest.process.poll() is None:
+            running = [job for job in guest.jobs.values() if job.status is None]
+            for job in running:
+                job.signal(9)
+            for job in running:
+                job.wait(20)
+            return None
+        words = f"QEMU ended with status {guest.process.returncode}\n{guest.last_words()}"
+        self.close()
+        return words
+
+    def close(self):
+        if self.guest:
+            self.guest.close()
+            self.guest = None

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""What figures depend on besides the code: the machine, its kernel, the versions of what is used."""
+
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+
+import guest as guests
+from screen import VENUS
+
+
+def processor():
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        return re.search(r"model name\s*:\s*(.*)", text)[1]
+    except (OSError, TypeError):
+        return platform.machine()
+
+
+def virglrenderer():
+    done = subprocess.run([guests.SCRIPTS / "in-root.sh", "--", "pkg-config", "--modversion", "virglrenderer"],
+                          stdout=subprocess.PIPE, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def commit():
+    done = subprocess.run(["git", "-C", guests.TOP, "describe", "--always", "--dirty", "--exclude=*"],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def of_host():
+    return {"machine": f"{processor()}, {os.cpu_count()} cores", "kernel": platform.release(),
+            "commit": commit(), "virglrenderer": virglrenderer()}
+
+
+def of_guest(guest):
+    """Of a running one, and of the QEMU that it runs in."""
+    summary = guest.run(f"{VENUS} vulkaninfo --summary").output
+    found = re.search(r"driverInfo\s*=\s*(.*)", summary)
+    return {"accelerator": guest.accel_why, "QEMU": guest.qemu_version(), "renderer": guest.renderer(),
+            "guest kernel": guest.run("uname -r").output.strip(),
+            "guest driver": f"Venus, {found[1].strip()}" if found else "unknown"}
