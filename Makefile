@@ -7,7 +7,7 @@ cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
 suites := strict scripts unit renderer qtest guest present asan tsan legacy
 
 .NOTPARALLEL:
-.PHONY: help demo check figures bench $(suites:%=check-%) lib qemu image clean cache-clean
+.PHONY: help demo check examples figures bench $(suites:%=check-%) lib qemu image clean cache-clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -21,7 +21,7 @@ check:           ## every test
 	@python3 scripts/check.py
 
 check-strict:    ## gcc and clang have no warning about the library and its tests
-check-scripts:   ## what is written in Python: launchers by their dry run, the benchmark's report
+check-scripts:   ## what is written in Python: launchers by their dry run, the pages of the benchmark and the examples
 check-unit:      ## the library against a fake renderer
 check-renderer:  ## the library against the real virglrenderer on lavapipe, no VM
 check-qtest:     ## the QEMU device, driven over its queues
@@ -33,6 +33,10 @@ check-legacy:    ## the archived OpenGL device, in a second QEMU (6 minutes to b
 $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py $*
+
+examples:        ## every example in a guest, beside the host: docs/examples.md (some 10 minutes)
+	@scripts/setup.sh
+	@examples/examples.py
 
 figures:         ## measure blobs, fences, contexts, queues and presenting in a guest; best with nothing else running
 	@scripts/setup.sh

@@ -12,7 +12,8 @@ from typing import Callable, Optional
 
 @dataclass
 class Result:
-    """What an example did. Numbers are (what, text) in the order in which they are to be read."""
+    """What an example did. Numbers are (what, in the guest) or (what, in the guest, on the host), as text,
+    in the order in which they are to be read; the first one stands in the table of all examples."""
     numbers: list = field(default_factory=list)
     picture: Optional[Path] = None  # a PNG of what the guest drew or showed
     against_host: str = ""          # how it compares with the same on the host, with the tolerance

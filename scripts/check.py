@@ -220,9 +220,9 @@ class Unittests(unittest.TestResult):
 
 
 def scripts(log):
-    """What is written in Python: the benchmark's report, the scripts."""
+    """What is written in Python: the benchmark's report, the examples' page, the scripts."""
     seen = Unittests(log)
-    for folder in ("bench", "scripts"):
+    for folder in ("bench", "examples", "scripts"):
         if (TOP / "tests" / folder).is_dir():
             unittest.TestLoader().discover(str(TOP / "tests" / folder), pattern="test_*.py").run(seen)
     return seen.results

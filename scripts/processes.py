@@ -3,6 +3,7 @@
 
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 
@@ -24,23 +25,62 @@ def family(pid):
         members |= more
 
 
-def own_memory(smaps):
-    """KiB in a /proc/PID/smaps, but for the guest's memory. What processes share is counted once (PSS)."""
-    total, counted = 0, True
+def kinds_of_memory(smaps):
+    """KiB in a /proc/PID/smaps by kind, what processes share counted once (PSS):
+
+    guest        the guest's own memory
+    translated   the guest's code, as QEMU's emulated processors run it
+    private      what malloc() gives, threads' stacks, and what was written to in a mapped file
+    shared       memory shared with other processes: memfds and the like
+    files        files as they are on the disk. How much it is depends on which others have them mapped, too.
+    """
+    kinds, kind, pss = Counter(), "files", 0
     for line in smaps.splitlines():
         if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
-            counted = "memory-backend-memfd" not in line
-        elif counted and line.startswith("Pss:"):
-            total += int(line.split()[1])
-    return total
+            fields = line.split(maxsplit=5)
+            name = fields[5] if len(fields) > 5 else ""
+            if "memory-backend-memfd" in name:
+                kind = "guest"
+            elif name.startswith(("/memfd:", "/dev/", "/SYSV", "/anon_hugepage")):
+                kind = "shared"
+            elif name.startswith("/"):
+                kind = "files"
+            else:
+                kind = "translated" if "x" in fields[1] and "w" in fields[1] else "private"
+        elif line.startswith("Pss:"):
+            pss = int(line.split()[1])
+            kinds[kind] += pss
+        elif line.startswith("Anonymous:") and kind == "files":
+            written = min(pss, int(line.split()[1]))
+            kinds["files"] -= written
+            kinds["private"] += written
+    return kinds
+
+
+def memory_of(pid):
+    """MiB of each kind that a process and its descendants take."""
+    kinds = Counter()
+    for member in family(pid):
+        try:
+            kinds += kinds_of_memory(Path(f"/proc/{member}/smaps").read_text(encoding="ascii", errors="replace"))
+        except OSError:
+            pass  # it has ended meanwhile
+    return {kind: kib / 1024 for kind, kib in kinds.items()}
 
 
 def memory(pid):
     """MiB that a process and its descendants take, less a guest's own memory."""
-    total = 0
+    return sum(mib for kind, mib in memory_of(pid).items() if kind != "guest")
+
+
+def descriptors(pid):
+    """What a process and its descendants have open: for each the name of its program, how many by what they are."""
+    held = {}
     for member in family(pid):
         try:
-            total += own_memory(Path(f"/proc/{member}/smaps").read_text(encoding="ascii", errors="replace"))
+            name = Path(f"/proc/{member}/comm").read_text(encoding="utf-8", errors="replace").strip()
+            links = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{member}/fd")]
         except OSError:
-            pass  # it has ended meanwhile
-    return total / 1024
+            continue  # it has ended meanwhile
+        held[member] = (name, Counter(re.sub(r":\[\d+\]$", "", link) for link in links))
+    return held

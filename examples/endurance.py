@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""Programs that go on for a time, after which QEMU and the render server must hold what they held before.
+
+How growth is told from what is no growth:
+
+- Each runs for a while first, unmeasured. The first use of something loads drivers, fills caches and has the
+  guest's code translated, once.
+- Descriptors, processes and the device's counters of what is alive must be exactly what they were.
+- Memory cannot be: malloc() keeps pages for later, and where they lie is chance. It may be SLACK more. What
+  that can hide is small since so much happens meanwhile: each result says how many bytes for each submit or
+  thing the growth would be, and a leak of a page for each would be many times SLACK; if it would not (the
+  program did too little), the run counts as failed.
+- Left out are the guest's own memory; QEMU's translations of the guest's code, a cache of fixed size that
+  fills up whatever the device does; and programs and libraries as they are on the disk, of which each process
+  has the less the more others use them.
+"""
+
+import time
+
+import processes
+from entry import Entry, Result
+from expect import expect, wait_for
+from screen import VENUS
+
+SLACK = 8.0   # MiB
+PAGE = 4096   # bytes
+TIMES = 4     # how many times SLACK a leak of a page each must at least amount to
+ALIVE = ("contexts", "resources", "resources-2d", "blobs", "blob-bytes", "memory-bytes", "mapped", "mapped-bytes",
+         "address-ranges", "fences-pending")
+LONG = 100000000  # frames, more than anybody waits for
+
+
+class Holdings:
+    """What QEMU, its render server and the device hold."""
+
+    def __init__(self, guest):
+        pid = guest.process.pid
+        self.stats = {name: guest.stat(name) for name in ALIVE}
+        self.errors = guest.stat("command-errors") + guest.stat("contexts-lost")
+        self.open = processes.descriptors(pid)
+        kinds = processes.memory_of(pid)
+        self.memory = sum(mib for kind, mib in kinds.items() if kind in ("private", "shared"))
+        self.kinds = kinds
+
+    def descriptors(self):
+        return sum(sum(kinds.values()) for _, kinds in self.open.values())
+
+    def more_than(self, other):
+        """What is not as it was in the other, but for memory; empty if nothing."""
+        words = [f"{name}: {value}, not {other.stats[name]}" for name, value in self.stats.items()
+                 if value != other.stats[name]]
+        for pid in sorted(self.open.keys() | other.open.keys()):
+            (name, now), (_, before) = (side.get(pid, (None, {})) for side in (self.open, other.open))
+            if not name:
+                words.append(f"process {pid} has ended")
+            elif pid not in other.open:
+                words.append(f"a new process {pid}, {name}")
+            elif now != before:
+                words.append(f"{name} {pid}: more {dict(now - before)}, less {dict(before - now)}")
+        return "; ".join(words)
+
+
+def settled(guest, wanted=None):
+    """What is held when all has been given back; at last, if it never is as it was in wanted."""
+    held = None
+
+    def question():
+        nonlocal held
+        held = Holdings(guest)
+        left = held.more_than(wanted) if wanted else "" if held.stats["fences-pending"] == 0 else "fences"
+        return not left, left
+
+    time.sleep(2)
+    wait_for(question, "what was held before, and no more", timeout=20)
+    return held
+
+
+def endure(guest, command, things, seconds, warm_up):
+    """Runs a program twice, and measures the second time. Returns (its report, before, after)."""
+    def once(duration):
+        result = guest.run_json(f"{VENUS} {command} --frames {LONG} --seconds {duration}", timeout=duration + 300)
+        expect(result["driver"] == "venus", "the device to be Venus", result)
+        return result
+
+    once(warm_up)
+    before = settled(guest)
+    result = once(seconds)
+    after = settled(guest, before)
+    expect(after.errors == before.errors, "no command refused and no context lost", after.errors - before.errors)
+    could_be = result[things] * PAGE / 2**20
+    expect(could_be > TIMES * SLACK, f"more than {TIMES * SLACK * 2**20 / PAGE:.0f} {things}, so that a page leaked "
+           "for each could not be overlooked", result[things])
+    expect(after.memory - before.memory <= SLACK, f"at most {SLACK:.0f} MiB more than {before.memory:.1f} MiB "
+           f"({kinds(before)})", f"{after.memory:.1f} MiB ({kinds(after)})")
+    return result, before, after
+
+
+def kinds(held):
+    return ", ".join(f"{kind} {mib:.1f}" for kind, mib in sorted(held.kinds.items()))
+
+
+def report(stage, entry, command, things, what):
+    guest = stage.guest(entry.guest)
+    result, before, after = endure(guest, command, things, stage.seconds, max(5, stage.seconds // 4))
+    grown = after.memory - before.memory
+    return Result([(f"{what} in {stage.seconds} s", f"{result[things]:,}"),
+                   ("errors", "0"),
+                   ("QEMU and render server, before and after: MiB", f"{before.memory:.1f}, {after.memory:.1f}"),
+                   ("that is, for each", f"{max(0, grown) * 2**20 / result[things]:.1f} bytes "
+                    f"(at most {SLACK:.0f} MiB in all are taken for chance)"),
+                   ("their descriptors", f"{before.descriptors()}, {after.descriptors()}"),
+                   ("their processes", f"{len(before.open)}, {len(after.open)}"),
+                   ("the device's contexts, resources, mapped blobs", ", ".join(
+                       str(after.stats[name]) for name in ("contexts", "resources", "mapped")) + ", as before")])
+
+
+def entry(name, title, text, command, things, what):
+    made = Entry(name, title, text, f"{command} --frames {LONG} --seconds 60",
+                 lambda stage: report(stage, made, command, things, what))
+    return made
+
+
+ENTRIES = [
+    entry("long-contexts", "32 contexts", "Processes and threads that take and give back memory all the time.",
+          "multi_context --contexts 32", "pieces", "pieces of memory taken"),
+    entry("long-churn", "Resources without end", "Memories, buffers and images made, used, checked and freed.",
+          "resource_churn", "made", "things made"),
+    entry("long-fences", "Fences without end", "Submits tied together by timelines, waited for by every means.",
+          "fence_stress", "submits", "submits"),
+]
