@@ -34,7 +34,7 @@ $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py $*
 
-examples:        ## every example in a guest, beside the host: docs/examples.md (some 10 minutes)
+examples:        ## every example in a guest, beside the host: docs/examples.md (a quarter of an hour)
 	@scripts/setup.sh
 	@examples/examples.py
 

@@ -81,7 +81,8 @@ def main():
     parser.add_argument("--list", action="store_true", help="print the examples' names and commands and end")
     parser.add_argument("--seconds", type=int, default=60, help="how long those that go on for a time do (60)")
     parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
-    parser.add_argument("--qemu", metavar="PROGRAM", help="another QEMU than the one that scripts/build-qemu.sh makes")
+    parser.add_argument("--qemu", metavar="PROGRAM",
+                        help="another QEMU than the one that scripts/build-qemu.sh makes")
     arguments = parser.parse_args()
     unknown = set(arguments.name) - {entry.name for entry in ENTRIES}
     if unknown:

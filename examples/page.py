@@ -15,12 +15,12 @@ HEAD = """\
 <!-- Written by examples/examples.py (make examples): change that, not this. -->
 # Examples
 
-What runs on the device, each with the same beside it on the host. `make examples` runs all of it and writes
-this page; `make check-guest` runs short forms. To run one yourself, boot the guest with `scripts/run-guest.sh
---shell` and type its command.
+What runs on the device, each where it can with the same beside it on the host. `make examples` runs all of it and
+writes this page; `make check-guest` runs short forms. To run one yourself, boot the guest with
+`scripts/run-guest.sh --shell` and type its command.
 """
-DMABUF = ("`scripts/run-guest.sh` on a host whose Vulkan exports dma-bufs; here a stand-in for `/dev/udmabuf` gave "
-          "them to lavapipe (`tests/standin`).")
+DMABUF = ("Wants a host whose Vulkan exports dma-bufs. Here lavapipe did, with a stand-in for `/dev/udmabuf` "
+          "(`tests/standin`) that QEMU preloads; with a real one `scripts/run-guest.sh` is all that it takes.")
 
 
 def words(text):
@@ -31,10 +31,6 @@ def words(text):
 def anchor(title):
     """What a heading is called in links."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-
-
-def what(number):
-    return number[0]
 
 
 def brief(result):
@@ -84,8 +80,8 @@ def markdown(groups):
         for result in results:
             lines.append(f"| [{words(result['title'])}](#{anchor(result['title'])}) | "
                          f"`{result['command'].splitlines()[0]}` | {brief(result)} |")
-    lines += ["", "Times are medians and 99th percentiles. Where numbers stand for guest and host, it is the same "
-              "program with the same options.", "", "## Where", ""]
+    lines += ["", "Two times in a field are the median and the 99th percentile. What stands under \"host\" is the "
+              "same program with the same options, run on the host.", "", "## Where", ""]
     lines += ["| | |", "|---|---|", f"| run | {newest['date']} |"]
     lines += [f"| {words(key)} | {words(value)} |" for key, value in common.items()]
     for heading, results in groups:
@@ -116,6 +112,7 @@ def smaller(full, width=WIDTH):
 def write(groups, docs, pictures):
     """Writes docs/examples.md and docs/examples/NAME.png; pictures is where the full ones are."""
     docs = Path(docs)
+    (docs / "examples").mkdir(parents=True, exist_ok=True)
     shown = {f"{result['name']}.png": result["picture"] for _, results in groups for result in results
              if result["picture"]}
     for name, source in shown.items():

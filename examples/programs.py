@@ -6,6 +6,7 @@ is on the guest's display, it is QEMU's screendump that is held against it.
 """
 
 import json
+import time
 
 import picture
 from entry import Entry, Result
@@ -78,7 +79,8 @@ def cube(stage, entry):
         seen = shown.result
         same(shown.picture(stage.file(f"{entry.name}-drawn.png")), wanted, f"the host's {ours}")
         same(stage.screen(guest, entry.name), wanted, f"the host's {ours} on the screen")
-    numbers = [(f"frames per second (at least {LEAST_FPS} are asked for)", f"{seen['fps']:.0f}", f"{host['fps']:.0f}"),
+    numbers = [(f"frames per second (at least {LEAST_FPS} are asked for)", f"{seen['fps']:.0f}",
+                f"{host['fps']:.0f}"),
                row("a frame: median, 99 %", ms, seen["frame_ms"], host["frame_ms"]),
                row("of it waiting for the drawing", ms, seen["wait_for_drawing_ms"], host["wait_for_drawing_ms"])]
     if seen["copy_ms"]["count"]:
@@ -138,12 +140,14 @@ def contexts(stage, entry):
     while job.status is None:
         guest.check_alive()
         most = max(most, guest.stat("contexts") - before["contexts"])
+        time.sleep(0.1)
     expect(job.status == 0, "multi_context to end with status 0", job.output + job.errors)
     seen, host = json.loads(job.output.splitlines()[-1]), on_host(stage, entry.command)
     expect(seen["shared"] == 0 and most >= seen["contexts"],
            f"{seen['contexts']} contexts at once, and no memory with another's words in it", seen)
     wait_until_given_back(guest, before)
-    return Result([("pieces of memory taken, none with another's words", count(seen["pieces"]), count(host["pieces"])),
+    return Result([("pieces of memory taken, none with another's words", count(seen["pieces"]),
+                    count(host["pieces"])),
                    ("processes, threads", f"{seen['processes']}, {seen['threads']}",
                     f"{host['processes']}, {host['threads']}"),
                    ("the device's contexts at once", str(most)),
@@ -156,7 +160,8 @@ def formats_drawn(stage, entry):
     expect(seen["drawn"] >= 30, "at least the 30 formats or so that every driver has", seen)
     expect((seen["drawn"], seen["not_drawable"]) == (host["drawn"], host["not_drawable"]), host, seen)
     return Result([("formats drawn in, every bit right", str(seen["drawn"]), str(host["drawn"])),
-                   ("formats that cannot be drawn in", str(len(seen["not_drawable"])), str(len(host["not_drawable"])))],
+                   ("formats that cannot be drawn in", str(len(seen["not_drawable"])),
+                    str(len(host["not_drawable"])))],
                   against_host="the same formats, with the same bits")
 
 
@@ -222,7 +227,7 @@ def compositor(stage, entry):
     guest = stage.guest(entry.guest, fresh=True)
     guest.run("wl")
     before = guest.stat("contexts")
-    job = guest.spawn("mkdir -p /tmp/two; exec " + entry.command)
+    job = guest.spawn(entry.command)
     seen = wait_until_held(guest, job, timeout=300)
     expect(seen, "compositor to keep both windows", job.output + job.errors)
     held = guest.stat("contexts") - before
@@ -254,38 +259,43 @@ def entry(name, title, text, command, function, guest="plain"):
 
 
 SIZED = f"{SIZE[0]}x{SIZE[1]}"
-IN_PLACE = "With Vulkan's memory scanned out in place: no copy by anybody. Needs a host driver that exports dma-bufs."
 
 ENTRIES = [
     entry("triangle", "Triangle", "The first steps: a pipeline, an image, commands, the wait. Drawn offscreen, "
           "640x480, each frame waited for.", "triangle --frames 1000", frames),
     entry("gears", "Gears", "Several pipelines in one picture, push constants, a depth image. Drawn offscreen, "
           "640x480, each frame waited for.", "gears --frames 500", frames),
-    entry("cube-dumb", "Animated cube", "On the display with no window system, copied by the guest's processor into "
-          "dumb buffers: works with every driver.",
+    entry("cube-dumb", "Animated cube", "On the display with no window system, copied by the guest's processor "
+          "into dumb buffers: works with every driver.",
           f"vkcube_anim --scanout dumb --size {SIZED} --frames 600", cube),
     entry("compute", "Computing", "A product of matrices, running sums, and a buffer of 256 MiB that goes to the "
-          "device and comes back changed; every number is checked against the CPU.", "compute --frames 3", compute),
-    entry("fence_stress", "Fences", "Submits to all queues, tied together by timeline semaphores, waited for in every "
-          "order and by every means.", "fence_stress --frames 20000", fences),
-    entry("resource_churn", "Resources", "Memories, buffers and images made, used and freed at random; what they hold "
-          "is checked.", "resource_churn --frames 10000", churn),
+          "device and comes back changed; every number is checked against the CPU.",
+          "compute --frames 3", compute),
+    entry("fence_stress", "Fences", "Submits to all queues, tied together by timeline semaphores, waited for in "
+          "every order and by every means.", "fence_stress --frames 20000", fences),
+    entry("resource_churn", "Resources", "Memories, buffers and images made, used and freed at random; what they "
+          "hold is checked.", "resource_churn --frames 10000", churn),
     entry("multi_context", "Many contexts", "Processes and threads, each with an instance and a device of its own: "
           "none sees another's memory.", "multi_context --contexts 32 --frames 200", contexts),
     entry("format_draw", "Drawn formats", "Draws in every colour format and looks at each bit.", "format_draw",
           formats_drawn),
-    entry("format-dumb", "Shown formats", "Which of virtio-gpu's formats the guest's kernel shows, from dumb buffers. "
-          "It says itself what it refuses: Linux' driver knows few.", "format_test --scanout dumb", formats_shown),
+    entry("format-dumb", "Shown formats", "Which of virtio-gpu's formats the guest's kernel shows, from dumb "
+          "buffers. Linux' driver knows one, and refuses the others itself.",
+          "format_test --scanout dumb", formats_shown),
     entry("resize-dumb", "Changing modes", "Changes of mode and size while the next picture is being drawn.",
           f"rapid_resize --modes 200 --size {SIZED} --scanout dumb", resize),
-    entry("compositor", "Two windows", "A Wayland compositor and two Vulkan programs at once, through swapchains.",
-          "compositor --frames 600 --png /tmp/two --hold", compositor),
-    entry("cube-blob", "Animated cube, in place", IN_PLACE,
+    entry("compositor", "Two windows", "A Wayland compositor (weston, which draws with the processor) and two "
+          "Vulkan programs at once, through swapchains.",
+          "mkdir -p /tmp/two && compositor --frames 600 --png /tmp/two --hold", compositor),
+    entry("cube-blob", "Animated cube, in place", "With Vulkan's memory scanned out where it is: no copy by "
+          "anybody. Needs a host driver that exports dma-bufs.",
           f"vkcube_anim --scanout blob --size {SIZED} --frames 600", cube, "dmabuf"),
     entry("kms_zero_copy", "Flips with no copy", "The display flips between two images that Vulkan draws on. "
           "The device's counters say that nothing was copied.", "kms_zero_copy --frames 600", zero_copy, "dmabuf"),
-    entry("format-blob", "Shown formats, in place", "The same, from memory of Vulkan's.",
+    entry("format-blob", "Shown formats, in place", "Which of virtio-gpu's formats the guest's kernel shows from "
+          "memory of Vulkan's.",
           "format_test --scanout blob", formats_shown, "dmabuf"),
-    entry("resize-blob", "Changing modes, in place", "The same, from memory of Vulkan's.",
+    entry("resize-blob", "Changing modes, in place", "The same changes, with pictures that are scanned out where "
+          "Vulkan draws them.",
           f"rapid_resize --modes 200 --size {SIZED} --scanout blob", resize, "dmabuf"),
 ]

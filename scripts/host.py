@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs run on the host, in the root that host-root.sh chose and with lavapipe: what the guest's are held against."""
+"""Programs on the host, in the root that host-root.sh chose and with lavapipe: what the guest's are held against."""
 
 import json
 import os

@@ -4,8 +4,10 @@
 import random
 import sys
 import tempfile
+import types
 import unittest
 from pathlib import Path
+from unittest import mock
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "examples"), str(TOP / "scripts")]
@@ -14,6 +16,8 @@ import examples  # noqa: E402
 import page  # noqa: E402
 import picture  # noqa: E402
 import processes  # noqa: E402
+from entry import Entry, Result  # noqa: E402
+from expect import Failed  # noqa: E402
 
 PLACE = {"machine": "two cores", "commit": "abc", "QEMU": "10.2.2"}
 
@@ -90,7 +94,8 @@ class Page(unittest.TestCase):
 
 class Pictures(unittest.TestCase):
     def test_smaller_takes_means(self):
-        full = picture.Picture(4, 2, bytes([0, 0, 0, 40, 0, 0, 1, 2, 3, 1, 2, 3] + [80, 8, 0, 0, 0, 0, 1, 2, 3, 1, 2, 3]))
+        full = picture.Picture(4, 2, bytes([0, 0, 0, 40, 0, 0, 1, 2, 3, 1, 2, 3,
+                                            80, 8, 0, 0, 0, 0, 1, 2, 3, 1, 2, 3]))
         half = page.smaller(full, 2)
         self.assertEqual((half.width, half.height), (2, 1))
         self.assertEqual((half.pixel(0, 0), half.pixel(1, 0)), ((30, 2, 0), (1, 2, 3)))
@@ -114,6 +119,53 @@ class Catalogue(unittest.TestCase):
 
     def test_guests_are_known(self):
         self.assertLessEqual({entry.guest for entry in examples.ENTRIES}, {"plain", "dmabuf"})
+
+
+class Running(unittest.TestCase):
+    """What examples.py makes of an example that works, fails or breaks down, with no guest."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="venus-page-")
+        self.addCleanup(folder.cleanup)
+        self.out = Path(folder.name)
+        for name, value in (("OUT", self.out), ("TOP", self.out), ("GROUPS", ())):
+            patch = mock.patch.object(examples, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+        self.stage = types.SimpleNamespace(file=lambda name: self.out / name, environment=PLACE, tidy=lambda: None)
+
+    def run_entry(self, function, name="cube"):
+        entry = Entry(name, f"The {name}", "What it shows.", name, function)
+        return entry, examples.keep(self.stage, entry, examples.run(self.stage, entry))
+
+    def test_what_works_is_kept(self):
+        entry, kept = self.run_entry(lambda _: Result([("flips", 7, 8)], self.out / "cube.png", "the same"))
+        self.assertEqual((kept["numbers"], kept["picture"], kept["wrong"]), ([["flips", "7", "8"]], "cube.png", ""))
+        self.assertEqual(examples.load(entry), kept)
+
+    def test_what_fails_says_why(self):
+        def fail(_):
+            raise Failed("expected a cube")
+
+        self.assertEqual(self.run_entry(fail)[1]["wrong"], "expected a cube")
+
+    def test_what_breaks_down_does_not_end_the_others(self):
+        self.assertIn("ZeroDivisionError", self.run_entry(lambda _: 1 / 0)[1]["wrong"])
+
+    def test_qemu_that_ends_is_told(self):
+        self.stage.tidy = lambda: "QEMU ended with status 1"
+        self.assertIn("QEMU ended", self.run_entry(lambda _: Result())[1]["wrong"])
+
+    def test_page_waits_for_every_result(self):
+        one, two = (self.run_entry(lambda _: Result(), name)[0] for name in ("cube", "gears"))
+        with mock.patch.object(examples, "GROUPS", (("Ours", [one, two]),)), \
+                mock.patch.object(examples, "ENTRIES", [one, two]):
+            (self.out / "gears.json").unlink()
+            self.assertIn("no result yet of gears", examples.write_page())
+            self.assertFalse((self.out / "docs").exists())
+            self.run_entry(lambda _: Result(), "gears")
+            examples.write_page()
+            self.assertIn("### The gears", (self.out / "docs" / "examples.md").read_text(encoding="utf-8"))
 
 
 class Memory(unittest.TestCase):

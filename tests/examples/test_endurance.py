@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""What holds on to something is noticed: the measuring behind examples/endurance.py, on this machine's processes."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import types
+import unittest
+from collections import Counter
+from pathlib import Path
+from unittest import mock
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / "examples"), str(TOP / "scripts")]
+
+import endurance  # noqa: E402
+import processes  # noqa: E402
+from expect import Failed  # noqa: E402
+
+
+def held(memory=100.0, blobs=3, processes_open=None, errors=0):
+    """Holdings that nobody measured."""
+    made = endurance.Holdings.__new__(endurance.Holdings)
+    made.stats = {**dict.fromkeys(endurance.ALIVE, 0), "blobs": blobs}
+    made.errors, made.memory, made.kinds = errors, memory, {"private": memory}
+    made.open = processes_open or {7: ("qemu", Counter({"socket": 2}))}
+    return made
+
+
+class Comparing(unittest.TestCase):
+    def test_the_same_is_no_more(self):
+        self.assertEqual(held().more_than(held()), "")
+
+    def test_a_blob_is(self):
+        self.assertIn("blobs: 4, not 3", held(blobs=4).more_than(held()))
+
+    def test_a_descriptor_is(self):
+        more = held(processes_open={7: ("qemu", Counter({"socket": 2, "/memfd:x": 1}))})
+        self.assertIn("/memfd:x", more.more_than(held()))
+
+    def test_a_process_is(self):
+        more = held(processes_open={**held().open, 8: ("server", Counter())})
+        self.assertIn("a new process 8, server", more.more_than(held()))
+        self.assertIn("process 8 has ended", held().more_than(more))
+
+
+class Enduring(unittest.TestCase):
+    """endure() with a guest that only says how much it did."""
+
+    def run_with(self, after, things=1000000):
+        guest = types.SimpleNamespace(run_json=lambda *_, **__: {"driver": "venus", "made": things})
+        with mock.patch.object(endurance, "settled", side_effect=[held(), after]):
+            return endurance.endure(guest, "churn", "made", 1, 1)
+
+    def test_chance_passes(self):
+        self.run_with(held(memory=100 + endurance.SLACK))
+
+    def test_growth_does_not(self):
+        with self.assertRaisesRegex(Failed, "MiB more than 100.0"):
+            self.run_with(held(memory=101 + endurance.SLACK))
+
+    def test_too_little_to_tell_does_not(self):
+        with self.assertRaisesRegex(Failed, "could not be overlooked"):
+            self.run_with(held(), things=1000)
+
+    def test_refused_commands_do_not(self):
+        with self.assertRaisesRegex(Failed, "no command refused"):
+            self.run_with(held(errors=1))
+
+
+class Measuring(unittest.TestCase):
+    def test_memory_of_a_descendant(self):
+        before = processes.memory_of(os.getpid())["private"]
+        code = "import sys; kept = bytearray(b'x') * (32 << 20); print(flush=True); sys.stdin.read()"
+        with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            child.stdout.readline()
+            self.assertGreater(processes.memory_of(os.getpid())["private"], before + 30)
+            child.stdin.close()
+
+    def test_a_descriptor_left_open(self):
+        def mine():
+            return processes.descriptors(os.getpid())[os.getpid()][1]
+
+        before = mine()
+        with tempfile.NamedTemporaryFile() as file:
+            self.assertEqual(mine() - before, Counter({os.path.realpath(file.name): 1}))
+        self.assertEqual(mine(), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
