@@ -45,8 +45,8 @@ class Holdings:
     def descriptors(self):
         return sum(sum(kinds.values()) for _, kinds in self.open.values())
 
-    def more_than(self, other):
-        """What is not as it was in the other, but for memory; empty if nothing."""
+    def unlike(self, other):
+        """What is not as it is in the other, but for memory; empty if nothing."""
         words = [f"{name}: {value}, not {other.stats[name]}" for name, value in self.stats.items()
                  if value != other.stats[name]]
         for pid in sorted(self.open.keys() | other.open.keys()):
@@ -61,17 +61,19 @@ class Holdings:
 
 
 def settled(guest, wanted=None):
-    """What is held when all has been given back; at last, if it never is as it was in wanted."""
+    """What is held once that is what was wanted, or if nothing was, once it has not changed for a second."""
     held = None
 
     def question():
         nonlocal held
+        before = wanted or held or Holdings(guest)
+        time.sleep(0 if wanted else 1)
         held = Holdings(guest)
-        left = held.more_than(wanted) if wanted else "" if held.stats["fences-pending"] == 0 else "fences"
-        return not left, left
+        changed = held.unlike(before)
+        return not changed, changed
 
     time.sleep(2)
-    wait_for(question, "what was held before, and no more", timeout=20)
+    wait_for(question, "what was held before, and no more" if wanted else "that nothing changes any more", timeout=20)
     return held
 
 

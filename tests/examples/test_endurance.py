@@ -29,20 +29,34 @@ def held(memory=100.0, blobs=3, processes_open=None, errors=0):
 
 
 class Comparing(unittest.TestCase):
-    def test_the_same_is_no_more(self):
-        self.assertEqual(held().more_than(held()), "")
+    def test_the_same_is_not(self):
+        self.assertEqual(held().unlike(held()), "")
 
     def test_a_blob_is(self):
-        self.assertIn("blobs: 4, not 3", held(blobs=4).more_than(held()))
+        self.assertIn("blobs: 4, not 3", held(blobs=4).unlike(held()))
 
     def test_a_descriptor_is(self):
         more = held(processes_open={7: ("qemu", Counter({"socket": 2, "/memfd:x": 1}))})
-        self.assertIn("/memfd:x", more.more_than(held()))
+        self.assertIn("/memfd:x", more.unlike(held()))
 
     def test_a_process_is(self):
         more = held(processes_open={**held().open, 8: ("server", Counter())})
-        self.assertIn("a new process 8, server", more.more_than(held()))
-        self.assertIn("process 8 has ended", held().more_than(more))
+        self.assertIn("a new process 8, server", more.unlike(held()))
+        self.assertIn("process 8 has ended", held().unlike(more))
+
+
+class Settling(unittest.TestCase):
+    def settle(self, *seen, wanted=None):
+        with mock.patch.object(endurance, "Holdings", side_effect=seen), mock.patch("time.sleep"):
+            return endurance.settled(None, wanted)
+
+    def test_waits_until_nothing_changes(self):
+        last = held(blobs=5)
+        self.assertIs(self.settle(held(), held(blobs=4), held(blobs=5), last), last)
+
+    def test_waits_for_what_is_wanted(self):
+        last = held()
+        self.assertIs(self.settle(held(blobs=4), held(blobs=4), last, wanted=held()), last)
 
 
 class Enduring(unittest.TestCase):
