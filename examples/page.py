@@ -16,8 +16,8 @@ HEAD = """\
 # Examples
 
 What runs on the device, each where it can with the same beside it on the host. `make examples` runs all of it and
-writes this page; `make check-guest` runs short forms. To run one yourself, boot the guest with
-`scripts/run-guest.sh --shell` and type its command.
+writes this page; `make check-guest` runs short forms, and all of our programs under the validation layer. To run
+one yourself, boot the guest with `scripts/run-guest.sh --shell` and type its command.
 """
 DMABUF = ("Wants a host whose Vulkan exports dma-bufs. Here lavapipe did, with a stand-in for `/dev/udmabuf` "
           "(`tests/standin`) that QEMU preloads; with a real one `scripts/run-guest.sh` is all that it takes.")
