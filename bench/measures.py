@@ -272,7 +272,7 @@ def many_blobs(machine, notes):
     """Last, since one that cannot do this is of no use afterwards."""
     for others in OTHERS:
         if not blob_cycle(machine, notes, others):
-            why = f"not tried, since {others} were too many"
+            why = f"not tried, as it did not get through with {others or 'none'} mapped"
             for more in OTHERS[OTHERS.index(others) + 1:]:
                 notes.refuse(f"blob-{more}", why)
             notes.refuse("blobs", why)

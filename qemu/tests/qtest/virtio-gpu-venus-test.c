@@ -950,15 +950,19 @@ static void test_2d_resources(void)
     venus_stop(v);
 }
 
-static void test_2d_backing(void)
+static void test_2d_backing(const void *options)
 {
-    Venus *v = venus_start("");
+    Venus *v = venus_start(options);
     uint64_t ram = guest_alloc(&v->alloc, 4 * PAGE);
     const struct virtio_gpu_mem_entry entries[] = {
         { .addr = ram, .length = PAGE },
         { .addr = ram, .length = PAGE },        /* the same memory again */
         { .addr = ram + PAGE / 2, .length = PAGE },
         { .addr = ram + 3 * PAGE, .length = 1 },
+    };
+    const struct virtio_gpu_mem_entry half[] = {
+        { .addr = ram, .length = PAGE },
+        { .addr = 1ull << 40, .length = PAGE },
     };
 
     assert_ok(create_2d(v, 1, formats[0].virtio, 16, 16));
@@ -970,6 +974,9 @@ static void test_2d_backing(void)
     assert_ok(detach(v, 1));
     assert_ok(attach_entries(v, 1, 4, entries, 4));
     assert_ok(detach(v, 1));
+    /* the last entry is not memory, and nothing is attached */
+    assert_error(INVALID_PARAMETER, attach_entries(v, 1, 2, half, 2));
+    assert_error(UNSPEC, detach(v, 1));
 
     /* more entries than the command has */
     assert_error(INVALID_PARAMETER, attach_entries(v, 1, 5, entries, 4));
@@ -1016,9 +1023,9 @@ static void test_2d_transfer(void)
     venus_stop(v);
 }
 
-static void test_scanout(void)
+static void test_scanout(const void *options)
 {
-    Venus *v = venus_start(",max_outputs=2");
+    Venus *v = venus_start(options);
     const struct virtio_gpu_rect all = RECT(0, 0, 32, 24);
     uint32_t width, height;
 
@@ -1594,9 +1601,9 @@ static void test_bad_fences(void)
  * Tests: a guest that does not keep to the rules
  */
 
-static void test_malformed(void)
+static void test_malformed(const void *options)
 {
-    Venus *v = venus_start("");
+    Venus *v = venus_start(options);
     uint8_t junk[PAGE];
     struct virtio_gpu_ctrl_hdr resp;
     const struct virtio_gpu_resource_create_2d create = {
@@ -2056,8 +2063,6 @@ static void test_errors(void)
           "render-server=fd:0x is not a socket" },
         { "-device virtio-gpu-venus-pci,render-server=fd:2",
           "render-server=fd:2 is not a socket" },
-        { "-device virtio-gpu-venus-pci,iommu_platform=on",
-          "iommu_platform=true is not supported by the device" },
         { "-only-migratable -device virtio-gpu-venus-pci",
           "virtio-gpu-venus is not migratable" },
     };
@@ -2118,6 +2123,8 @@ static void test_skipped(const void *messages)
 int main(int argc, char **argv)
 {
     static const char regions[] = ",x-window-regions=on";
+    /* addresses of the bus, which are the physical ones in this machine */
+    static const char platform[] = ",iommu_platform=on";
     static const char shared[] =
         "-object memory-backend-memfd,id=mem,size=64M,share=on "
         "-machine memory-backend=mem";
@@ -2153,9 +2160,14 @@ int main(int argc, char **argv)
     qtest_add_func("virtio-gpu-venus/capsets", test_capsets);
     qtest_add_func("virtio-gpu-venus/properties", test_properties);
     qtest_add_func("virtio-gpu-venus/2d/resources", test_2d_resources);
-    qtest_add_func("virtio-gpu-venus/2d/backing", test_2d_backing);
+    qtest_add_data_func("virtio-gpu-venus/2d/backing", "", test_2d_backing);
+    qtest_add_data_func("virtio-gpu-venus/2d/backing-platform", platform,
+                        test_2d_backing);
     qtest_add_func("virtio-gpu-venus/2d/transfer", test_2d_transfer);
-    qtest_add_func("virtio-gpu-venus/2d/scanout", test_scanout);
+    qtest_add_data_func("virtio-gpu-venus/2d/scanout", ",max_outputs=2",
+                        test_scanout);
+    qtest_add_data_func("virtio-gpu-venus/2d/scanout-platform",
+                        ",max_outputs=2,iommu_platform=on", test_scanout);
     qtest_add_data_func("virtio-gpu-venus/2d/formats", &drawn, test_formats);
     qtest_add_data_func("virtio-gpu-venus/2d/formats-presented", &presented,
                         test_formats);
@@ -2188,7 +2200,9 @@ int main(int argc, char **argv)
         &presented_shared, test_blob_formats);
     qtest_add_func("virtio-gpu-venus/fences", test_fences);
     qtest_add_func("virtio-gpu-venus/bad-fences", test_bad_fences);
-    qtest_add_func("virtio-gpu-venus/malformed", test_malformed);
+    qtest_add_data_func("virtio-gpu-venus/malformed", "", test_malformed);
+    qtest_add_data_func("virtio-gpu-venus/malformed-platform", platform,
+                        test_malformed);
     qtest_add_func("virtio-gpu-venus/scattered", test_scattered);
     qtest_add_func("virtio-gpu-venus/broken-queue", test_broken_queue);
     qtest_add_data_func("virtio-gpu-venus/reset/auto", "", test_reset);

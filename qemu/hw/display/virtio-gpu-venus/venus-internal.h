@@ -26,6 +26,15 @@ void venus_queue_kick(VirtIODevice *vdev, VirtQueue *vq);
 void venus_queue_reset(VirtIOGPUVenus *v);
 void venus_queue_command_done(void *opaque, void *tag, uint32_t written);
 
+/* Guest addresses behind an IOMMU: venus-iommu.c */
+bool venus_iommu_is_on(VirtIOGPUVenus *v);
+/*
+ * A copy of a command, @size bytes to be freed with g_free(), in which guest
+ * memory has physical addresses; NULL if it is a command without any.
+ */
+void *venus_iommu_translate_command(VirtIOGPUVenus *v,
+                                    const VirtQueueElement *elem, size_t *size);
+
 /* Consoles, their surfaces and cursors: venus-display.c */
 void venus_display_init(VirtIOGPUVenus *v);
 /* Once there are consoles and @v->gpu. */

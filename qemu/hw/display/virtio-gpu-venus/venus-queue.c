@@ -27,6 +27,7 @@
 struct VenusCommand {
     VirtQueueElement elem;      /* first: virtqueue_pop() allocates all of it */
     VirtQueue *vq;
+    struct iovec translated;    /* what the library reads instead, or NULL */
     uint32_t written;           /* bytes; valid on the list done */
     QTAILQ_ENTRY(VenusCommand) in_flight_next;
     QSIMPLEQ_ENTRY(VenusCommand) done_next;
@@ -35,13 +36,23 @@ struct VenusCommand {
 static bool venus_queue_submit(VirtIOGPUVenus *v, VenusCommand *cmd)
 {
     int index = virtio_get_queue_index(cmd->vq);
-    const struct venus_gpu_request request = {
+    struct venus_gpu_request request = {
         .out = cmd->elem.out_sg,
         .num_out = cmd->elem.out_num,
         .in = cmd->elem.in_sg,
         .num_in = cmd->elem.in_num,
         .tag = cmd,
     };
+
+    if (venus_iommu_is_on(v)) {
+        cmd->translated.iov_base =
+            venus_iommu_translate_command(v, &cmd->elem,
+                                          &cmd->translated.iov_len);
+        if (cmd->translated.iov_base) {
+            request.out = &cmd->translated;
+            request.num_out = 1;
+        }
+    }
 
     QTAILQ_INSERT_TAIL(&v->queues.in_flight, cmd, in_flight_next);
     trace_virtio_gpu_venus_submit(cmd, index, cmd->elem.out_num,
@@ -51,11 +62,17 @@ static bool venus_queue_submit(VirtIOGPUVenus *v, VenusCommand *cmd)
                             &request) == 0;
 }
 
+static void venus_command_free(VenusCommand *cmd)
+{
+    g_free(cmd->translated.iov_base);
+    g_free(cmd);
+}
+
 static void venus_queue_drop(VirtIOGPUVenus *v, VenusCommand *cmd)
 {
     QTAILQ_REMOVE(&v->queues.in_flight, cmd, in_flight_next);
     virtqueue_detach_element(cmd->vq, &cmd->elem, 0);
-    g_free(cmd);
+    venus_command_free(cmd);
 }
 
 void venus_queue_kick(VirtIODevice *vdev, VirtQueue *vq)
@@ -71,6 +88,7 @@ void venus_queue_kick(VirtIODevice *vdev, VirtQueue *vq)
         virtio_queue_set_notification(vq, 0);
         while ((cmd = virtqueue_pop(vq, sizeof(*cmd)))) {
             cmd->vq = vq;
+            cmd->translated.iov_base = NULL;
             if (!venus_queue_submit(v, cmd)) {
                 venus_queue_drop(v, cmd);
                 virtio_error(vdev, "virtio-gpu-venus: no memory for a command");
@@ -117,7 +135,7 @@ static void venus_queue_bh(void *opaque)
         QTAILQ_REMOVE(&v->queues.in_flight, cmd, in_flight_next);
         i = virtio_get_queue_index(cmd->vq);
         virtqueue_fill(cmd->vq, &cmd->elem, cmd->written, filled[i]++);
-        g_free(cmd);
+        venus_command_free(cmd);
     }
     for (i = 0; i < VENUS_NUM_QUEUES; i++) {
         if (filled[i]) {

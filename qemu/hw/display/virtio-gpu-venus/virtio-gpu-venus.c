@@ -3,7 +3,7 @@
  *
  * A virtio-gpu device that speaks 2D and one capability set, Venus (Vulkan).
  * All that a command means is in libvenusgpu; this device lends the library
- * what it needs of QEMU: virtqueues (venus-queue.c), consoles
+ * what it needs of QEMU: virtqueues (venus-queue.c, venus-iommu.c), consoles
  * (venus-display.c) and what the guest is told of them (venus-outputs.c), places
  * to present them in (venus-present.c), PCI memory (venus-window.c), and here
  * guest memory, properties and configuration space.
@@ -27,6 +27,7 @@
 #include "qemu/rcu.h"
 #include "qemu/sockets.h"
 #include "qemu/units.h"
+#include "system/dma.h"
 #include "trace.h"
 #include "venus-compat.h"
 #include "venus-internal.h"
@@ -43,18 +44,17 @@
 /*
  * Only plain RAM is mapped.  Anything else would go through a bounce buffer and
  * MMIO handlers, which need the BQL; and the window is what the library itself
- * puts there.
+ * puts there.  Addresses are physical: venus-iommu.c has translated them.
  */
 static void *venus_map_guest(void *opaque, uint64_t addr, uint64_t *len)
 {
     VirtIOGPUVenus *v = opaque;
-    AddressSpace *as = VIRTIO_DEVICE(v)->dma_as;
     hwaddr offset, mapped = *len;
     MemoryRegion *mr;
 
     RCU_READ_LOCK_GUARD();
-    mr = address_space_translate(as, addr, &offset, &mapped, false,
-                                 MEMTXATTRS_UNSPECIFIED);
+    mr = address_space_translate(&address_space_memory, addr, &offset, &mapped,
+                                 false, MEMTXATTRS_UNSPECIFIED);
     if (!mapped || !memory_region_is_ram(mr) ||
         memory_region_is_ram_device(mr) || venus_window_contains(v, mr)) {
         return NULL;
@@ -139,11 +139,6 @@ static uint64_t venus_get_features(VirtIODevice *vdev, uint64_t features,
     if (!virtio_gpu_edid_enabled(VIRTIO_GPU_BASE(v)->conf)) {
         virtio_clear_feature(&features, VIRTIO_GPU_F_EDID);
     }
-    /*
-     * Guest memory is mapped without the BQL, where an IOMMU could not report
-     * a fault.  Without this bit the virtio bus turns iommu_platform=on down.
-     */
-    virtio_clear_feature(&features, VIRTIO_F_IOMMU_PLATFORM);
     /* The library resets the device as a whole. */
     virtio_clear_feature(&features, VIRTIO_F_RING_RESET);
     return features;
