@@ -21,11 +21,12 @@ import endurance  # noqa: E402
 import guest as guests  # noqa: E402
 import page  # noqa: E402
 import programs  # noqa: E402
+import software  # noqa: E402
 from entry import Result  # noqa: E402
 from expect import Failed  # noqa: E402
 from stage import OUT, TOP, Stage  # noqa: E402
 
-GROUPS = (("Our own programs", programs.ENTRIES), ("For a minute each", endurance.ENTRIES))
+GROUPS = (("Our own programs", programs.ENTRIES), ("Unmodified software", software.ENTRIES), ("For a minute each", endurance.ENTRIES))
 ENTRIES = [entry for _, entries in GROUPS for entry in entries]
 
 

@@ -16,6 +16,8 @@ packages=(
     linux-image-amd64 kmod busybox-static udev procps util-linux
     mesa-vulkan-drivers vulkan-tools vkmark weston seatd libdrm-tests
     vulkan-validationlayers
+    # unmodified software: a film player, an X server, OpenGL by Zink
+    mpv xwayland glmark2-es2-wayland libegl1 libgl1-mesa-dri libegl-mesa0
 )
 
 # What a virtual machine never has; a third of the kernel's modules.

@@ -26,6 +26,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 SCRIPTS = TOP / "scripts"
+LIBM = "libm.so.6"
 
 RUN, SIGNAL, PING, HELLO, OUTPUT, ERRORS, EXIT = 1, 2, 3, 16, 17, 18, 19
 HEADER = struct.Struct("<III")  # payload length, job, kind
@@ -96,8 +97,9 @@ class Guest:
         self.device, self.memory, self.smp, self.display = device, memory, smp, display
         self.disk, self.shell, self.qemu_args = disk, shell, list(qemu_args)
         self.memory_share = memory_share
-        # A library that QEMU, and the render server that it starts, load before all others.
-        self.preload = ["env", f"LD_PRELOAD={preload}"] if preload else []
+        # What QEMU, and the render server that it starts, load before all others. Lavapipe's shaders call libm,
+        # which virglrenderer's server is not linked to: see docs/limitations.md.
+        self.preload = ["env", "LD_PRELOAD=" + ":".join(filter(None, (preload and str(preload), LIBM)))]
         self.env, self.in_root = dict(os.environ, **(env or {})), list(in_root)
         self.accel, self.accel_why = (accel, f"{accel}: as asked for") if accel else \
             pick_accel(self.qemu, self.image)
