@@ -62,17 +62,20 @@ class Settling(unittest.TestCase):
 class Enduring(unittest.TestCase):
     """endure() with a guest that only says how much it did."""
 
-    def run_with(self, after, things=1000000):
+    def run_with(self, *after, things=1000000):
         guest = types.SimpleNamespace(run_json=lambda *_, **__: {"driver": "venus", "made": things})
-        with mock.patch.object(endurance, "settled", side_effect=[held(), after]):
-            return endurance.endure(guest, "churn", "made", 1, 1)
+        with mock.patch.object(endurance, "settled", side_effect=[held(), *after]):
+            return endurance.endure(guest, "churn", "made", 1, 1)[1]
 
     def test_chance_passes(self):
-        self.run_with(held(memory=100 + endurance.SLACK))
+        self.assertEqual(len(self.run_with(held(memory=100 + endurance.SLACK))), 2)
 
-    def test_growth_does_not(self):
-        with self.assertRaisesRegex(Failed, "MiB more than 100.0"):
-            self.run_with(held(memory=101 + endurance.SLACK))
+    def test_growth_that_stops_passes(self):
+        self.assertEqual([one.memory for one in self.run_with(held(memory=108), held(memory=108.5))], [100, 108, 108.5])
+
+    def test_growth_that_goes_on_does_not(self):
+        with self.assertRaisesRegex(Failed, "after one of 3 runs"):
+            self.run_with(*(held(memory=100 + (endurance.SLACK + 1) * run) for run in (1, 2, 3)))
 
     def test_too_little_to_tell_does_not(self):
         with self.assertRaisesRegex(Failed, "could not be overlooked"):

@@ -18,9 +18,9 @@ SECONDS = 6
 
 
 def check(case, command, things, times):
-    result, before, after = endure(case.guest, command, things, SECONDS, SECONDS, times)
-    case.note(f"{result[things]} {things}; {before.memory:.1f} MiB before, {after.memory:.1f} MiB after; "
-              f"{after.descriptors()} descriptors")
+    result, held = endure(case.guest, command, things, SECONDS, SECONDS, times)
+    case.note(f"{result[things]} {things}; before and after: {', '.join(f'{one.memory:.1f}' for one in held)} MiB; "
+              f"{held[-1].descriptors()} descriptors")
 
 
 def test_contexts(case):
