@@ -36,7 +36,7 @@ def test_opengl(case):
 
 def test_opengl_frames(case):
     """an OpenGL program draws frame after frame in its window"""
-    text = case.guest.run(f"{software.ZINK} timeout -s INT 12 wl weston-simple-egl 2>&1 || test $? = 124").output
+    text = case.guest.run(f"{software.ZINK} timeout 12 wl stdbuf -oL weston-simple-egl 2>&1 || test $? = 124").output
     if "fps" not in text:
         raise Failed(f"expected frames per second\n    seen {text[-1500:]}")
     case.note(text.splitlines()[-1])
