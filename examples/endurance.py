@@ -10,9 +10,9 @@ How growth is told from what is no growth:
   that can hide is small since so much happens meanwhile: each result says how many bytes for each submit or
   thing the growth would be, and a leak of a page for each would be many times SLACK; if it would not (the
   program did too little), the run counts as failed.
-- What is lost is lost in every run, what is only kept grows at times: QEMU's table of translated code, say, doubles
-  when it is full, by 8 MiB after 100 MiB of code. So a run after which there is more is followed by another one;
-  if there is more after each of RUNS, it is a leak.
+- What is lost is lost in every run; what is only kept grows now and then, as tables do that double when they are
+  full. So a run after which there is more is followed by another one. If there is more after each of RUNS, it
+  is a leak.
 - Left out are the guest's own memory; QEMU's translations of the guest's code, a cache of fixed size that
   fills up whatever the device does; and programs and libraries as they are on the disk, of which each process
   has the less the more others use them.
