@@ -47,6 +47,8 @@ class SharedGuest:
 
     def __init__(self, options):
         self.options, self.guest = options, None
+        # Of the files that tests leave.
+        self.prefix = "" if options["arch"] == "x86_64" else f"{options['arch']}-"
 
     def get(self):
         if not self.guest:
