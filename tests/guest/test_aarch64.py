@@ -26,7 +26,7 @@ def test_machine(case):
 
 
 def test_devices(case):
-    """that QEMU has our device without VGA, and nothing of the archived one"""
+    """that QEMU has our device and nothing of the archived one"""
     offered = offered_devices(case.guest.qemu)
     expect("virtio-gpu-venus-pci" in offered and not offered & ARCHIVED_DEVICES,
            "virtio-gpu-venus-pci and none of the archived devices",
