@@ -4,13 +4,13 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict scripts unit renderer qtest guest present asan tsan legacy
+suites := strict scripts unit renderer qtest guest present asan tsan guest-aarch64 legacy
 
 .NOTPARALLEL:
 .PHONY: help demo check examples figures bench $(suites:%=check-%) lib qemu image clean cache-clean
 
 help:            ## this list
-	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 21
 
 demo:            ## set up, boot a guest with no window, run vkcube through the device, show what happened
 	@scripts/setup.sh
@@ -29,7 +29,8 @@ check-guest:     ## a Linux guest: our programs, vulkaninfo, vkcube, vkmark
 check-present:   ## frames on the host's screen by its Vulkan: pictures, faults, X11, Wayland
 check-asan:      ## unit, renderer and presenting tests under AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan:      ## unit, renderer and presenting tests under ThreadSanitizer
-check-legacy:    ## the archived OpenGL device, in a second QEMU (6 minutes to build); not part of check
+check-guest-aarch64: ## an emulated aarch64 guest, in a second QEMU; not part of check
+check-legacy:    ## the archived OpenGL device, in another QEMU (6 minutes to build); not part of check
 $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py $*

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 # Builds QEMU with our device: the source from qemu-source.sh, the patches of qemu/patches in their
 # order, the files of qemu/ laid over it, libvenusgpu from build-lib.sh. No OpenGL, EGL, GBM or
-# virglrenderer of QEMU's own. Prints the path of qemu-system-x86_64.
+# virglrenderer of QEMU's own. Prints the path of qemu-system-x86_64, or another processor's.
 #
-# usage: build-qemu.sh [--version VERSION] [--legacy] [--qtest | --build-dir]
+# usage: build-qemu.sh [--version VERSION] [--arch ARCH] [--legacy] [--qtest | --build-dir]
 #   --version VERSION  one of versions.sh's instead of the first that can be had
+#   --arch ARCH        a build of its own for guests of another processor: aarch64
 #   --legacy           a build of its own that holds the archived OpenGL device too, to compare with
 #   --qtest            build the device's qtests too, and print the first one's path instead
 #   --build-dir        print the path of the build directory instead
@@ -14,12 +15,15 @@ set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
 version=()
+arch=x86_64
 legacy=
 print=qemu
 while [ $# -gt 0 ]; do
     case $1 in
     --version) [ $# -gt 1 ] || die "--version takes a version"; version=("$2"); shift ;;
     --version=*) version=("${1#*=}") ;;
+    --arch) [ $# -gt 1 ] || die "--arch takes a processor"; arch=$2; shift ;;
+    --arch=*) arch=${1#*=} ;;
     --legacy) legacy=legacy ;;
     --qtest) print=qtest ;;
     --build-dir) print=build ;;
@@ -28,12 +32,16 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+case $arch in
+x86_64 | aarch64) ;;
+*) die "--arch takes x86_64 or aarch64, not $arch" ;;
+esac
 
 overlay=$top/qemu
 # Where distributions put the firmware that Debian strips from the source.
 firmware=(/usr/share/qemu /usr/share/seabios /usr/share/seavgabios /usr/lib/ipxe/qemu /usr/share/ipxe/qemu)
 options=(
-    --target-list=x86_64-softmmu --without-default-features
+    "--target-list=$arch-softmmu" --without-default-features
     --enable-{tcg,kvm,system,pixman,sdl,vnc,slirp,pie,fdt,png,seccomp}
     --disable-docs --disable-werror --disable-install-blobs
     "--firmwarepath=$(IFS=:; echo "${firmware[*]}")"
@@ -132,12 +140,14 @@ inputs() {
     } | key_of
 }
 
-place=$(printf '%s\n' "$top" "$source" ${legacy:+"$legacy"} | key_of)
+other=$arch
+[ "$arch" != x86_64 ] || other=
+place=$(printf '%s\n' "$top" "$source" ${other:+"$other"} ${legacy:+"$legacy"} | key_of)
 dir=$cache/qemu/$place
 build=$dir/build
-qemu=$build/qemu-system-x86_64
+qemu=$build/qemu-system-$arch
 qtest=$build/tests/qtest/virtio-gpu-venus-test
-targets=(qemu-system-x86_64)
+targets=("qemu-system-$arch")
 [ "$print" != qtest ] || targets+=(tests/qtest/virtio-gpu-venus{-redox,}-test)
 # Either is what is printed; shellcheck does not see it in ${!print}.
 : "$qemu" "$qtest"
@@ -156,7 +166,7 @@ if ! current; then
         made=$(inputs)
         # Should the build fail or be stopped, no target counts as made.
         rm -f "$dir"/made-*
-        name="QEMU $(cat "$source/VERSION")${legacy:+ with the archived device}"
+        name="QEMU $(cat "$source/VERSION")${other:+ for $other}${legacy:+ with the archived device}"
         run_step "$name: source and patches" make_tree
         run_step "$name: build" build
         for target in "${targets[@]}"; do

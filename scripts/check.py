@@ -270,6 +270,13 @@ def present(log):
     return meson_suites(["present"], None, log) + guest_program(log, "--present")
 
 
+def guest_aarch64(log):
+    """A Linux guest for another processor, emulated, with its own QEMU."""
+    made_by("build-qemu.sh", "--arch", "aarch64")
+    made_by("guest-image.sh", "--arch", "aarch64")
+    return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--aarch64"], log, 2400)
+
+
 def legacy(log):
     """The archived OpenGL device, in a QEMU of its own."""
     made_by("build-qemu.sh", "--legacy")
@@ -277,9 +284,9 @@ def legacy(log):
     return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--legacy"], log, 1200)
 
 
-SUITES = {suite.__name__: suite for suite in
-          (strict, scripts, unit, renderer, qtest, guest, present, asan, tsan, legacy)}
-ON_REQUEST = {"legacy"}  # those that run only if they are named
+SUITES = {suite.__name__.replace("_", "-"): suite for suite in
+          (strict, scripts, unit, renderer, qtest, guest, present, asan, tsan, guest_aarch64, legacy)}
+ON_REQUEST = {"guest-aarch64", "legacy"}  # those that run only if they are named
 
 
 def check(name):
@@ -310,7 +317,7 @@ def check(name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("suite", nargs="*", help=f"of {', '.join(SUITES)}; if none is given, all but "
-                             f"{', '.join(ON_REQUEST)}")
+                             f"{', '.join(sorted(ON_REQUEST))}")
     suites = parser.parse_args().suite or [name for name in SUITES if name not in ON_REQUEST]
     for name in suites:
         if name not in SUITES:
@@ -319,9 +326,11 @@ def main():
         signal.signal(signum, stop)
     OUT.mkdir(parents=True, exist_ok=True)
 
+    # An image takes a minute of mostly waiting, so begin it while the library and QEMU are built.
     if {"guest", "present", "legacy"} & set(suites):
-        # It takes a minute of mostly waiting, so begin it while the library and QEMU are built.
-        threading.Thread(target=begin_image, daemon=True).start()
+        threading.Thread(target=begin, args=["guest-image.sh"], daemon=True).start()
+    if "guest-aarch64" in suites:
+        threading.Thread(target=begin, args=["guest-image.sh", "--arch", "aarch64"], daemon=True).start()
     total = {PASSED: 0, FAILED: 0, SKIPPED: 0}
     for name in suites:
         for status, count in check(name).items():
@@ -330,9 +339,9 @@ def main():
     return 1 if total[FAILED] else 0
 
 
-def begin_image():
+def begin(*script):
     try:
-        made_by("guest-image.sh")
+        made_by(*script)
     except CannotStart:
         pass  # the guest suite will try again, and say so
 

@@ -4,16 +4,31 @@
 # initrd.img and disk.img (a Debian 13 with Mesa's Venus driver, vulkan-tools, vkmark and weston; an ext4
 # without partitions). About a minute and a half, 1.1 GB.
 #
-# usage: guest-image.sh
-# GUEST_IMAGE=DIR: your own directory of that layout instead.
+# usage: guest-image.sh [--arch ARCH]
+#   --arch ARCH  of the guest's processor: x86_64 (the default) or aarch64
+# GUEST_IMAGE=DIR: your own directory of that layout instead, for x86_64.
 #
 # The image holds nothing of ours but /sbin/venus-init, which hands over to /opt/venus/init on a second
 # disk, the one with the label venus-tools. So a change to a guest program does not make a new image.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
+arch=x86_64
+case ${1:-} in
+--help) usage; exit ;;
+--arch) arch=${2:-} ;;
+--arch=*) arch=${1#*=} ;;
+'') ;;
+*) die "unknown option $1; see $program --help" ;;
+esac
+case $arch in
+x86_64) debian_arch=amd64 ;;
+aarch64) debian_arch=arm64 ;;
+*) die "--arch takes x86_64 or aarch64, not $arch" ;;
+esac
+
 packages=(
-    linux-image-amd64 kmod busybox-static udev procps util-linux
+    "linux-image-$debian_arch" kmod busybox-static udev procps util-linux
     mesa-vulkan-drivers vulkan-tools vkmark weston seatd libdrm-tests
     vulkan-validationlayers
     # unmodified software: a film player, an X server, OpenGL by Zink
@@ -78,32 +93,58 @@ busybox mount -o move /dev /disk/dev
 exec busybox switch_root /disk "$init"
 '
 
-# Runs in the guest: makes /boot/initrd.img of busybox, the modules and the script above.
+# Makes $1/boot/initrd.img of busybox, the modules and the script above. Runs in the guest's root, with $1
+# empty; if that is for another processor, on this machine, with $1 that root.
 # shellcheck disable=SC2016
 make_initrd='
 set -eu
-kernel=$(ls /usr/lib/modules)
-mkdir -p /initrd/bin /initrd/modules
-cp /bin/busybox /initrd/bin/busybox
-cat >/initrd/init
-chmod 755 /initrd/init
+kernel=$(ls "$1/usr/lib/modules")
+initrd=$1/initrd
+mkdir -p "$initrd/bin" "$initrd/modules"
+cp "$1/bin/busybox" "$initrd/bin/busybox"
+cat >"$initrd/init"
+chmod 755 "$initrd/init"
 for module in virtio_pci virtio_blk ext4; do
-    modprobe --show-depends --set-version "$kernel" "$module"
+    modprobe --dirname "$1/" --show-depends --set-version "$kernel" "$module"
 done | while read -r what path rest; do
     [ "$what" = insmod ] || continue
     name=${path##*/}
     name=${name%.xz}
-    [ ! -e "/initrd/modules/$name" ] || continue
+    [ ! -e "$initrd/modules/$name" ] || continue
     case $path in
     *.xz) busybox xzcat "$path" ;;
     *) cat "$path" ;;
-    esac >"/initrd/modules/$name"
+    esac >"$initrd/modules/$name"
     echo "$name"
-done >/order
-mv /order /initrd/modules/order
-cd /initrd
-find . | busybox cpio -o -H newc >/boot/initrd.img
-rm -r /initrd
+done >"$initrd.order"
+mv "$initrd.order" "$initrd/modules/order"
+cd "$initrd"
+find . | busybox cpio -o -H newc >"$1/boot/initrd.img"
+rm -r "$initrd"
+'
+
+# A root for another processor: none of its programs can run here, so its packages are only unpacked.
+# What these two do to the root $1 is, as far as the guest needs it, what installing them would have done:
+# before anything is unpacked, and afterwards.
+# shellcheck disable=SC2016
+lay_out='
+set -eu
+for name in bin sbin lib; do
+    mkdir -p "$1/usr/$name"
+    [ -e "$1/$name" ] || ln -s "usr/$name" "$1/$name"
+done
+'
+
+# shellcheck disable=SC2016
+set_up='
+set -eu
+for name in passwd group; do
+    cp "$1/usr/share/base-passwd/$name.master" "$1/etc/$name"
+done
+[ -e "$1/bin/sh" ] || ln -s dash "$1/bin/sh"
+for kernel in "$1"/usr/lib/modules/*; do
+    depmod -b "$1" "${kernel##*/}"
+done
 '
 
 # Runs on this machine, as root of the user namespace if we are not root, with the guest's root as $1:
@@ -116,7 +157,12 @@ mkdir -p "$1/opt/venus"
 printf %s "$VENUS_INIT" >"$1/sbin/venus-init"
 chmod 755 "$1/sbin/venus-init"
 echo venus >"$1/etc/hostname"
-printf %s "$INITRD_INIT" | chroot "$1" sh -c "$MAKE_INITRD"
+if [ -n "$SET_UP" ]; then
+    sh -c "$SET_UP" set-up "$1"
+    printf %s "$INITRD_INIT" | sh -c "$MAKE_INITRD" make-initrd "$1"
+else
+    printf %s "$INITRD_INIT" | chroot "$1" sh -c "$MAKE_INITRD" make-initrd ""
+fi
 cp -L "$1"/boot/vmlinuz-* "$OUT/vmlinuz"
 mv "$1/boot/initrd.img" "$OUT/initrd.img"
 rm -rf "$1"/boot/* "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/usr/share/doc/*
@@ -137,19 +183,21 @@ make_image() {
     done
     mkdir -m 1777 "$place/tmp" "$place/out"
     export OUT=$place/out VENUS_INIT=$venus_init INITRD_INIT=$initrd_init MAKE_INITRD=$make_initrd
+    export SET_UP=$set_up
+    if [ -z "$set_up" ]; then
+        options+=(--customize-hook="$finish")
+    else
+        options+=(--variant=extract "--architectures=$debian_arch" --include='?essential'
+            --setup-hook="$lay_out" --extract-hook="$finish")
+    fi
     make_debian "$place/tmp" null "$(IFS=,; echo "${packages[*]}")" \
-        "${options[@]}" --customize-hook="$finish" >/dev/null
+        "${options[@]}" >/dev/null
     mkdir "$work/image"
     cp --sparse=always "$place/out"/* "$work/image/"
     mv -T "$work/image" "$image"
 }
 
-case ${1:-} in
---help) usage; exit ;;
-'') ;;
-*) die "unknown option $1; see $program --help" ;;
-esac
-if [ -n "${GUEST_IMAGE:-}" ]; then
+if [ -n "${GUEST_IMAGE:-}" ] && [ "$arch" = x86_64 ]; then
     for file in vmlinuz initrd.img disk.img; do
         [ -r "$GUEST_IMAGE/$file" ] || die "GUEST_IMAGE=$GUEST_IMAGE has no $file"
     done
@@ -157,20 +205,28 @@ if [ -n "${GUEST_IMAGE:-}" ]; then
     exit
 fi
 
+name="guest image"
+if [ "$arch" = x86_64 ]; then
+    lay_out=
+    set_up=
+else
+    name="guest image for $arch"
+fi
 key=$( (
     printf '%s\n' "$debian_suite" "${packages[@]}" "${excluded[@]}" "$venus_init" "$initrd_init" \
-        "$make_initrd" "$finish"
+        "$make_initrd" "$finish" "$lay_out$set_up"
     declare -f make_debian make_image
 ) | key_of)
 image=$cache/guest/$key
 if [ ! -d "$image" ]; then
     need mmdebstrap mke2fs:e2fsprogs flock:util-linux
+    [ -z "$set_up" ] || need depmod:kmod busybox:busybox-static
     lock guest-image
     if [ ! -d "$image" ]; then
         mkdir -p "$cache/guest"
         step_dir guest-image
         open_dir guest-image
-        run_step "guest image ($debian_name)" make_image
+        run_step "$name ($debian_name)" make_image
         prune "$cache/guest" "$image" 14
     fi
     unlock

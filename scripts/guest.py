@@ -13,6 +13,7 @@ interrupted, and nothing is left behind but what the caller asked for.
 import atexit
 import json
 import os
+import platform
 import re
 import shlex
 import signal
@@ -27,6 +28,13 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 SCRIPTS = TOP / "scripts"
 LIBM = "libm.so.6"
+
+# What differs between guests for different processors. Emulated pointer authentication by QEMU's own hash:
+# the one that Arm specifies takes long, and protects nobody from the machine that emulates it.
+MACHINES = {"x86_64": {"machine": "q35", "console": "ttyS0", "emulated": "max"},
+            "aarch64": {"machine": "virt,gic-version=3", "console": "ttyAMA0",
+                        "emulated": "max,pauth-impdef=on"}}
+OURS = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
 
 RUN, SIGNAL, PING, HELLO, OUTPUT, ERRORS, EXIT = 1, 2, 3, 16, 17, 18, 19
 HEADER = struct.Struct("<III")  # payload length, job, kind
@@ -88,10 +96,12 @@ class Guest:
     def __init__(self, *, device="virtio-gpu-venus-pci", properties=None, memory="2G", hostmem="1G",
                  resolution=(1280, 800), outputs=1, accel=None, smp=2, display="none", image=None,
                  disk=None, shell=False, qemu=None, qemu_args=(), env=None, in_root=(),
-                 memory_share="on", preload=None):
-        self.qemu = Path(qemu) if qemu else made_by("build-qemu.sh")
-        self.image = Path(image) if image else made_by("guest-image.sh")
-        self.tools = made_by("tools-disk.sh")
+                 memory_share="on", preload=None, arch="x86_64"):
+        of_arch = ["--arch", arch] if arch != "x86_64" else []
+        self.qemu = Path(qemu) if qemu else made_by("build-qemu.sh", *of_arch)
+        self.image = Path(image) if image else made_by("guest-image.sh", *of_arch)
+        self.tools = made_by("tools-disk.sh", *of_arch)
+        self.arch = arch
         self.properties = {"hostmem": hostmem, "xres": resolution[0], "yres": resolution[1],
                            "max_outputs": outputs, **(properties or {})}
         self.device, self.memory, self.smp, self.display = device, memory, smp, display
@@ -102,7 +112,7 @@ class Guest:
         self.preload = ["env", "LD_PRELOAD=" + ":".join(filter(None, (preload and str(preload), LIBM)))]
         self.env, self.in_root = dict(os.environ, **(env or {})), list(in_root)
         self.accel, self.accel_why = (accel, f"{accel}: as asked for") if accel else \
-            pick_accel(self.qemu, self.image)
+            pick_accel(self.qemu, self.image, arch)
         self.process = self.monitor = self.port = None
         self.lock = threading.Lock()
         self.jobs, self.next_job, self.boot_id = {}, 1, None
@@ -115,7 +125,8 @@ class Guest:
         options = ",".join(f"{name}={value}" for name, value in self.properties.items())
         accel = "tcg,thread=multi" if self.accel == "tcg" else self.accel
         # A blinking cursor would have the display redrawn five times a second.
-        cmdline = ("console=ttyS0 root=/dev/vda rw init=/sbin/venus-init quiet "
+        machine = MACHINES[self.arch]
+        cmdline = (f"console={machine['console']} root=/dev/vda rw init=/sbin/venus-init quiet "
                    "vt.global_cursor_default=0")
         if self.shell:
             cmdline += " venus.shell"
@@ -129,8 +140,9 @@ class Guest:
         serial = ("stdio,signal=off" if self.shell else f"file,path={self.folder.name}/serial.log")
         return [SCRIPTS / "in-root.sh", "--die-with-parent", *self.in_root, "--",
                 *self.preload, self.qemu,
-                "-nodefaults", "-no-user-config", "-M", "q35,memory-backend=mem", "-accel", accel,
-                "-cpu", "max" if self.accel.startswith("tcg") else "host", "-smp", self.smp, "-m", self.memory,
+                "-nodefaults", "-no-user-config", "-M", f"{machine['machine']},memory-backend=mem",
+                "-accel", accel, "-cpu", machine["emulated"] if self.accel.startswith("tcg") else "host",
+                "-smp", self.smp, "-m", self.memory,
                 "-object", f"memory-backend-memfd,id=mem,size={self.memory},share={self.memory_share}",
                 "-display", self.display, "-device", f"{self.device},id=gpu,{options}",
                 "-device", "virtio-serial-pci",
@@ -409,12 +421,14 @@ def latency_percentile(before, after, share):
 
 # --- which accelerator ----------------------------------------------------------------------------
 
-def pick_accel(qemu, image):
+def pick_accel(qemu, image, arch="x86_64"):
     """The accelerator to use and why: ("kvm" | "hvf" | "tcg", one line).
 
     That /dev/kvm opens says little: some machines have one that cannot run an ordinary kernel. So let it
     run the guest's kernel for a moment. What came out is kept for as long as this machine runs.
     """
+    if arch != OURS:
+        return "tcg", f"tcg: {arch} is emulated on {OURS} (slow)"
     wanted = os.environ.get("ACCEL")
     if wanted:
         return wanted, f"{wanted}: ACCEL says so"
@@ -433,18 +447,18 @@ def pick_accel(qemu, image):
     except (OSError, ValueError, KeyError):
         pass
     accel, why = "tcg", "tcg: KVM is there, but cannot run the guest's kernel (slow)"
-    if kernel_runs(qemu, kernel, "kvm"):
+    if kernel_runs(qemu, kernel, "kvm", MACHINES[arch]):
         accel, why = "kvm", "kvm: it runs the guest's kernel"
     memory.parent.mkdir(parents=True, exist_ok=True)
     memory.write_text(json.dumps({"key": key, "accel": accel, "why": why}), encoding="utf-8")
     return accel, why
 
 
-def kernel_runs(qemu, kernel, accel, timeout=10):
+def kernel_runs(qemu, kernel, accel, machine, timeout=10):
     """Whether a kernel gets as far as looking for its root, which there is none of."""
-    command = [SCRIPTS / "in-root.sh", "--die-with-parent", "--", qemu, "-nodefaults", "-M", "q35",
+    command = [SCRIPTS / "in-root.sh", "--die-with-parent", "--", qemu, "-nodefaults", "-M", machine["machine"],
                "-accel", accel, "-cpu", "host", "-m", "512M", "-display", "none", "-no-reboot",
-               "-serial", "stdio", "-kernel", kernel, "-append", "console=ttyS0 panic=-1"]
+               "-serial", "stdio", "-kernel", kernel, "-append", f"console={machine['console']} panic=-1"]
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
                                  stdout=output, stderr=subprocess.STDOUT)

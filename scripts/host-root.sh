@@ -3,9 +3,10 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl]
+# usage: host-root.sh [--why | --without-egl | --cross]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
+#   --cross        another, small Debian 13, in which programs for aarch64 guests are built
 # HOST_ROOT=/ insists on this machine's own system, HOST_ROOT=debian on the Debian 13.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
@@ -25,6 +26,11 @@ packages=(
     libepoxy-dev libgbm-dev
     # what the demo and the tests need
     xvfb xauth xdotool weston e2fsprogs iproute2 procps
+)
+# What builds guest/ for guests of another processor than ours.
+cross_packages=(
+    gcc-aarch64-linux-gnu meson ninja-build pkgconf glslang-tools wayland-protocols libwayland-bin e2fsprogs
+    {libc6,libvulkan,libdrm,libwayland}-dev:arm64
 )
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs
     Xvfb xdotool weston)
@@ -72,6 +78,15 @@ make_root() {
     mv -T "$work/root" "$root"
 }
 
+make_cross_root() {
+    mkdir "$work/root"
+    make_debian "$place" tar "$(IFS=,; echo "${cross_packages[*]}")" --architectures=amd64,arm64 |
+        tar -x -C "$work/root" --exclude='./dev/*'
+    mkdir -p "$work/root/mnt"
+    rm -rf "$work/root"/var/lib/apt/lists/*
+    mv -T "$work/root" "$root"
+}
+
 make_root_without_egl() {
     cp -al "$root" "$work/root"
     find "$work/root/usr/lib" \( -name 'libEGL*' -o -name 'libGL*' -o -name 'libOpenGL*' \) -delete
@@ -80,15 +95,18 @@ make_root_without_egl() {
 
 why=
 without_egl=
+cross=
 case ${1:-} in
 --why) why=1 ;;
 --without-egl) without_egl=1 ;;
+--cross) cross=1 ;;
 --help) usage; exit ;;
 '') ;;
 *) die "unknown option $1; see $program --help" ;;
 esac
 
 lacks=
+[ -z "$cross" ] || HOST_ROOT=debian
 case ${HOST_ROOT:-auto} in
 auto | /) lacks=$(own_lacks) ;;
 debian) lacks="HOST_ROOT=debian" ;;
@@ -99,13 +117,20 @@ if [ "${HOST_ROOT:-auto}" = / ]; then
 elif [ -z "$lacks" ]; then
     lacks=$(own_vulkan_lacks)
 fi
-if [ -z "$lacks" ] && [ -z "$without_egl" ]; then
+if [ -z "$lacks" ] && [ -z "$without_egl$cross" ]; then
     [ -z "$why" ] || say "host root: this machine's own system"
     echo /
     exit
 fi
 
-key=$( (printf '%s\n' "$debian_suite" "${packages[@]}"; declare -f make_debian make_root) | key_of)
+make=make_root
+name="host root"
+if [ -n "$cross" ]; then
+    packages=("${cross_packages[@]}")
+    make=make_cross_root
+    name="root for aarch64 programs"
+fi
+key=$( (printf '%s\n' "$debian_suite" "${packages[@]}"; declare -f make_debian "$make") | key_of)
 root=$cache/root/$key
 [ -z "$why" ] || say "host root: $debian_name in $root, as this machine has: ${lacks:-all it needs}"
 if [ ! -d "$root" ]; then
@@ -115,7 +140,7 @@ if [ ! -d "$root" ]; then
         mkdir -p "$cache/root"
         step_dir host-root
         open_dir host-root
-        run_step "host root ($debian_name)" make_root
+        run_step "$name ($debian_name)" "$make"
         prune "$cache/root" "$root" 14
     fi
     unlock

@@ -36,7 +36,7 @@ PLACES = "/usr/share:/usr/local/share:/opt/homebrew/share"
 PACKAGES = {"x86_64": "ovmf (Fedora: edk2-ovmf)", "aarch64": "qemu-efi-aarch64 (Fedora: edk2-aarch64)"}
 PFLASH = {"aarch64": 64 << 20}  # the size of QEMU's flash there; a smaller file is padded
 MACHINE = {"x86_64": "q35", "aarch64": "virt"}
-HOST = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+HOST = vm.OURS
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -195,7 +195,7 @@ class Launch:
         elif options.dry_run:
             self.qemu = f"qemu-system-{arch}"
         else:
-            self.qemu = str(vm.made_by("build-qemu.sh"))
+            self.qemu = str(vm.made_by("build-qemu.sh", "--arch", arch))
         self.accel, self.why = accelerator(arch, options.accel, self.qemu, options.dry_run)
         self.words = []
 
@@ -207,7 +207,7 @@ class Launch:
         self.words += [
             "-nodefaults", "-no-user-config", "-M", f"{MACHINE[self.arch]},memory-backend=mem",
             "-accel", "tcg,thread=multi" if self.accel == "tcg" else self.accel,
-            "-cpu", "max" if self.accel.startswith("tcg") else "host",
+            "-cpu", vm.MACHINES[self.arch]["emulated"] if self.accel.startswith("tcg") else "host",
             "-smp", str(options.cpus), "-m", options.memory,
             "-object", f"memory-backend-memfd,id=mem,size={options.memory},share=on",
             "-device", f"{device},id=gpu,hostmem={options.hostmem},xres={width},yres={height}",

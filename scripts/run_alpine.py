@@ -18,7 +18,7 @@ examples:
   run-alpine.sh install --iso alpine-virt.iso --disk alpine.img --window
   run-alpine.sh run --disk alpine.img --window --hostmem 4G
   run-alpine.sh run --disk alpine.img          no window: log in here, or with ssh -p 2222
-  run-alpine.sh run --disk debian-arm64.qcow2 --arch aarch64 --qemu .../qemu-system-aarch64
+  run-alpine.sh run --disk debian-arm64.qcow2 --arch aarch64
 
 Install makes the disk if there is none, boots the ISO from a virtual DVD, and has the disk beside it;
 run boots the disk. The firmware and its variables are kept beside the disk, as DISK.code.fd and
@@ -52,8 +52,6 @@ def parse(arguments):
     options.disk = Path(options.disk).resolve()
     if options.disk.is_file() and launch.is_iso(options.disk):
         parser.error(f"{options.disk} is an ISO, no disk: give it with install --iso")
-    if options.arch == "aarch64" and not options.qemu and not options.dry_run:
-        parser.error("build-qemu.sh makes no QEMU for aarch64 machines: give --qemu one that has the device")
     launch.check_display(parser, options)
     options.firmware = launch.find_firmware(parser, options.arch, options.firmware)
     return options

@@ -24,6 +24,7 @@ examples:
   run-guest.sh --vnc 5901 --resolution 1920x1080
   run-guest.sh --window --present swapchain --stats --app 'vkcube --wsi wayland'
   run-guest.sh --window --image my-disk.qcow2 --memory 8G --hostmem 4G
+  run-guest.sh --arch aarch64 --shell             an aarch64 guest, emulated
   run-guest.sh --qemu-arg=-device --qemu-arg=virtio-net-pci
 
 What is missing is made first (see make demo). ACCEL=tcg, kvm or hvf chooses the accelerator, as
@@ -81,6 +82,8 @@ def parse():
                       help="boot your own disk image instead; it needs Linux and Mesa's Venus driver")
 
     machine = parser.add_argument_group("the machine")
+    machine.add_argument("--arch", choices=["x86_64", "aarch64"], default="x86_64",
+                         help="its processors; aarch64 has a QEMU of its own, minutes to build (x86_64)")
     machine.add_argument("--memory", type=size, default="2G", help="of the guest (2G)")
     machine.add_argument("--hostmem", type=size, default="1G",
                          help="window for the host's Vulkan memory, a power of two (1G)")
@@ -114,8 +117,12 @@ def check(parser, options):
             parser.error("--app and --shell need our own guest; in your image, use its own terminal")
         if not Path(options.image).is_file():
             parser.error(f"there is no image {options.image}")
+        if options.arch != "x86_64":
+            parser.error("--image boots by a BIOS: run-alpine.sh boots an image for aarch64")
         options.device = "virtio-vga-venus"
         options.image = Path(options.image).resolve()
+    if options.device == "virtio-vga-venus" and options.arch != "x86_64":
+        parser.error(f"{options.arch} machines have no VGA: use virtio-gpu-venus-pci")
     if options.window and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         parser.error("--window needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set: "
                      "use --vnc 5900")
@@ -201,7 +208,7 @@ def main():
                      properties={name: value for name, value in chosen.items() if value},
                      resolution=options.resolution, outputs=options.outputs, smp=options.cpus,
                      accel=options.accel, display=display, shell=options.shell, disk=options.image,
-                     qemu_args=arguments)
+                     qemu_args=arguments, arch=options.arch)
     print(f"accelerator {guest.accel_why}", file=sys.stderr)
     if options.dry_run:
         print(guest.shell_words())

@@ -9,6 +9,8 @@ import guest as guests
 class SharedGuest:
     def __init__(self, options):
         self.options, self.guest = options, None
+        arch = options.get("arch", "x86_64")
+        self.prefix = "" if arch == "x86_64" else f"{arch}-"  # of the files that tests leave
 
     def get(self):
         if not self.guest:

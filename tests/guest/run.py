@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests of QEMU with a Linux guest, printing TAP.
 
-usage: run.py [--present | --legacy] [--list] [--accel ACCEL] [--qemu PROGRAM] [NAME...]     NAME: part of a test's name, such as vkcube
+usage: run.py [--present | --legacy | --aarch64] [--list] [--accel ACCEL] [--qemu PROGRAM] [NAME...]     NAME: part of a test's name, such as vkcube
 
 A test is a function test_* of one of the modules below, in the order in which they stand there; its
 first line of documentation is its name in the output. Where a test fails, what it expected and what it
@@ -23,6 +23,8 @@ MODULES = ("test_qemu", "test_agent", "test_vulkaninfo", "test_device", "test_fr
            "test_endurance", "test_examples", "test_vkcube", "test_two_apps", "test_vkmark", "test_software", "test_clean",
            "test_reset", "test_regions", "test_zero_copy", "test_kms_buffers", "test_displays", "test_quirks")
 PRESENT = ("test_present", "test_outputs")  # with --present: a suite of its own
+AARCH64 = ("test_aarch64", "test_vulkaninfo", "test_device", "test_frame", "test_examples", "test_vkcube",
+           "test_clean")  # with --aarch64: a guest for another processor
 LEGACY = ("test_legacy",)  # with --legacy: another, which wants a QEMU of its own
 
 
@@ -42,7 +44,7 @@ def run_one(shared, full, function):
     """Runs one test; returns what kept it from passing: None, a Skipped or the text of a failure."""
     outcome = None
     try:
-        function(Case(shared, full.replace(".", "-")))
+        function(Case(shared, shared.prefix + full.replace(".", "-")))
     except Skipped as skipped:
         outcome = skipped
     except (Failed, guests.GuestError) as failure:
@@ -77,10 +79,12 @@ def main():
     parser.add_argument("--list", action="store_true", help="print the tests' names and end")
     parser.add_argument("--present", action="store_true", help="the tests of presenting instead")
     parser.add_argument("--legacy", action="store_true", help="the tests of the archived device instead")
+    parser.add_argument("--aarch64", action="store_true", help="the tests of an aarch64 guest instead")
     parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
     parser.add_argument("--qemu", help="another QEMU than the one that scripts/build-qemu.sh makes")
     arguments = parser.parse_args()
-    tests = collect(arguments.name, PRESENT if arguments.present else LEGACY if arguments.legacy else MODULES)
+    tests = collect(arguments.name, PRESENT if arguments.present else LEGACY if arguments.legacy
+                    else AARCH64 if arguments.aarch64 else MODULES)
     if not tests:
         parser.error(f"no test has {' or '.join(arguments.name)} in its name; see --list")
     if arguments.list:
@@ -88,7 +92,8 @@ def main():
         return 0
 
     guests.end_on_signals()
-    options = {"accel": arguments.accel, "qemu": arguments.qemu}
+    options = {"accel": arguments.accel, "qemu": arguments.qemu,
+               "arch": "aarch64" if arguments.aarch64 else "x86_64"}
     print(f"1..{len(tests)}", flush=True)
     shared, failed = SharedGuest(options), 0
     try:
