@@ -1,185 +1,193 @@
 # SPDX-License-Identifier: MIT
-"""Software that nobody changed for this, as Debian ships it: what it needs in the guest, and what it does there."""
+"""Unmodified programs, as Debian has them, in the guest: each in full length.
 
-import json
+The host can run vulkaninfo and vkcube itself, to compare with. It has no mpv and no OpenGL: what OpenGL draws is
+compared with what it draws on the guest's own lavapipe, that is, without the device; mpv's picture with ffmpeg's.
+"""
+
 import re
 import time
 
 import picture
-import vkcube
 from entry import Entry, Result
-from expect import expect, wait_for
-from guest import frames_environment
-from screen import VENUS
+from expect import Failed, expect
+from host_screen import host_vkcube, window_of_vkcube
+from unmodified import (CLIP, CLIP_RATE, LAVAPIPE, MPV_ALL, MPV_OPENGL, MPV_VULKAN, ZINK, Held, check_gears, counted,
+                        end, frame_of_clip, gears, gl_renderer, glmark2_scenes, glmark2_validate, make_clip, mpv_still,
+                        settled, vkmark_scenes)
 
-# Zink takes Vulkan for a processor's, which Venus on lavapipe says it is, only if it is told to.
-ZINK = "LIBGL_ALWAYS_SOFTWARE=1 MESA_LOADER_DRIVER_OVERRIDE=zink"
-NAMES_ZINK = re.compile(r"GL_RENDERER: +zink .*Venus")
-
-CLIP = (640, 360)
-# gpu-sw: mpv, too, leaves a processor's Vulkan alone otherwise. For the preloaded driver see docs/limitations.md.
-MPV = "env LD_PRELOAD=libvulkan_virtio.so mpv --no-config --gpu-sw --vo=gpu-next --gpu-api=vulkan --gpu-context=waylandvk --no-audio --no-osc --osd-level=0"
-FILM = "av://lavfi:testsrc2=size={}x{}:rate=25".format(*CLIP)
-FILM_TOLERANCE = "a mean of 2/255 and 90 % within 8/255"
-
-
-def score(text, name, benches):
-    """What vkmark or glmark2 prints: {scene with its options: frames per second}, its score."""
-    seen = {re.sub(r"(:|^)duration=[\d.]+(:|$)", r"\1", scene).strip(): int(fps)
-            for scene, fps in re.findall(r"^(\[.*?\] .*?): FPS: *(\d+)", text, re.MULTILINE)}
-    final = re.search(rf"{name} Score: *(\d+)", text)
-    expect(final and len(seen) >= benches and min(seen.values()) > 0,
-           f"{benches} scenes or more with frames in each, and a score", text[-1500:])
-    return seen, int(final[1])
+CUBE = 500          # vkcube's window
+CUBE_FRAME = 100    # the one that is compared
+CLIP_SECONDS = 5
+STILL = 30          # the frame of the clip at which mpv is paused
+GEARS_FRAMES = 200  # over which their speed is measured
+WSI = ("MESA_VK_WSI_DEBUG=sw, which wl sets: the window system's images are shared memory, since lavapipe on a host "
+       "without /dev/udmabuf has no dma-bufs")
 
 
-def validate(guest, scenes=""):
-    """glmark2's own look at its pictures, through Zink: how many are right, and how many it cannot judge."""
-    text = guest.run(f"{ZINK} wl glmark2-es2-wayland --validate {scenes} 2>&1", 300, check=False).output
-    expect(NAMES_ZINK.search(text), "OpenGL by Zink on Venus", text[-1500:])
-    seen = re.findall(r"Validation: (\w+)", text)
-    expect(seen and set(seen) <= {"Success", "Unknown"} and "Aborted" not in text, "no picture that is wrong",
-           text[-1500:])
-    return seen.count("Success"), seen.count("Unknown")
+def near(seen, wanted, mean, share):
+    """Two pictures that are the same but for little; says how little, and how much is allowed."""
+    found = picture.Difference(seen, wanted)
+    limit = f"a mean difference of at most {mean}/255, and {100 * share:g} % of the pixels within {found.near}/255"
+    expect(found.mean <= mean and found.share_near >= share, limit, found)
+    return f"{found} (allowed is {limit})"
 
 
-def film_frame(guest, screen, second, target):
-    """mpv, standing still: its frame on the screen against the same one, converted by mpv's processor code.
-
-    Returns how the two differ and the frame as it was seen.
-    """
-    guest.run(f"rm -rf /tmp/film; mpv --no-config --vo=image --vo-image-format=png --vo-image-outdir=/tmp/film "
-              f"--no-audio --start={second} --frames=1 {FILM}")
-    target.write_bytes(guest.run("cat /tmp/film/00000001.png").stdout)
-    wanted = picture.read_png(target)
-    job = guest.spawn(f"wl {MPV} --fullscreen --video-unscaled=yes --start={second} --pause {FILM}")
-    seen = closest = None
-
-    def question():
-        nonlocal seen, closest
-        whole = screen()
-        seen = whole.crop((whole.width - CLIP[0]) // 2, (whole.height - CLIP[1]) // 2, *CLIP)
-        closest = picture.Difference(seen, wanted)
-        expect(job.status is None, "mpv to stand still", f"status {job.status}: {(job.output + job.errors)[-1500:]}")
-        return closest.mean <= 2 and closest.share_near >= 0.9, closest
-
-    wait_for(question, f"the film's frame at {second} s within {FILM_TOLERANCE}, compared with {target}", 90)
-    job.signal(15)
-    job.wait(20)
-    return closest, seen
-
-
-def frames_of(guest, command, timeout=180):
-    """A Vulkan program to its end: frames per second from its first frame to its last."""
-    log = "/tmp/frames.json"
-    guest.run(f"rm -f {log}; wl {frames_environment(log=log)} {command}", timeout)
-    drawn = json.loads(guest.run(f"cat {log}").output)
-    expect(drawn["frames"] > 1, "frames", drawn)
-    return drawn["frames"], (drawn["frames"] - 1) / drawn["seconds"]
+def fields(summary):
+    return dict(re.findall(r"^\s*(\w+)\s*= (.*?)\s*$", summary, re.MULTILINE))
 
 
 def vulkaninfo(stage, entry):
-    found = dict(re.findall(r"^\s*(\w+)\s*= (.*?)\s*$", stage.guest().run(f"{VENUS} {entry.command}").output,
-                            re.MULTILINE))
-    expect(found.get("driverID") == "DRIVER_ID_MESA_VENUS", "the driver Venus", found)
-    host = dict(re.findall(r"^\s*(\w+)\s*= (.*?)\s*$", stage.on_host(["vulkaninfo", "--summary"]), re.MULTILINE))
-    expect(host["deviceName"] in found["deviceName"], f"{host['deviceName']} in the device's name", found["deviceName"])
-    return Result([("device", found["deviceName"], host["deviceName"]),
-                   ("driver", found["driverInfo"], host["driverInfo"]),
-                   ("Vulkan", found["apiVersion"], host["apiVersion"])])
+    """Its picture is a terminal's, which shows the summary."""
+    guest = stage.guest(entry.guest)
+    here = fields(guest.run("wl vulkaninfo --summary").output)
+    there = fields(stage.on_host(["vulkaninfo", "--summary"]))
+    expect(here["driverID"] == "DRIVER_ID_MESA_VENUS" and there["deviceName"] in here["deviceName"],
+           f"Venus, with the host's {there['deviceName']} in its name", here)
+    whole = guest.run("wl vulkaninfo").output, stage.on_host(["vulkaninfo"])
+    # Layers have such a line too, with 0 mostly.
+    extensions = [max(map(int, re.findall(r"Device Extensions: count = (\d+)", text)), default=0) for text in whole]
+    expect(all(extensions), "vulkaninfo to count the device's extensions", whole[0][-1000:])
+    guest.run("printf '#!/bin/sh\\nvulkaninfo --summary\\nsleep 600\\n' >/tmp/show && chmod 755 /tmp/show")
+    job = guest.spawn("wl weston-terminal --maximized --shell=/tmp/show")
+    try:
+        settled(guest, lambda screen: screen if screen.share((0, 0, 0)) > 0.5 and screen.colours() > 50 else None,
+                "a terminal", 60)
+        stage.screen(guest, entry.name)
+    finally:
+        end(job)
+    return Result([("driver", f"{here['driverName']}, {here['driverInfo']}",
+                    f"{there['driverName']}, {there['driverInfo']}"),
+                   ("device", here["deviceName"], there["deviceName"]),
+                   ("Vulkan", here["apiVersion"], there["apiVersion"]),
+                   ("extensions of the device", *map(str, extensions))],
+                  stage.file(f"{entry.name}.png"), "the device's name has the host's own in it")
 
 
-def cube(wsi):
-    def run(stage, entry):
-        guest = stage.guest()
-        job = vkcube.hold(guest, 100, wsi)
-        closest, seen = vkcube.compare(100, job, lambda: stage.screen(guest, entry.name),
-                                       stage.file(f"host-{entry.name}.png"))
-        seen.write_png(stage.file(f"{entry.name}.png"))
-        frames, fps = frames_of(guest, entry.command.removeprefix("wl "))
-        return Result([("frames per second", f"{fps:.0f}"), ("frames", str(frames))],
-                      stage.file(f"{entry.name}.png"), f"the 100th frame on the guest's screen is the host's "
-                      f"{vkcube.TOLERANCE} (seen: {closest})")
-    return run
+def vkcube(stage, entry):
+    """Frames per second, then one frame, at which it is stopped."""
+    guest = stage.guest(entry.guest)
+    wsi = re.search(r"--wsi (\w+)", entry.command)[1]
+    frames, seconds = counted(guest, "", entry.command.removeprefix("wl "), 300)
+    wanted = host_vkcube(CUBE_FRAME, CUBE, CUBE)
+    wanted.write_png(stage.file(f"host-{entry.name}.png"))
 
+    def look(screen):
+        try:
+            return window_of_vkcube(screen, CUBE, CUBE)
+        except (Failed, ValueError):
+            return None
 
-def seen_while(stage, guest, name, command, seconds, timeout):
-    """Runs a program to its end, with a look at the screen on the way; returns what it printed."""
-    job = guest.spawn(f"{command} 2>&1")
-    time.sleep(seconds)
-    shown = stage.screen(guest, name)
-    job.wait(timeout)
-    expect(job.status == 0, f"{command} to end with status 0", f"{job.status}: {job.output[-1500:]}")
-    expect(shown.colours() > 1000, "more than 1000 colours on the screen", shown)
-    return job.output
+    command = f"vkcube --wsi {wsi} --width {CUBE} --height {CUBE} --c {CUBE_FRAME + 10}"
+    with Held(guest, "", command, CUBE_FRAME):
+        seen = settled(guest, look, "vkcube's window")
+        stage.screen(guest, entry.name)
+    return Result([("frames per second", f"{(frames - 1) / seconds:.0f}"), ("frames", str(frames))],
+                  stage.file(f"{entry.name}.png"),
+                  f"frame {CUBE_FRAME} with the host's own: {near(seen, wanted, 2, 0.999)}")
 
 
 def vkmark(stage, entry):
-    text = seen_while(stage, stage.guest(), entry.name, entry.command, 16, 300)
-    seen, total = score(text, "vkmark", 13)
-    return Result([("score", str(total)), *((scene, f"{fps} frames/s") for scene, fps in seen.items())],
-                  stage.file(f"{entry.name}.png"), "it checks nothing; the picture is one of its shading scenes")
+    """The picture is of one of its scenes, stopped at a frame."""
+    guest = stage.guest(entry.guest)
+    job = guest.run(entry.command, 600)
+    scenes, score = vkmark_scenes(job.output)
+    expect(score and len(scenes) >= 13 and min(fps for _, fps in scenes) > 0, "13 scenes with frames, and a score",
+           job.output[-2000:])
+    with Held(guest, "", "vkmark --winsys wayland -b shading:shading=phong", 60):
+        settled(guest, lambda screen: screen if screen.colours() > 500 else None, "vkmark's cat")
+        stage.screen(guest, entry.name)
+    return Result([("score", str(score)), *((f"{name}: frames per second", str(fps)) for name, fps in scenes)],
+                  stage.file(f"{entry.name}.png"),
+                  f"all {len(scenes)} scenes have frames. What they show depends on the clock, so it is not compared")
 
 
 def mpv(stage, entry):
-    guest = stage.guest()
-    guest.run("wl")
-    closest, seen = film_frame(guest, lambda: stage.screen(guest, entry.name), 2, stage.file("film-wanted.png"))
+    """The clip at its speed, then every picture as fast as it can, then paused at one."""
+    guest = stage.guest(entry.guest)
+    before, program = (ZINK, MPV_OPENGL) if "opengl" in entry.command else ("", MPV_VULKAN)
+    make_clip(guest, CLIP_SECONDS)
+    whole = CLIP_SECONDS * CLIP_RATE
+    played, _ = counted(guest, before, f"{program} {CLIP}")
+    frames, seconds = counted(guest, before, f"{program} {MPV_ALL} {CLIP}", 300)
+    expect(frames >= whole, f"all {whole} frames presented", frames)
+    seen, wanted = mpv_still(guest, before, program, STILL), frame_of_clip(guest, STILL)
     seen.write_png(stage.file(f"{entry.name}.png"))
-    frames, fps = frames_of(guest, entry.command.removeprefix("wl "))
-    return Result([("frames per second", f"{fps:.1f}"), ("frames", str(frames))],
-                  stage.file(f"{entry.name}.png"), f"the frame at 2 s on the guest's screen is what mpv's own "
-                  f"conversion without Vulkan gives within {FILM_TOLERANCE} (seen: {closest})")
+    wanted.write_png(stage.file(f"ffmpeg-{entry.name}.png"))
+    return Result([("frames per second, as fast as it can", f"{(frames - 1) / seconds:.1f}"),
+                   (f"pictures shown in {CLIP_SECONDS} s, of {whole}; mpv leaves out the others", str(played))],
+                  stage.file(f"{entry.name}.png"),
+                  f"frame {STILL} with what ffmpeg's own scaler makes of it: {near(seen, wanted, 3, 0.9)}")
 
 
-def opengl(stage, entry):
-    guest = stage.guest()
-    right, unknown = validate(guest)
-    text = seen_while(stage, guest, entry.name, entry.command, 30, 400)
-    expect(NAMES_ZINK.search(text), "OpenGL by Zink on Venus", text[-1500:])
-    seen, total = score(text, "glmark2", 30)
-    slowest, fastest = min(seen, key=seen.get), max(seen, key=seen.get)
-    return Result([("score", str(total)), ("scenes", str(len(seen))),
-                   (f"fastest: {fastest}", f"{seen[fastest]} frames/s"),
-                   (f"slowest: {slowest}", f"{seen[slowest]} frames/s"),
-                   ("pictures that glmark2 finds right", f"{right}; {unknown} it cannot judge")],
-                  stage.file(f"{entry.name}.png"), "glmark2 --validate reads its pictures back and finds none wrong")
+def zink(stage, entry):
+    guest = stage.guest(entry.guest)
+    renderer, version, core = gl_renderer(guest)
+    expect("zink" in renderer and "Virtio-GPU Venus" in renderer, "Zink on Venus", renderer)
+    program = entry.command.split()[-1]
+    windows = []
+    for name, driver in ((entry.name, ""), (f"lavapipe-{entry.name}", f"env {LAVAPIPE} ")):
+        with Held(guest, ZINK, f"{driver}{program}", 1):
+            windows.append(settled(guest, gears, "gears in a window"))
+            stage.screen(guest, name)
+    check_gears(windows[0])
+    with Held(guest, ZINK, program, GEARS_FRAMES, 120) as held:
+        rate = held.rate
+    return Result([("frames per second", f"{rate:.0f}"), ("OpenGL's renderer", renderer),
+                   ("OpenGL, OpenGL ES", f"{core}, {version}")],
+                  stage.file(f"{entry.name}.png"),
+                  f"the first frame with Zink's on the guest's own lavapipe: {near(*windows, 0.5, 0.999)}")
 
 
-def simple_egl(stage, entry):
-    stopped = entry.command.replace(" wl ", " timeout 20 wl stdbuf -oL ")
-    text = seen_while(stage, stage.guest(), entry.name, f"({stopped} || test $? = 124)", 12, 60)
-    rates = [float(rate) for rate in re.findall(r": ([\d.]+) fps", text)]
-    expect(rates and max(rates) > 1, "frames per second", text[-1500:])
-    return Result([("frames per second", f"{max(rates):.0f}")], stage.file(f"{entry.name}.png"),
-                  "the picture was looked at, nothing else")
+def glmark2(stage, entry):
+    """Its own look at what it draws, then its speed; the picture is of one of its scenes, on the way."""
+    guest = stage.guest(entry.guest)
+    answers = [answer for _, answer in glmark2_validate(guest)]
+    job = guest.spawn(entry.command)
+    time.sleep(30)
+    shown = stage.screen(guest, entry.name)
+    job.wait(400)
+    scenes, score = glmark2_scenes(job.output)
+    expect(job.status == 0 and score and len(scenes) >= 30 and min(fps for _, fps in scenes) > 0,
+           "30 scenes with frames, and a score", f"status {job.status}: {(job.output + job.errors)[-2000:]}")
+    expect(shown.colours() > 500, "a picture of more than 500 colours", shown)
+    (slowest, least), (fastest, most) = (choose(scenes, key=lambda scene: scene[1]) for choose in (min, max))
+    return Result([("score", str(score)), ("scenes", str(len(scenes))),
+                   (f"fastest, {fastest}: frames per second", str(most)),
+                   (f"slowest, {slowest}: frames per second", str(least)),
+                   ("pictures that glmark2 finds right", f"{answers.count('Success')} of {len(answers)}; "
+                    f"{answers.count('Unknown')} it cannot judge")],
+                  stage.file(f"{entry.name}.png"), "glmark2 reads back what it drew, and finds nothing wrong")
 
 
-def entry(name, title, text, command, function):
-    made = Entry(name, title, text, command, lambda stage: function(stage, made))
+def entry(name, title, text, command, function, guest="plain"):
+    """An Entry whose function is told which one it is."""
+    made = Entry(name, title, text, command, lambda stage: function(stage, made), guest)
     return made
 
 
-WINDOWS = ("MESA_VK_WSI_DEBUG=sw, which wl sets: images of window systems in shared memory, as this host's lavapipe has "
-           "no dma-bufs.")
 ENTRIES = [
-    entry("vulkaninfo", "vulkaninfo", "Debian's vulkan-tools. Needs nothing but VK_DRIVER_FILES, which the shell has "
-          "set, so that lavapipe in the guest is not listed as well.", "vulkaninfo --summary", vulkaninfo),
-    entry("vkcube", "vkcube on Wayland", f"Debian's vulkan-tools, under weston. Needs {WINDOWS}",
-          "wl vkcube --wsi wayland --width 500 --height 500 --c 600", cube("wayland")),
-    entry("vkcube-x11", "vkcube on X11", f"The same as an X11 program, by way of Xwayland. Needs {WINDOWS}",
-          "wl vkcube --wsi xcb --width 500 --height 500 --c 600", cube("xcb")),
-    entry("vkmark", "vkmark, its whole list", f"All scenes that vkmark has if none is named, 2 seconds each. Needs {WINDOWS}",
-          "wl vkmark --winsys wayland -b :duration=2", vkmark),
-    entry("mpv", "mpv plays a film by Vulkan", "mpv's gpu-next (libplacebo) shows a clip that its own test source makes "
-          "as it is played. Needs --gpu-sw where the host's Vulkan is a processor's; LD_PRELOAD=libvulkan_virtio.so, "
-          f"or Mesa's Venus makes it crash at its end (docs/limitations.md says why); and {WINDOWS}",
-          f"wl {MPV} --untimed --framedrop=no --length=12 {FILM}", mpv),
-    entry("glmark2", "OpenGL in the guest: glmark2 through Zink", "The guest has OpenGL ES although the host has "
-          "no OpenGL: Mesa's Zink makes Vulkan of it, and Venus takes that to the host. Needs "
-          "MESA_LOADER_DRIVER_OVERRIDE=zink, LIBGL_ALWAYS_SOFTWARE=1 where the host's Vulkan is a processor's, and "
-          f"{WINDOWS} One second for each scene.",
-          f"{ZINK} wl glmark2-es2-wayland -b :duration=1", opengl),
-    entry("simple-egl", "OpenGL in the guest: weston-simple-egl", "weston's smallest OpenGL program, with the same settings.",
-          f"{ZINK} wl weston-simple-egl", simple_egl),
+    entry("vulkaninfo", "vulkaninfo", "What the guest's Vulkan says of itself. Needs nothing; the picture is of a "
+          "terminal under weston.", "vulkaninfo --summary", vulkaninfo),
+    entry("vkcube-wayland", "vkcube on Wayland", f"Khronos' cube under weston. Needs {WSI}.",
+          f"wl vkcube --wsi wayland --present_mode 1 --width {CUBE} --height {CUBE} --c 600", vkcube),
+    entry("vkcube-x11", "vkcube on X11", f"The same through Xwayland, which weston starts. Needs {WSI}.",
+          f"wl vkcube --wsi xcb --width {CUBE} --height {CUBE} --c 600", vkcube),
+    entry("vkmark", "vkmark", f"Its whole default list of scenes, 10 seconds each. Needs {WSI}.",
+          "wl vkmark --winsys wayland", vkmark),
+    entry("mpv", "mpv", "Plays a clip (MPEG-4, 640x360, 30 frames a second, decoded by the guest's processors) "
+          "through libplacebo. Needs --gpu-sw=yes, as the host's Vulkan device is a processor; the loader's variable, "
+          f"since a bug of Mesa's would end it with a segmentation fault when all is done; and {WSI}.",
+          f"wl {MPV_VULKAN} {CLIP}", mpv),
+    entry("zink-wayland", "OpenGL ES on Wayland", "Mesa's gears through Zink, OpenGL by Vulkan. Needs "
+          "LIBGL_ALWAYS_SOFTWARE=1, without which Zink takes no Vulkan device that is a processor, as the host's is "
+          f"here; and {WSI}.", f"{ZINK} wl es2gears_wayland", zink),
+    entry("zink-x11", "OpenGL on X11", "The same with GLX and OpenGL through Xwayland. Needs the same.",
+          f"{ZINK} wl glxgears", zink),
+    entry("glmark2", "glmark2", "OpenGL ES through Zink, its whole list of scenes, a second each, after it has looked at its "
+          "own pictures (--validate). Needs the same, and a render server that finds libm: "
+          "limitations.md says why.",
+          f"{ZINK} wl glmark2-es2-wayland -b :duration=1", glmark2),
+    entry("mpv-opengl", "mpv with OpenGL", "The same clip through Zink. Needs the same as the two above.",
+          f"{ZINK} wl {MPV_OPENGL} {CLIP}", mpv),
 ]

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Makes the guest that the demo and the tests boot, and prints the directory it is in: vmlinuz,
-# initrd.img and disk.img (a Debian 13 with Mesa's Venus driver, vulkan-tools, vkmark and weston; an ext4
-# without partitions). About a minute and a half, 1.1 GB.
+# initrd.img and disk.img (a Debian 13 with Mesa's Venus driver and Zink, vulkan-tools, vkmark, weston with
+# Xwayland, mpv and other programs that know nothing of us; an ext4 without partitions). About a minute
+# and a half, 1.2 GB.
 #
 # usage: guest-image.sh [--arch ARCH]
 #   --arch ARCH  of the guest's processor: x86_64 (the default) or aarch64
@@ -31,8 +32,8 @@ packages=(
     "linux-image-$debian_arch" kmod busybox-static udev procps util-linux
     mesa-vulkan-drivers vulkan-tools vkmark weston seatd libdrm-tests
     vulkan-validationlayers
-    # unmodified software: a film player, an X server, OpenGL by Zink
-    mpv xwayland glmark2-es2-wayland libegl1 libgl1-mesa-dri libegl-mesa0
+    # programs that know nothing of us: X, films, OpenGL by Zink
+    xwayland mpv ffmpeg libgl1-mesa-dri mesa-utils glmark2-es2-wayland
 )
 
 # What a virtual machine never has; a third of the kernel's modules.

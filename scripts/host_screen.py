@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An X server in memory on the host, whose screen is a file: for QEMU's window, and for programs beside a guest."""
+"""An X server in memory on the host, whose screen is a file: for QEMU's window, and for vkcube."""
 
 import os
 import subprocess
@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import picture
-from expect import Failed
-from host import IN_ROOT
+from expect import Failed, expect
+from host import IN_ROOT, LAVAPIPE, host_tools
+
+BACKGROUND = (51, 51, 51)  # what vkcube clears its window with
 
 
 class HostScreen:
@@ -70,3 +72,27 @@ class HostScreen:
 
     def __exit__(self, *_):
         self.close()
+
+
+def window_of_vkcube(screen, width, height):
+    """The window on a screen: its first row is all of the colour that vkcube clears with."""
+    at = screen.find_row(BACKGROUND, width)
+    expect(at, f"a row of {width} pixels of vkcube's background on the screen", f"none in {screen}")
+    return screen.crop(*at, width, height)
+
+
+def host_vkcube(frame, width, height):
+    """What vkcube draws as its frame of that number (1 is the first) on lavapipe, with no guest."""
+    with HostScreen(width + 200, height + 200) as screen:
+        log = Path(screen.folder.name, "frames.json")
+        environment = {**LAVAPIPE, "DISPLAY": screen.display, "VK_LAYER_PATH": str(host_tools()),
+                       "VK_INSTANCE_LAYERS": "VK_LAYER_VENUS_frames",
+                       "VENUS_FRAMES_HOLD": str(frame), "VENUS_FRAMES_LOG": str(log)}
+        cube = screen.run("vkcube", "--wsi", "xcb", "--width", width, "--height", height, "--c",
+                          frame + 10, environment=environment)
+        deadline = time.monotonic() + 60
+        while not log.exists():
+            expect(cube.poll() is None and time.monotonic() < deadline, f"vkcube's frame {frame}",
+                   f"status {cube.poll()}: {screen.log('vkcube')}")
+            time.sleep(0.05)
+        return window_of_vkcube(screen.settled(), width, height)

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, VENUS, Failed, expect, guests, host_tools, \
     json_on_host, offered_devices, picture
-from host_screen import HostScreen
-from vkcube import host_vkcube, window_of_vkcube
+from host_screen import HostScreen, host_vkcube, window_of_vkcube
 from test_present import end, hold_cube
 
 OPTIONS = ["--enable-opengl", "--enable-virglrenderer", "--enable-build-legacy-virtio-gpu"]
