@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Makes the guest that the demo and the tests boot, and prints the directory it is in: vmlinuz,
-# initrd.img and disk.img (a Debian 13 with Mesa's Venus driver, vulkan-tools, vkmark and weston; an ext4
-# without partitions). About a minute and a half, 1.1 GB.
+# initrd.img and disk.img (a Debian 13 with Mesa's Venus driver and Zink, vulkan-tools, vkmark, weston with
+# Xwayland, mpv and other programs that know nothing of us; an ext4 without partitions). About a minute
+# and a half, 1.2 GB.
 #
 # usage: guest-image.sh
 # GUEST_IMAGE=DIR: your own directory of that layout instead.
@@ -16,6 +17,7 @@ packages=(
     linux-image-amd64 kmod busybox-static udev procps util-linux
     mesa-vulkan-drivers vulkan-tools vkmark weston seatd libdrm-tests
     vulkan-validationlayers
+    xwayland mpv ffmpeg libgl1-mesa-dri mesa-utils glmark2-es2-wayland
 )
 
 # What a virtual machine never has; a third of the kernel's modules.

@@ -7,7 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import IN_ROOT, LAVAPIPE, Failed, expect, host_tools, picture
+import picture
+from expect import Failed, expect
+from host import IN_ROOT, LAVAPIPE, host_tools
 
 BACKGROUND = (51, 51, 51)  # what vkcube clears its window with
 
