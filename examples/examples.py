@@ -26,7 +26,8 @@ from entry import Result  # noqa: E402
 from expect import Failed  # noqa: E402
 from stage import OUT, TOP, Stage  # noqa: E402
 
-GROUPS = (("Our own programs", programs.ENTRIES), ("Unmodified software", software.ENTRIES), ("For a minute each", endurance.ENTRIES))
+GROUPS = (("Our own programs", programs.ENTRIES), ("Unmodified software", software.ENTRIES),
+          ("For a minute each", endurance.ENTRIES))
 ENTRIES = [entry for _, entries in GROUPS for entry in entries]
 
 
