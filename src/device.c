@@ -279,7 +279,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     log_init(&gpu->log, ops, opaque);
     pthread_mutex_init(&gpu->lock, NULL);
     present_init(&gpu->present);
-    pthread_cond_init(&gpu->work, NULL);
+    thread_cond_init(&gpu->work);
     pthread_cond_init(&gpu->idle, NULL);
     TAILQ_INIT(&gpu->queued);
     TAILQ_INIT(&gpu->in_flight);

@@ -90,17 +90,39 @@ static time_t seconds(void)
 /* How long answers that nobody waits for may wait for company. */
 enum { ANSWER_DELAY_NS = 200 * 1000 };
 
-static struct timespec realtime_in(time_t s, long ns)
+/*
+ * Waits go by a clock that nobody sets: were the host's clock put back by an hour, an answer that waits for
+ * company would wait for that hour too.
+ */
+void thread_cond_init(pthread_cond_t *cond)
 {
+#ifdef __APPLE__
+    pthread_cond_init(cond, NULL);
+#else
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+#endif
+}
+
+static int wait_for_locked(struct venus_gpu *gpu, time_t s, long ns)
+{
+#ifdef __APPLE__
+    const struct timespec duration = { .tv_sec = s, .tv_nsec = ns };
+    return pthread_cond_timedwait_relative_np(&gpu->work, &gpu->lock, &duration);
+#else
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += s;
     until.tv_nsec += ns;
     if (until.tv_nsec >= 1000000000) {
         until.tv_nsec -= 1000000000;
         until.tv_sec++;
     }
-    return until;
+    return pthread_cond_timedwait(&gpu->work, &gpu->lock, &until);
+#endif
 }
 
 /* Wait for something to do, or until contexts are to be checked. */
@@ -108,12 +130,10 @@ static void wait_for_work_locked(struct venus_gpu *gpu)
 {
     gpu->sleeping = true;
     if (gpu->num_answered) {
-        struct timespec until = realtime_in(0, ANSWER_DELAY_NS);
-        if (pthread_cond_timedwait(&gpu->work, &gpu->lock, &until) == ETIMEDOUT)
+        if (wait_for_locked(gpu, 0, ANSWER_DELAY_NS) == ETIMEDOUT)
             command_deliver(gpu);
     } else if (gpu->contexts) {
-        struct timespec until = realtime_in(CHECK_CONTEXTS_S, 0);
-        pthread_cond_timedwait(&gpu->work, &gpu->lock, &until);
+        wait_for_locked(gpu, CHECK_CONTEXTS_S, 0);
     } else {
         pthread_cond_wait(&gpu->work, &gpu->lock);
     }

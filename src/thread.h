@@ -3,7 +3,12 @@
 #ifndef THREAD_H
 #define THREAD_H
 
+#include <pthread.h>
+
 struct venus_gpu;
+
+/* For a condition variable that the device thread waits on with a timeout. */
+void thread_cond_init(pthread_cond_t *cond);
 
 /*
  * Start the device thread and wait until it has started the renderer. On an error the thread is gone
