@@ -146,6 +146,12 @@ done
 for kernel in "$1"/usr/lib/modules/*; do
     depmod -b "$1" "${kernel##*/}"
 done
+# Of the libraries that there are several of, the one that is there.
+for library in blas/libblas.so.3 lapack/liblapack.so.3; do
+    for path in "$1"/usr/lib/*/"$library"; do
+        [ ! -e "$path" ] || ln -sf "$library" "${path%/*/*}/${library##*/}"
+    done
+done
 '
 
 # Runs on this machine, as root of the user namespace if we are not root, with the guest's root as $1:
