@@ -175,7 +175,8 @@ ENTRIES = [
           f"wl vkcube --wsi xcb --width {CUBE} --height {CUBE} --c 600", vkcube),
     entry("vkmark", "vkmark", f"Its whole default list of scenes, 10 seconds each. Needs {WSI}.",
           "wl vkmark --winsys wayland", vkmark),
-    entry("mpv", "mpv", "Plays a clip (MPEG-4, 640x360, 30 frames a second, decoded by the guest's processors) "
+    entry("mpv", "mpv", "Plays a clip (MPEG-4, 640x360, 30 frames a second, decoded by the guest's processors; "
+          "made by ffmpeg -f lavfi -i testsrc2=size=640x360:rate=30 -t 5 -c:v mpeg4 -q:v 3 /tmp/clip.mkv) "
           "through libplacebo. Needs --gpu-sw=yes, as the host's Vulkan device is a processor; the loader's variable, "
           f"since a bug of Mesa's would end it with a segmentation fault when all is done; and {WSI}.",
           f"wl {MPV_VULKAN} {CLIP}", mpv),
