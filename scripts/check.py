@@ -24,6 +24,7 @@ SCRIPTS = TOP / "scripts"
 OUT = TOP / "out" / "check"
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+MOST_DETAILS = 12  # lines of a failure, in the summary; all of them are in the log
 
 children = set()  # process groups that run now, for stop()
 
@@ -33,8 +34,10 @@ class CannotStart(Exception):
 
 
 class Result:
-    def __init__(self, name, status, why=""):
-        self.name, self.status, self.why = name, status, why
+    """What became of one test, and why in one line; details are more lines, those that it failed with."""
+
+    def __init__(self, name, status, why="", details=()):
+        self.name, self.status, self.why, self.details = name, status, why, list(details)
 
 
 def run(command, log, limit, env=None, cwd=TOP):
@@ -100,7 +103,7 @@ PLAN = re.compile(r"^1\.\.(\d+)")
 
 def tap_results(text, prefix=""):
     """The results in a program's TAP output, and whether there was any TAP in it."""
-    results, planned, bailed = [], None, None
+    results, planned, bailed, failure = [], None, None, None
     for line in text.splitlines():
         plan = PLAN.match(line)
         point = POINT.match(line)
@@ -115,6 +118,9 @@ def tap_results(text, prefix=""):
                 results.append(Result(name, SKIPPED, why if point[3] else ""))
             else:
                 results.append(Result(name, FAILED if failed else PASSED))
+            failure = results[-1] if failed else None
+        elif failure and line.startswith("#"):
+            failure.details.append(line[1:].strip())
     if bailed:
         results.append(Result(prefix + bailed, FAILED))
     elif planned is not None and planned > len(results):
@@ -308,6 +314,8 @@ def check(name):
         if result.status != PASSED:
             why = f" ({result.why})" if result.why else ""
             print(f"    {result.status.upper()} {result.name}{why}")
+            for line in result.details[:MOST_DETAILS]:
+                print(f"        {line}")
     if count[FAILED]:
         print(f"    log: {log}")
     sys.stdout.flush()

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""What the summary of all tests takes from a program's output in the Test Anything Protocol."""
+
+import contextlib
+import importlib.util
+import io
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "check.py"
+spec = importlib.util.spec_from_file_location("check_script", SCRIPT)
+check = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(check)
+
+OUTPUT = """1..4
+# booted in 8.9 s
+ok 1 - regions.map: maps
+# 2.0 s
+not ok 2 - regions.unmap: unmaps
+#   expected: 3 regions
+#   seen: 4
+# 7.5 s
+ok 3 - regions.never # SKIP no such host
+not ok 4 - quirks.packed
+"""
+
+
+class Tap(unittest.TestCase):
+    def test_each_point_is_a_result_and_a_failure_has_its_words(self):
+        results, is_tap = check.tap_results(OUTPUT)
+        self.assertTrue(is_tap)
+        self.assertEqual([(result.status, result.details) for result in results],
+                         [("passed", []), ("failed", ["expected: 3 regions", "seen: 4", "7.5 s"]),
+                          ("skipped", []), ("failed", [])])
+
+    def test_tests_that_did_not_run_have_failed(self):
+        results, _ = check.tap_results("1..3\nok 1 - one\n")
+        self.assertEqual([result.status for result in results], ["passed", "failed"])
+        self.assertEqual(results[1].name, "2 planned tests did not run")
+
+    def test_what_is_no_tap_is_told_apart(self):
+        self.assertEqual(check.tap_results("hello\n"), ([], False))
+
+
+class Summary(unittest.TestCase):
+    def summary(self, output):
+        folder = tempfile.TemporaryDirectory(prefix="venus-check-")
+        self.addCleanup(folder.cleanup)
+        suite = {"some": lambda _log: check.tap_results(output)[0]}
+        printed = io.StringIO()
+        with mock.patch.object(check, "OUT", Path(folder.name)), mock.patch.object(check, "SUITES", suite), \
+                contextlib.redirect_stdout(printed):
+            self.count = check.check("some")
+        return printed.getvalue()
+
+    def test_it_says_why_a_test_failed(self):
+        printed = self.summary(OUTPUT)
+        self.assertIn("    some: 1 passed, 2 failed, 1 skipped in ", printed)
+        self.assertIn("    FAILED regions.unmap: unmaps\n        expected: 3 regions\n        seen: 4\n", printed)
+        self.assertEqual(self.count, {"passed": 1, "failed": 2, "skipped": 1})
+
+    def test_a_long_failure_is_cut(self):
+        printed = self.summary("1..1\nnot ok 1 - long\n" + "".join(f"# line {i}\n" for i in range(100)))
+        self.assertEqual(printed.count("        line "), check.MOST_DETAILS)
+
+    def test_a_suite_without_tests_has_failed(self):
+        self.assertIn("FAILED the suite itself (it ran no test)", self.summary("hello\n"))
