@@ -5,8 +5,8 @@
 usage: bench.py [--pairs N] [--only PART...] [--sides SIDE...] [--accel ACCEL] [--out DIRECTORY]
 
 Each turn boots a guest with the old device, one with the new, the new once more to present with Vulkan,
-and one with a device that does nothing, and runs on the host what runs there too. Samples of all turns are
-put together: p50 and p99 are of all of them (of frame rates, one sample a turn, p99 is the slowest turn).
+and one with a device that does nothing, and runs on the host what runs there too; every other turn goes the
+other way round, as a machine that has been busy for minutes is slower. Samples of all turns are put together: p50 and p99 are of all of them (of frame rates, one sample a turn, p99 is the slowest turn).
 A turn takes some six minutes; nothing else should run on the machine meanwhile. Writes bench.json and
 bench.svg and prints a table. docs/performance.md says what the figures mean.
 """
@@ -188,7 +188,7 @@ def main():
                    "started": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}
     notes = {name: Side() for name in SIDES}
     for turn in range(arguments.pairs):
-        for name in SIDES:
+        for name in SIDES if turn % 2 == 0 else reversed(SIDES):
             if name not in arguments.sides:
                 continue
             progress(f"turn {turn + 1} of {arguments.pairs}: {name}")
