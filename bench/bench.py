@@ -6,9 +6,10 @@ usage: bench.py [--pairs N] [--only PART...] [--sides SIDE...] [--accel ACCEL] [
 
 Each turn boots a guest with the old device, one with the new, the new once more to present with Vulkan,
 and one with a device that does nothing, and runs on the host what runs there too; every other turn goes the
-other way round, as a machine that has been busy for minutes is slower. Samples of all turns are put together: p50 and p99 are of all of them (of frame rates, one sample a turn, p99 is the slowest turn).
-A turn takes some six minutes; nothing else should run on the machine meanwhile. Writes bench.json and
-bench.svg and prints a table. docs/performance.md says what the figures mean.
+other way round, as a machine that has been busy for minutes is slower. Samples of all turns are put
+together: p50 and p99 are of all of them (of frame rates, one sample a turn, p99 is the slowest turn). A turn
+takes some six minutes; nothing else should run on the machine meanwhile. Writes bench.json and bench.svg and
+prints a table. docs/performance.md says what the figures mean.
 """
 
 import argparse
