@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds libvenusgpu, with its tests, in the root that host-root.sh chose, and installs it in the cache.
+# Builds libvenusgpu in the root that host-root.sh chose, and installs it in the cache.
 # Prints the prefix where it is installed. What has not changed is not built again.
 #
 # usage: build-lib.sh [--sanitize=LIST] [--strict=COMPILER] [--build-dir]
 #   --sanitize=LIST  with sanitizers: address,undefined or thread
-#   --strict=NAME    by gcc or clang, with every warning an error
-#   --build-dir      print the path of meson's build directory (to run the tests in) instead
+#   --strict=NAME    its tests too, by gcc or clang, with every warning an error
+#   --build-dir      build the tests too, and print the path of meson's build directory (to run them in)
+#                    instead
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
@@ -26,41 +27,50 @@ for option in "$@"; do
 done
 [ -f "$top/meson.build" ] || die "there is no meson.build in $top"
 
-options=(-Dtests=true --buildtype=debugoptimized --libdir=lib -Db_sanitize="$sanitize")
+options=(--buildtype=debugoptimized --libdir=lib -Db_sanitize="$sanitize")
 compiler=()
 if [ -n "$strict" ]; then
     options+=(-Dwerror=true)
     compiler=(env CC="$strict")
 fi
 
-# manifest: what the library is built from: hash and name, then date and name, of each file.
-manifest() (
+# Those who want the library alone, such as the demo, need not be able to build its tests.
+if [ "$print" = build ] || [ -n "$strict" ]; then
+    options+=(-Dtests=true)
+fi
+
+# source_files: the names of what the library is built from, each with a zero byte.
+source_files() (
     cd "$top"
     find . -mindepth 1 -maxdepth 1 \
         \( -name 'meson*' -o -name include -o -name src -o -name tests -o -name bench \
         -o -name fuzz \) -print0 |
         xargs -0 -I{} find {} -name __pycache__ -prune -o -path ./tests/guest -prune -o -name '*.py' -prune \
             -o -type f -print0 |
-        LC_ALL=C sort -z | xargs -0 sh -c 'sha256sum -- "$@" && stat -c "%Y %n" -- "$@"' sh
+        LC_ALL=C sort -z
 )
 
-# changed_behind_ninja MANIFEST: whether a file's content is not what the last build saw, but its date is
-# not newer. Ninja goes by dates and would miss it (a checkout unpacked from an archive, say).
-changed_behind_ninja() {
-    [ -f "$dir/attempt" ] || return 1
-    awk -v built="$(stat -c %Y "$dir/attempt")" '
-        FNR == NR { if (length($1) == 64) old[$2] = $1; next }
-        length($1) == 64 { changed[$2] = old[$2] != $1; next }
-        changed[$2] && $1 <= built { behind = 1 }
-        END { exit !behind }' "$dir/attempt" "$1"
+# manifest: the hash and the name of each of them.
+manifest() {
+    source_files | (cd "$top" && xargs -0 sha256sum --)
+}
+
+# The build works on a copy, where a file gets a new date just when its content changes, and lies the same
+# way beside its source for every checkout: so what one has compiled is in the compiler's cache for all.
+# shellcheck disable=SC2317
+copy_source() {
+    mkdir "$work/src"
+    source_files | (cd "$top" && xargs -0 cp --parents -t "$work/src" --)
+    sync_tree "$work/src" "$dir/src"
 }
 
 # shellcheck disable=SC2317
 build() {
-    export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=3G CCACHE_COMPILERCHECK=content
+    copy_source
+    compiler_cache
     if ! [ -f "$dir/configured" ]; then
         rm -rf "$build"
-        "$scripts/in-root.sh" "${compiler[@]}" meson setup --prefix="$prefix" "${options[@]}" "$build" "$top"
+        "$scripts/in-root.sh" "${compiler[@]}" meson setup --prefix="$prefix" "${options[@]}" "$build" "$dir/src"
         touch "$dir/configured"
     fi
     "$scripts/in-root.sh" meson compile -C "$build"
@@ -69,7 +79,7 @@ build() {
 }
 
 root=$("$scripts/host-root.sh")
-key=$( (printf '%s\n' "$top" "$(root_key "$root")" "${options[@]}" "${compiler[@]}"; declare -f build) | key_of)
+key=$( (printf '%s\n' "$top" "$(root_key "$root")" "${options[@]}" "${compiler[@]}"; declare -f build copy_source) | key_of)
 dir=$cache/lib/$key
 prefix=$dir/prefix
 build=$dir/build
@@ -82,12 +92,8 @@ if [ "$(manifest)" != "$current" ]; then
         step_dir "lib-$key"
         mkdir -p "$dir"
         manifest >"$work/manifest"
-        if changed_behind_ninja "$work/manifest"; then
-            rm -f "$dir/configured"
-        fi
         # Without a manifest the build counts as not made, should this one fail.
         rm -f "$dir/manifest"
-        cp "$work/manifest" "$dir/attempt"
         name=libvenusgpu
         [ "$sanitize" = none ] || name="libvenusgpu ($sanitize)"
         [ -z "$strict" ] || name="libvenusgpu ($strict, strictly)"

@@ -85,7 +85,7 @@ make_tree() {
 # shellcheck disable=SC2317
 build() {
     local path
-    export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=3G CCACHE_COMPILERCHECK=content
+    compiler_cache
     mkdir -p "$build"
     cd "$build"
     if [ "$(cat "$dir/configured" 2>/dev/null)" != "$configuration" ]; then

@@ -197,6 +197,11 @@ list_tree() (
     } | LC_ALL=C sort
 )
 
+# compiler_cache: one for all builds of all checkouts, which lie in other directories but alike inside.
+compiler_cache() {
+    export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=3G CCACHE_COMPILERCHECK=content CCACHE_NOHASHDIR=1
+}
+
 # root_key ROOT: what identifies the system that host-root.sh chose: builds made in another are not to
 # be trusted in this one.
 root_key() {
