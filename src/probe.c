@@ -17,10 +17,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #include "protocol.h"
 #include "renderer.h"
+#include "thread.h"
 
 enum {
     CMD_CREATE_INSTANCE = 0,
@@ -52,18 +52,23 @@ enum {
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t signalled_cond;
+    pthread_cond_t changed;
     bool signalled;
-} fence = { .lock = PTHREAD_MUTEX_INITIALIZER, .signalled_cond = PTHREAD_COND_INITIALIZER };
+} fence = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void set_signalled(bool signalled)
+{
+    pthread_mutex_lock(&fence.lock);
+    fence.signalled = signalled;
+    pthread_cond_signal(&fence.changed);
+    pthread_mutex_unlock(&fence.lock);
+}
 
 bool probe_fence(uint64_t fence_id)
 {
     if (fence_id != PROBE_FENCE_ID)
         return false;
-    pthread_mutex_lock(&fence.lock);
-    fence.signalled = true;
-    pthread_cond_signal(&fence.signalled_cond);
-    pthread_mutex_unlock(&fence.lock);
+    set_signalled(true);
     return true;
 }
 
@@ -106,11 +111,9 @@ static void put_reply_stream(struct stream *stream)
 /* Submit, and wait until it has been executed. */
 static int run(const struct renderer *renderer, struct stream *stream)
 {
-    struct timespec deadline;
-    clock_gettime(CLOCK_REALTIME, &deadline);
-    deadline.tv_sec += TIMEOUT_S;
+    uint64_t deadline = thread_now_ns() + TIMEOUT_S * UINT64_C(1000000000);
 
-    fence.signalled = false;
+    set_signalled(false);
     if (renderer->submit(CONTEXT, stream->words, stream->size) < 0 ||
         renderer->fence(CONTEXT, 0, PROBE_FENCE_ID) < 0)
         return -EIO;
@@ -118,7 +121,7 @@ static int run(const struct renderer *renderer, struct stream *stream)
     int ret = 0;
     pthread_mutex_lock(&fence.lock);
     while (!fence.signalled && ret == 0)
-        ret = pthread_cond_timedwait(&fence.signalled_cond, &fence.lock, &deadline);
+        ret = thread_wait_until(&fence.changed, &fence.lock, deadline);
     pthread_mutex_unlock(&fence.lock);
     return ret ? -EIO : 0;
 }
@@ -226,7 +229,7 @@ static int destroy_instance(const struct renderer *renderer)
     return run(renderer, &stream);
 }
 
-int probe_first_device(const struct renderer *renderer, struct renderer_device *device)
+static int probe(const struct renderer *renderer, struct renderer_device *device)
 {
     static const char context_name[] = "virtio-gpu-venus probe";
     const struct renderer_blob blob = {
@@ -253,5 +256,13 @@ int probe_first_device(const struct renderer *renderer, struct renderer_device *
         renderer->resource_unref(RESOURCE);
     }
     renderer->context_destroy(CONTEXT);
+    return ret;
+}
+
+int probe_first_device(const struct renderer *renderer, struct renderer_device *device)
+{
+    thread_cond_init(&fence.changed);
+    int ret = probe(renderer, device);
+    pthread_cond_destroy(&fence.changed); /* with its context, the fence is gone */
     return ret;
 }

@@ -80,20 +80,23 @@ static void reset_locked(struct venus_gpu *gpu)
  */
 enum { CHECK_CONTEXTS_S = 5 };
 
-static time_t seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* How long answers that nobody waits for may wait for company. */
 enum { ANSWER_DELAY_NS = 200 * 1000 };
 
-/*
- * Waits go by a clock that nobody sets: were the host's clock put back by an hour, an answer that waits for
- * company would wait for that hour too.
- */
+enum { NS_PER_S = 1000000000 };
+
+uint64_t thread_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static time_t seconds(void)
+{
+    return (time_t)(thread_now_ns() / NS_PER_S);
+}
+
 void thread_cond_init(pthread_cond_t *cond)
 {
 #ifdef __APPLE__
@@ -107,21 +110,18 @@ void thread_cond_init(pthread_cond_t *cond)
 #endif
 }
 
-static int wait_for_locked(struct venus_gpu *gpu, time_t s, long ns)
+int thread_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t time_ns)
 {
 #ifdef __APPLE__
-    const struct timespec duration = { .tv_sec = s, .tv_nsec = ns };
-    return pthread_cond_timedwait_relative_np(&gpu->work, &gpu->lock, &duration);
+    uint64_t now = thread_now_ns();
+    time_ns = time_ns > now ? time_ns - now : 0;
+#endif
+    const struct timespec time = { .tv_sec = (time_t)(time_ns / NS_PER_S),
+                                   .tv_nsec = (long)(time_ns % NS_PER_S) };
+#ifdef __APPLE__
+    return pthread_cond_timedwait_relative_np(cond, lock, &time);
 #else
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += s;
-    until.tv_nsec += ns;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    return pthread_cond_timedwait(&gpu->work, &gpu->lock, &until);
+    return pthread_cond_timedwait(cond, lock, &time);
 #endif
 }
 
@@ -130,10 +130,12 @@ static void wait_for_work_locked(struct venus_gpu *gpu)
 {
     gpu->sleeping = true;
     if (gpu->num_answered) {
-        if (wait_for_locked(gpu, 0, ANSWER_DELAY_NS) == ETIMEDOUT)
+        if (thread_wait_until(&gpu->work, &gpu->lock, thread_now_ns() + ANSWER_DELAY_NS) ==
+            ETIMEDOUT)
             command_deliver(gpu);
     } else if (gpu->contexts) {
-        wait_for_locked(gpu, CHECK_CONTEXTS_S, 0);
+        thread_wait_until(&gpu->work, &gpu->lock,
+                          thread_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
     } else {
         pthread_cond_wait(&gpu->work, &gpu->lock);
     }
