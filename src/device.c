@@ -18,7 +18,6 @@
 #include "memory.h"
 #include "message.h"
 #include "resource.h"
-#include "server.h"
 #include "share.h"
 #include "thread.h"
 
@@ -110,20 +109,6 @@ static char *config_mistake(const struct venus_gpu_config *config, const struct 
     return NULL;
 }
 
-static int start_server(struct venus_gpu *gpu, char **error)
-{
-    if (!gpu->config.render_server) {
-        int fd = gpu->config.render_server_fd;
-        gpu->config.render_server_fd = -1;
-        return fd;
-    }
-    int fd = server_start(gpu->config.render_server, &gpu->server_pid);
-    if (fd < 0)
-        *error = message("Cannot start the render server %s: %s.", gpu->config.render_server,
-                         strerror(-fd));
-    return fd;
-}
-
 static void renderer_log(void *opaque, bool is_error, const char *line)
 {
     struct venus_gpu *gpu = opaque;
@@ -134,16 +119,16 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
 {
     static const struct renderer_events events = { .fence = fence_signal, .log = renderer_log };
 
-    int fd = start_server(gpu, error);
-    if (*error)
-        return fd;
-    const struct renderer_config config = { .events = &events, .opaque = gpu, .server_fd = fd };
-    int ret = gpu->renderer->init(&config);
+    const struct renderer_config config = { .events = &events,
+                                            .opaque = gpu,
+                                            .server_path = gpu->config.render_server,
+                                            .server_fd = gpu->config.render_server_fd };
+    gpu->config.render_server_fd = -1;
+    int ret = gpu->renderer->init(&config, error);
     if (ret < 0) {
-        *error = message("virglrenderer could not be started.\n"
-                         "Is virgl_render_server, which comes with it, installed?");
-        server_stop(gpu->server_pid);
-        gpu->server_pid = 0;
+        if (!*error)
+            *error = message("virglrenderer could not be started.\n"
+                             "Is virgl_render_server, which comes with it, installed?");
         return ret;
     }
     gpu->renderer_runs = true;
@@ -156,12 +141,12 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
         *error = message("This virglrenderer was built without Venus.\n"
                          "Install one that has it: 1.0 or newer, configured with -Dvenus=true.");
     } else {
-        ret = gpu->renderer->first_device(&device);
+        ret = gpu->renderer->first_device(&device, error);
         if (ret == -ENODEV)
             *error = message("The host has no Vulkan device for the guest.\n"
                              "Install a Vulkan driver; mesa-vulkan-drivers has lavapipe for any "
                              "processor. vulkaninfo tells what there is.");
-        else if (ret < 0)
+        else if (ret < 0 && !*error)
             *error = message("The render server does not answer.\n"
                              "Is virgl_render_server installed, and allowed to run?");
     }
@@ -181,8 +166,6 @@ void device_stop_renderer(struct venus_gpu *gpu)
     if (gpu->renderer_runs)
         gpu->renderer->fini();
     gpu->renderer_runs = false;
-    server_stop(gpu->server_pid);
-    gpu->server_pid = 0;
 }
 
 static bool has_rendering_context(const struct venus_gpu *gpu)
@@ -197,6 +180,8 @@ static bool has_rendering_context(const struct venus_gpu *gpu)
 
 bool device_revive_renderer(struct venus_gpu *gpu)
 {
+    /* If it was the server that went, contexts went with it that we have not asked since. */
+    context_check_all(gpu);
     /* Only the program can be started anew, not a connection that was handed to us. */
     if (has_rendering_context(gpu) || stat_get(&gpu->stats, STAT_BLOB_BYTES) ||
         !LIST_EMPTY(&gpu->pinned) || gpu->server_was_given)

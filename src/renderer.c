@@ -11,19 +11,31 @@
 #include "renderer.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+#include <unistd.h>
 #include <virglrenderer.h>
 
+#include "link.h"
+#include "message.h"
 #include "probe.h"
 #include "protocol.h"
+#include "server.h"
 
 /* Argued for above: virglrenderer's is one per process as well. */
 static struct {
     struct renderer_events events;
     void *opaque;
-    int server_fd;
-} state = { .server_fd = -1 };
+    int server_fd; /* virglrenderer's end of the link */
+
+    pthread_mutex_t lock; /* guards what follows from interrupt() */
+    struct link *link;
+    struct server server; /* if it is ours to start and to end */
+} state = { .server_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void context_fence(void *cookie, uint32_t context_id, uint32_t ring_idx, uint64_t fence_id)
 {
@@ -46,6 +58,15 @@ static int get_server_fd(void *cookie, uint32_t version)
     return fd;
 }
 
+/* A line that the render server, a process of it, or a Vulkan driver there has written. */
+static void server_message(void *opaque, const char *line)
+{
+    char text[400];
+    (void)opaque;
+    snprintf(text, sizeof(text), "render server: %s", line);
+    state.events.log(state.opaque, true, text);
+}
+
 #ifdef HAVE_VIRGL_SET_LOG_CALLBACK
 static void log_message(enum virgl_log_level_flags level, const char *message, void *data)
 {
@@ -64,25 +85,104 @@ static struct virgl_renderer_callbacks callbacks = {
     .get_server_fd = get_server_fd,
 };
 
-static int init(const struct renderer_config *config)
+/* The callback outlives virglrenderer's state, and must not outlive ours. */
+static void listen_to_log(bool on)
+{
+#ifdef HAVE_VIRGL_SET_LOG_CALLBACK
+    virgl_set_log_callback(on ? log_message : NULL, NULL, NULL);
+#else
+    (void)on;
+#endif
+}
+
+static bool is_sandboxed(void)
+{
+#ifdef PR_GET_SECCOMP
+    return prctl(PR_GET_SECCOMP) > 0;
+#else
+    return false;
+#endif
+}
+
+/* Returns a socket, and in *messages what it writes comes out of. */
+static int start_server(const struct renderer_config *config, struct server *server, int *messages,
+                        char **error)
+{
+    const char *path = config->server_path ? config->server_path : server_find();
+    if (!path) {
+        *error = message("There is no virgl_render_server.\n"
+                         "It comes with virglrenderer (on Debian in virgl-server): install it, or "
+                         "name the program.");
+        return -ENOENT;
+    }
+    int fd = server_start(path, server, messages);
+    if (fd < 0)
+        *error =
+            message("Cannot start the render server %s: %s.%s", path, strerror(-fd),
+                    is_sandboxed() ? "\nThis process is in a sandbox: start the server outside "
+                                     "and hand over a socket to it."
+                                   : "");
+    return fd;
+}
+
+static int start_link(const struct renderer_config *config, char **error)
+{
+    struct server server = { .pid = 0 };
+    int fd = config->server_fd, messages = -1;
+    if (fd < 0)
+        fd = start_server(config, &server, &messages, error);
+    if (fd < 0)
+        return fd;
+    struct link *link = link_start(fd, messages, server_message, NULL, &state.server_fd);
+    if (!link) {
+        server_stop(&server);
+        return -ENOMEM;
+    }
+    pthread_mutex_lock(&state.lock);
+    state.link = link;
+    state.server = server;
+    pthread_mutex_unlock(&state.lock);
+    return 0;
+}
+
+static void stop_link(void)
+{
+    if (state.server_fd >= 0)
+        close(state.server_fd);
+    state.server_fd = -1;
+    pthread_mutex_lock(&state.lock);
+    struct link *link = state.link;
+    struct server server = state.server;
+    state.link = NULL;
+    state.server.pid = 0;
+    pthread_mutex_unlock(&state.lock);
+    server_stop(&server);
+    link_stop(link);
+}
+
+static int init(const struct renderer_config *config, char **error)
 {
     state.events = *config->events;
     state.opaque = config->opaque;
-    state.server_fd = config->server_fd;
-#ifdef HAVE_VIRGL_SET_LOG_CALLBACK
-    virgl_set_log_callback(log_message, NULL, NULL);
-#endif
-    int ret = virgl_renderer_init(&state,
-                                  VIRGL_RENDERER_VENUS | VIRGL_RENDERER_NO_VIRGL |
-                                      VIRGL_RENDERER_RENDER_SERVER | VIRGL_RENDERER_THREAD_SYNC |
-                                      VIRGL_RENDERER_ASYNC_FENCE_CB,
-                                  &callbacks);
-    return ret ? -EIO : 0;
+    int ret = start_link(config, error);
+    if (ret < 0)
+        return ret;
+    listen_to_log(true);
+    ret = virgl_renderer_init(&state,
+                              VIRGL_RENDERER_VENUS | VIRGL_RENDERER_NO_VIRGL |
+                                  VIRGL_RENDERER_RENDER_SERVER | VIRGL_RENDERER_THREAD_SYNC |
+                                  VIRGL_RENDERER_ASYNC_FENCE_CB,
+                              &callbacks);
+    if (ret == 0)
+        return 0;
+    listen_to_log(false);
+    stop_link();
+    return -EIO;
 }
 
 /*
- * virglrenderer ends the server with a signal, which may come before the server has read that it is to
- * end this or that context's process. Such a process goes by itself when it finds its socket closed,
+ * A server that is not ours ends when it finds its socket closed, which may be before it has read that it is
+ * to end this or that context's process. Such a process goes by itself when it finds its own closed,
  * unless it hangs in the driver: then it would be there for ever. Creating one more context is the
  * request that is answered, and so after all earlier ones.
  */
@@ -97,8 +197,21 @@ static void wait_for_server(void)
 
 static void fini(void)
 {
-    wait_for_server();
+    if (!state.server.pid)
+        wait_for_server();
     virgl_renderer_cleanup(&state);
+    listen_to_log(false);
+    stop_link();
+}
+
+static void interrupt(uint32_t context_id)
+{
+    pthread_mutex_lock(&state.lock);
+    if (state.link)
+        link_cut(state.link, context_id);
+    if (!context_id)
+        server_kill(&state.server);
+    pthread_mutex_unlock(&state.lock);
 }
 
 static int capset_info(uint32_t *max_version, uint32_t *max_size)
@@ -115,15 +228,17 @@ static void capset_fill(uint32_t version, void *data)
 
 static int context_create(uint32_t context_id, const char *name, uint32_t name_len)
 {
-    return virgl_renderer_context_create_with_flags(context_id, VIRTIO_GPU_CAPSET_VENUS, name_len,
-                                                    name)
-               ? -EIO
-               : 0;
+    link_expect(state.link, context_id);
+    int ret = virgl_renderer_context_create_with_flags(context_id, VIRTIO_GPU_CAPSET_VENUS,
+                                                       name_len, name);
+    link_expect(state.link, 0);
+    return ret ? -EIO : 0;
 }
 
 static void context_destroy(uint32_t context_id)
 {
     virgl_renderer_context_destroy(context_id);
+    link_forget(state.link, context_id);
 }
 
 static int submit(uint32_t context_id, void *data, size_t size)
@@ -209,14 +324,22 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
     return 0;
 }
 
-static int first_device(struct renderer_device *device)
+static int first_device(struct renderer_device *device, char **error)
 {
-    return probe_first_device(&virgl_renderer, device);
+    int signal, ret = probe_first_device(&virgl_renderer, device);
+    if (ret == -EIO && state.server.pid && server_has_ended(&state.server, &signal) && signal)
+        *error =
+            message("The render server was ended by signal %d (%s).%s", signal, strsignal(signal),
+                    is_sandboxed() ? "\nThis process is in a sandbox: start the server outside "
+                                     "and hand over a socket to it."
+                                   : "");
+    return ret;
 }
 
 const struct renderer virgl_renderer = {
     .init = init,
     .fini = fini,
+    .interrupt = interrupt,
     .first_device = first_device,
     .capset_info = capset_info,
     .capset_fill = capset_fill,

@@ -2,8 +2,8 @@
 /*
  * What the device needs of a Vulkan renderer: the seam between the device and virglrenderer.
  *
- * renderer.c implements it over virglrenderer's Venus; tests/unit/fake-renderer.c in memory. All
- * functions but the events run on the device thread. Contexts and resources go by the guest's ids,
+ * renderer.c implements it over virglrenderer's Venus; tests/unit/fake-renderer.c in memory; watchdog.c
+ * bounds the calls of either. All functions but the events and interrupt() run on the device thread. Contexts and resources go by the guest's ids,
  * since the command streams inside a context name them. Functions that return int give 0 or a
  * negative errno value.
  */
@@ -25,14 +25,17 @@ enum renderer_fd {
 struct renderer_events {
     /* The fence with that id signalled, or never will. Any thread of the renderer. */
     void (*fence)(void *opaque, uint64_t fence_id);
-    /* One line of the renderer's log, without a newline. Any thread. */
+    /* One line of the renderer's log, or of the render server's messages, without a newline. Any thread. */
     void (*log)(void *opaque, bool is_error, const char *message);
 };
 
 struct renderer_config {
     const struct renderer_events *events;
     void *opaque;
-    int server_fd; /* connected to a render server, taken over by init() also when it fails; -1: none */
+    /* The render server: a program to start, NULL for the usual one; or a socket connected to one that runs,
+     * which init() takes over also when it fails, else -1. */
+    const char *server_path;
+    int server_fd;
 };
 
 struct renderer_blob {
@@ -56,12 +59,19 @@ struct renderer_device {
 };
 
 struct renderer {
-    int (*init)(const struct renderer_config *config);
+    /* On an error, *error may become a message that says what to do, to be freed. */
+    int (*init)(const struct renderer_config *config, char **error);
     void (*fini)(void);
 
+    /*
+     * Make the call that waits for a context, or for the render server (0), come back with an error: the
+     * context, or all of them, can be used for nothing more but be destroyed. Never waits. Any thread.
+     */
+    void (*interrupt)(uint32_t context_id);
+
     /* The first Vulkan device, asked of a context of its own that is gone again when this returns.
-     * -EIO: no render server; -ENODEV: it has no Vulkan device. Right after init(). */
-    int (*first_device)(struct renderer_device *device);
+     * -EIO: no render server; -ENODEV: it has no Vulkan device. Right after init(), and with its *error. */
+    int (*first_device)(struct renderer_device *device, char **error);
 
     /* The Venus capability set: its newest version and its size, then its contents. */
     int (*capset_info)(uint32_t *max_version, uint32_t *max_size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See server.h. virglrenderer starts a render server by itself only at the path that it was built
- * with; any other is started here, in the same way: one SOCK_SEQPACKET socket, handed over as
- * --socket-fd.
+ * See server.h. virglrenderer could start a render server itself. We do it, in the same way (one
+ * SOCK_SEQPACKET socket, handed over as --socket-fd), since what we start we can end: a server that
+ * does not answer, and processes of contexts that hang in a driver and would never find their socket closed.
  */
 #include "server.h"
 
@@ -11,57 +11,170 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
 
-int server_start(const char *path, int *pid)
+const char *server_find(void)
 {
-    int fds[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
-        return -errno;
-
-    /* dup2() clears close-on-exec in the child, and does nothing if it is given the same number. */
-    int child_fd = fcntl(fds[1], F_DUPFD_CLOEXEC, 64);
-    if (child_fd < 0) {
-        int ret = -errno;
-        close(fds[0]);
-        close(fds[1]);
-        return ret;
+    static const char *const paths[] = {
+        RENDER_SERVER_PATH,
+        "/usr/libexec/virgl_render_server",
+        "/usr/lib/virgl_render_server",
+        "/usr/local/libexec/virgl_render_server",
+    };
+    const char *asked = getenv("RENDER_SERVER_EXEC_PATH"); /* virglrenderer's own variable */
+    if (asked && *asked)
+        return asked;
+    for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (access(paths[i], X_OK) == 0)
+            return paths[i];
     }
-    char number[16];
-    snprintf(number, sizeof(number), "%d", fds[1]);
-    char *argv[] = { (char *)path, (char *)"--socket-fd", number, NULL };
-
-    /* A process group of its own, so that Ctrl-C in the terminal is for the front end alone. */
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, child_fd, fds[1]);
-    posix_spawnattr_init(&attr);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
-    pid_t child;
-    int ret = posix_spawn(&child, path, &actions, &attr, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attr);
-    close(child_fd);
-    close(fds[1]);
-    if (ret) {
-        close(fds[0]);
-        return -ret;
-    }
-    *pid = child;
-    return fds[0];
+    return NULL;
 }
 
-void server_stop(int pid)
+/* The number of the socket in the child. */
+enum { CHILD_SOCKET = 64 };
+
+/* The child's end of something, out of the way of that number. */
+static int move_up(int fd)
 {
-    if (!pid)
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, CHILD_SOCKET + 1);
+    int error = errno;
+    close(fd);
+    return moved < 0 ? -error : moved;
+}
+
+static int spawn(const char *path, int socket, int messages, struct server *server)
+{
+    char number[16];
+    snprintf(number, sizeof(number), "%d", CHILD_SOCKET);
+    char *argv[] = { (char *)path, (char *)"--socket-fd", number, NULL };
+
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, socket, CHILD_SOCKET); /* without close-on-exec */
+    posix_spawn_file_actions_adddup2(&actions, messages, STDERR_FILENO);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setsigmask(&attr, &none); /* our threads block them */
+    posix_spawnattr_setflags(
+        &attr, (short)(POSIX_SPAWN_SETSIGMASK | (server->is_a_group ? POSIX_SPAWN_SETPGROUP : 0)));
+    int ret = posix_spawn(&server->pid, path, &actions, &attr, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attr);
+    if (ret)
+        server->pid = 0;
+    return -ret;
+}
+
+/*
+ * A process group of its own: so that Ctrl-C in the terminal is for the front end alone, and to end all of it
+ * at once. A sandbox may kill whoever makes one (QEMU's does, with elevateprivileges=deny): there without.
+ */
+static bool may_make_group(void)
+{
+#ifdef PR_GET_SECCOMP
+    return prctl(PR_GET_SECCOMP) <= 0;
+#else
+    return true;
+#endif
+}
+
+int server_start(const char *path, struct server *server, int *messages)
+{
+    int sockets[2], pipes[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+        return -errno;
+    if (pipe2(pipes, O_CLOEXEC) < 0) {
+        int ret = -errno;
+        close(sockets[0]);
+        close(sockets[1]);
+        return ret;
+    }
+    int child_socket = move_up(sockets[1]), child_messages = move_up(pipes[1]);
+    int ret = child_socket < 0 ? child_socket : child_messages < 0 ? child_messages : 0;
+    server->is_a_group = may_make_group();
+    if (ret == 0)
+        ret = spawn(path, child_socket, child_messages, server);
+    if (child_socket >= 0)
+        close(child_socket);
+    if (child_messages >= 0)
+        close(child_messages);
+    if (ret < 0) {
+        close(sockets[0]);
+        close(pipes[0]);
+        return ret;
+    }
+    *messages = pipes[0];
+    return sockets[0];
+}
+
+bool server_has_ended(const struct server *server, int *signal)
+{
+    siginfo_t info = { 0 };
+    *signal = 0;
+    if (!server->pid || waitid(P_PID, (id_t)server->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return true;
+    if (info.si_pid == server->pid && info.si_code != CLD_EXITED)
+        *signal = info.si_status;
+    return info.si_pid == server->pid;
+}
+
+/* Whether it is still our child, be it a dead one. If somebody else has waited for it, its number may be
+ * anybody's by now. */
+static bool is_ours(pid_t pid)
+{
+    siginfo_t info;
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* Its children, where they are no group: those that serve contexts. */
+static void kill_children(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *file = fopen(path, "re");
+    int child;
+    while (file && fscanf(file, "%d", &child) == 1)
+        kill(child, SIGKILL);
+    if (file)
+        fclose(file);
+}
+
+void server_kill(const struct server *server)
+{
+    pid_t pid = server->pid;
+    if (!pid || !is_ours(pid))
         return;
-    kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    if (server->is_a_group) {
+        kill(-pid, SIGKILL);
+    } else {
+        kill(pid, SIGSTOP); /* so that it starts no more of them */
+        kill_children(pid);
+        kill(pid, SIGKILL);
+    }
+}
+
+/* A process that hangs in its driver's kernel part does not end, not even when it is killed. */
+enum { STOP_STEP_NS = 1000 * 1000, STOP_STEPS = 1000 };
+
+void server_stop(struct server *server)
+{
+    server_kill(server);
+    if (server->pid && is_ours(server->pid)) {
+        for (int i = 0; i < STOP_STEPS && waitpid(server->pid, NULL, WNOHANG) == 0; i++)
+            nanosleep(&(struct timespec){ .tv_nsec = STOP_STEP_NS }, NULL);
+    }
+    server->pid = 0;
 }

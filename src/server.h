@@ -1,15 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* Starts and ends a render server of the user's choice. */
+/* Starts and ends the render server, whose processes serve the contexts. */
 #ifndef SERVER_H
 #define SERVER_H
 
-/*
- * Start the program at path as a render server. Returns a connected socket and its process id, or a
- * negative errno value.
- */
-int server_start(const char *path, int *pid);
+#include <stdbool.h>
+#include <sys/types.h>
 
-/* End it and wait for it. Takes 0. */
-void server_stop(int pid);
+/* One that we started. */
+struct server {
+    pid_t pid;       /* 0: there is none */
+    bool is_a_group; /* it and the contexts' processes are a process group of their own */
+};
+
+/*
+ * The program to start where none was asked for: $RENDER_SERVER_EXEC_PATH, or the one that comes with the
+ * virglrenderer that this library was built with, or where distributions put it. NULL: it is nowhere.
+ */
+const char *server_find(void);
+
+/*
+ * Start the program at path as a render server. Returns a connected socket, and in *messages a pipe that
+ * it and the contexts' processes write their messages to; both are the caller's to close. On an error
+ * returns a negative errno value.
+ */
+int server_start(const char *path, struct server *server, int *messages);
+
+/* Whether it has ended, and by which signal; 0: none. */
+bool server_has_ended(const struct server *server, int *signal);
+
+/* End it and the contexts' processes, also those that hang. Never waits. Takes one that is not there. */
+void server_kill(const struct server *server);
+
+/* The same, and wait for its end, but not for ever. */
+void server_stop(struct server *server);
 
 #endif

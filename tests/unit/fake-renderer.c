@@ -52,7 +52,8 @@ struct fake_fence {
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* the fence thread waits here */
+    pthread_cond_t changed;     /* the fence thread waits here */
+    pthread_cond_t interrupted; /* a call that hangs waits here */
 
     bool running;
     struct renderer_events events;
@@ -79,13 +80,19 @@ static struct {
         unsigned after, times;
     } fail[FAKE_CALLS];
 
+    enum fake_call hang; /* FAKE_CALLS: none */
+    bool hanging;        /* a call waits to be interrupted */
+    uint32_t hanging_context;
+
     unsigned count[FAKE_CALLS];
     struct fake_record last[FAKE_CALLS];
     enum fake_call calls[MAX_CALLS];
     size_t num_calls;
     char *submitted;
     size_t submitted_size;
-} fake = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+} fake = { .lock = PTHREAD_MUTEX_INITIALIZER,
+           .changed = PTHREAD_COND_INITIALIZER,
+           .interrupted = PTHREAD_COND_INITIALIZER };
 
 static void misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -105,6 +112,32 @@ static size_t round_up(size_t size)
     return (size + mask) & ~mask;
 }
 
+/* Wait to be interrupted if this call is to hang. With the lock held. */
+static int hang(const struct fake_record *call)
+{
+    if (fake.hang != call->call)
+        return 0;
+    fake.hang = FAKE_CALLS;
+    fake.hanging = true;
+    fake.hanging_context = call->context_id;
+    while (fake.hanging)
+        pthread_cond_wait(&fake.interrupted, &fake.lock);
+    return -EIO;
+}
+
+static void interrupt(uint32_t context_id)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.count[FAKE_INTERRUPT]++;
+    fake.last[FAKE_INTERRUPT] =
+        (struct fake_record){ .call = FAKE_INTERRUPT, .context_id = context_id };
+    if (fake.hanging && (!context_id || context_id == fake.hanging_context)) {
+        fake.hanging = false;
+        pthread_cond_broadcast(&fake.interrupted);
+    }
+    pthread_mutex_unlock(&fake.lock);
+}
+
 /* Note a call. Returns the error that it is to fail with, or 0. With the lock held. */
 static int record(const struct fake_record *call)
 {
@@ -116,6 +149,9 @@ static int record(const struct fake_record *call)
     if (!fake.running && kind != FAKE_INIT && kind != FAKE_CONTEXT_CREATE)
         misuse("call %d while the renderer does not run", kind);
 
+    int interrupted = hang(call);
+    if (interrupted)
+        return interrupted;
     if (!fake.fail[kind].times)
         return 0;
     if (fake.fail[kind].after) {
@@ -209,8 +245,9 @@ static void *fence_thread(void *unused)
 
 /* ---- struct renderer ------------------------------------------------------------------------- */
 
-static int init(const struct renderer_config *config)
+static int init(const struct renderer_config *config, char **error)
 {
+    (void)error;
     pthread_mutex_lock(&fake.lock);
     int ret = record(&(struct fake_record){ .call = FAKE_INIT });
     if (fake.running)
@@ -244,8 +281,9 @@ static void fini(void)
         pthread_join(fake.thread, NULL);
 }
 
-static int first_device(struct renderer_device *device)
+static int first_device(struct renderer_device *device, char **error)
 {
+    (void)error;
     pthread_mutex_lock(&fake.lock);
     int ret = record(&(struct fake_record){ .call = FAKE_DEVICE_NAME });
     pthread_mutex_unlock(&fake.lock);
@@ -629,6 +667,7 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
 const struct renderer fake_renderer = {
     .init = init,
     .fini = fini,
+    .interrupt = interrupt,
     .first_device = first_device,
     .capset_info = capset_info,
     .capset_fill = capset_fill,
@@ -671,6 +710,7 @@ void fake_reset(void)
     fake.map_info = 1;
     fake.fence_mode = FAKE_FENCES_SOON;
     memset(fake.fail, 0, sizeof(fake.fail));
+    fake.hang = FAKE_CALLS;
     memset(fake.count, 0, sizeof(fake.count));
     memset(fake.last, 0, sizeof(fake.last));
     fake.num_calls = 0;
@@ -693,6 +733,13 @@ const char *fake_complaint(void)
     const char *complaint = fake.misuse[0] ? text : NULL;
     pthread_mutex_unlock(&fake.lock);
     return complaint;
+}
+
+void fake_hang(enum fake_call call)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.hang = call;
+    pthread_mutex_unlock(&fake.lock);
 }
 
 void fake_lend(enum renderer_fd type, int fd, void *ptr)

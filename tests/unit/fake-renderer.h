@@ -40,6 +40,7 @@ enum fake_call {
     FAKE_UNMAP,
     FAKE_MAP_INFO,
     FAKE_EXPORT,
+    FAKE_INTERRUPT, /* counted, no more */
     FAKE_CALLS,
 };
 
@@ -97,6 +98,9 @@ void fake_set_fences(enum fake_fences fences);
 
 /* Have the `after`th call from now (0: the next) and `times` in all of that kind fail. */
 void fake_fail(enum fake_call call, int error, unsigned after, unsigned times);
+
+/* Have the next call of that kind hang until it is interrupted, and fail then. */
+void fake_hang(enum fake_call call);
 
 /* How often it was called since fake_reset(), and the newest record of it (zeroes if none). */
 unsigned fake_count(enum fake_call call);
