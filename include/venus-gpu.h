@@ -237,6 +237,13 @@ struct venus_gpu_config {
     uint64_t max_blob_memory; /* bytes of HOST3D and HOST3D_GUEST blobs (unlimited) */
 
     /*
+     * How long, in milliseconds, a context's process may take for one command, which all others wait for
+     * (30000). After that it is killed, and its context is lost. Likewise the render server, with all contexts,
+     * but after 10 s at most, or 20 s at the start. A reset waits for neither.
+     */
+    uint32_t max_call_ms;
+
+    /*
      * The render server: a program to start, or a SOCK_SEQPACKET socket connected to one that runs
      * already, which venus_gpu_create() takes over also when it fails. NULL and -1: the program that
      * virglrenderer was built with. Both given is an error. The path is copied.

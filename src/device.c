@@ -20,6 +20,7 @@
 #include "resource.h"
 #include "share.h"
 #include "thread.h"
+#include "watchdog.h"
 
 /*
  * virglrenderer has one state per process, so one device can live in a process. This flag is the one
@@ -31,6 +32,7 @@ static atomic_flag device_lives = ATOMIC_FLAG_INIT;
 enum {
     DEFAULT_MAX_CONTEXTS = 256, /* each is a process of the render server */
     DEFAULT_MAX_RESOURCES = 65536,
+    DEFAULT_MAX_CALL_MS = 30000, /* a driver may compile a large pipeline for that long */
 };
 static const uint64_t default_max_memory = (uint64_t)1 << 30; /* 30 pictures of 3840 x 2160 */
 
@@ -68,6 +70,8 @@ static void fill_in_limits(struct venus_gpu_config *config)
         config->max_resources = DEFAULT_MAX_RESOURCES;
     if (!config->max_memory)
         config->max_memory = default_max_memory;
+    if (!config->max_call_ms)
+        config->max_call_ms = DEFAULT_MAX_CALL_MS;
     if (!config->max_blob_memory)
         config->max_blob_memory = UINT64_MAX;
     if (config->max_resources > resources_by_descriptors(config))
@@ -224,12 +228,37 @@ static void device_free(struct venus_gpu *gpu)
     free(gpu->server_path);
     free(gpu->vulkan_device);
     present_finish(gpu);
+    if (gpu->renderer)
+        watchdog_stop();
     pthread_cond_destroy(&gpu->idle);
     pthread_cond_destroy(&gpu->work);
     pthread_mutex_destroy(&gpu->lock);
     log_finish(&gpu->log);
     free(gpu);
     atomic_flag_clear(&device_lives);
+}
+
+static void call_interrupted(void *opaque, unsigned context_id)
+{
+    struct venus_gpu *gpu = opaque;
+    if (context_id)
+        log_line(&gpu->log, VENUS_GPU_LOG_WARNING,
+                 "context %u does not answer: its process is ended", context_id);
+    else
+        log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
+                 "the render server does not answer: it is ended, with all contexts");
+}
+
+static int start_watchdog(struct venus_gpu *gpu, const struct renderer *renderer)
+{
+    const struct watchdog_config config = {
+        .call_ms = gpu->config.max_call_ms,
+        .server_can_be_replaced = !gpu->server_was_given,
+        .interrupted = call_interrupted,
+        .opaque = gpu,
+    };
+    gpu->renderer = watchdog_start(renderer, &config);
+    return gpu->renderer ? 0 : -EAGAIN;
 }
 
 struct venus_gpu *device_create(const struct venus_gpu_config *config,
@@ -260,7 +289,6 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
         gpu->config.vulkan_device = gpu->vulkan_device = strdup(config->vulkan_device);
     gpu->ops = *ops;
     gpu->opaque = opaque;
-    gpu->renderer = renderer;
     log_init(&gpu->log, ops, opaque);
     pthread_mutex_init(&gpu->lock, NULL);
     present_init(&gpu->present);
@@ -283,6 +311,8 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     if (ret < 0 && !mistake)
         mistake = message("No room for a host-visible window of %llu MiB: %s.",
                           (unsigned long long)gpu->config.window_size >> 20, strerror(-ret));
+    if (ret == 0)
+        ret = start_watchdog(gpu, renderer);
     if (ret == 0) {
         ret = thread_start(gpu);
         if (ret < 0)

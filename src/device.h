@@ -50,7 +50,7 @@ struct venus_gpu {
     struct venus_gpu_config config;
     struct venus_gpu_ops ops;
     void *opaque;
-    const struct renderer *renderer;
+    const struct renderer *renderer; /* watched (watchdog.h) */
     uint32_t capset_version, capset_size;
     char *server_path; /* copies of the configuration's */
     char *vulkan_device;
@@ -94,7 +94,6 @@ struct venus_gpu {
     void *scratch; /* for command streams, grows to what was needed */
     size_t scratch_size;
     bool renderer_runs; /* init() succeeded, fini() is due */
-    int server_pid;     /* the render server that we started, or 0 */
 };
 
 /* As venus_gpu_create(), over that renderer. For tests; the public one uses virgl_renderer. */

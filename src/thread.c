@@ -5,7 +5,8 @@
  * Both queues feed one list, so that a pointer image set after a transfer sees the transfer's pixels.
  * Three requests besides commands reach the thread: reset, stop, and memory to give back to the
  * renderer. Whoever asks for a reset waits until it is done, so nothing that the thread does in the
- * meantime may wait for the front end (window.c, memory.c look at `resetting`).
+ * meantime may wait for the front end (window.c, memory.c look at `resetting`), and what waits for the
+ * renderer is interrupted (watchdog.h).
  */
 #include "thread.h"
 
@@ -16,6 +17,7 @@
 #include "device.h"
 #include "fence.h"
 #include "memory.h"
+#include "watchdog.h"
 
 int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
                      const struct venus_gpu_request *request)
@@ -39,6 +41,7 @@ void venus_gpu_reset(struct venus_gpu *gpu)
 {
     pthread_mutex_lock(&gpu->lock);
     gpu->resetting = true;
+    watchdog_hurry(true);
     pthread_cond_signal(&gpu->work);
     while (gpu->resetting)
         pthread_cond_wait(&gpu->idle, &gpu->lock);
@@ -70,6 +73,7 @@ static void reset_locked(struct venus_gpu *gpu)
     stat_add(&gpu->stats, STAT_RESETS, 1);
     pthread_mutex_lock(&gpu->lock);
     gpu->resetting = false;
+    watchdog_hurry(false);
     pthread_cond_broadcast(&gpu->idle);
 }
 
@@ -211,6 +215,7 @@ void thread_stop(struct venus_gpu *gpu)
 {
     pthread_mutex_lock(&gpu->lock);
     gpu->stopping = true;
+    watchdog_hurry(true);
     pthread_cond_signal(&gpu->work);
     pthread_mutex_unlock(&gpu->lock);
     pthread_join(gpu->thread, NULL);

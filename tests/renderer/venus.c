@@ -39,10 +39,14 @@ enum {
     CMD_WAIT_EVENTS = 125,
     GET_DEVICE_QUEUE_2 = 155,
     SET_REPLY_COMMAND_STREAM = 178,
+    CREATE_RING = 188,
     GET_MEMORY_RESOURCE_PROPERTIES = 192,
+    WAIT_VIRTQUEUE_SEQNO = 252,
+    WAIT_RING_SEQNO = 253,
 
-    GENERATE_REPLY = 1,                      /* a flag */
+    GENERATE_REPLY = 1, /* a flag */
     /* VK_STRUCTURE_TYPE_..._MESA */
+    RING_CREATE_INFO = 1000384000,
     MEMORY_RESOURCE_PROPERTIES = 1000384001,
     IMPORT_MEMORY_RESOURCE_INFO = 1000384002,
     DEVICE_QUEUE_TIMELINE_INFO = 1000384005,
@@ -583,4 +587,61 @@ uint32_t venus_send_garbage(struct guest *guest, uint32_t context)
     uint32_t garbage[64];
     memset(garbage, 0xee, sizeof(garbage));
     return guest_submit(guest, context, garbage, sizeof(garbage));
+}
+
+/* Where what is in the shared memory of the ring. */
+enum {
+    RING_HEAD = 0,
+    RING_TAIL = 64,
+    RING_STATUS = 128,
+    RING_BUFFER = PAGE,
+    RING_BUFFER_SIZE = PAGE,
+    RING_EXTRA = 2 * PAGE,
+    RING_EXTRA_SIZE = PAGE,
+    RING_SIZE = 16 * PAGE,
+    RING_ID = 7,
+    RING_IDLE_US = 1000000,
+};
+
+static void create_ring(struct guest *guest, uint32_t context, uint32_t resource)
+{
+    struct stream stream = { .size = 0 };
+    put_command(&stream, CREATE_RING);
+    put64(&stream, RING_ID);
+    put_structure(&stream, RING_CREATE_INFO);
+    put32(&stream, 0); /* flags */
+    put32(&stream, resource);
+    put64(&stream, 0); /* offset */
+    put64(&stream, RING_SIZE);
+    put64(&stream, RING_IDLE_US);
+    put64(&stream, RING_HEAD);
+    put64(&stream, RING_TAIL);
+    put64(&stream, RING_STATUS);
+    put64(&stream, RING_BUFFER);
+    put64(&stream, RING_BUFFER_SIZE);
+    put64(&stream, RING_EXTRA);
+    put64(&stream, RING_EXTRA_SIZE);
+    assert_ok(guest_submit(guest, context, stream.data, stream.size));
+    /* Once this is answered, the ring has its thread. */
+    assert_ok(guest_wait(guest_submit_fenced(guest, context, 0, NULL, 0)));
+}
+
+void venus_deadlock(struct guest *guest, uint32_t context)
+{
+    struct stream stream = { .size = 0 };
+    char *ring;
+    create_ring(guest, context, guest_shm(guest, context, RING_SIZE, &ring));
+
+    put_command(&stream, WAIT_VIRTQUEUE_SEQNO);
+    put64(&stream, 1);
+    memcpy(ring + RING_BUFFER, stream.data, stream.size);
+    __atomic_store_n((uint32_t *)(void *)(ring + RING_TAIL), (uint32_t)stream.size,
+                     __ATOMIC_SEQ_CST);
+
+    uint64_t end = stream.size;
+    stream.size = 0;
+    put_command(&stream, WAIT_RING_SEQNO);
+    put64(&stream, RING_ID);
+    put64(&stream, end);
+    assert_ok(guest_submit(guest, context, stream.data, stream.size));
 }

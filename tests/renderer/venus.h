@@ -60,6 +60,12 @@ struct ticket *venus_fill(struct venus *venus, uint64_t buffer, uint32_t value, 
 uint64_t venus_event(struct venus *venus);
 void venus_set_event(struct venus *venus, uint64_t event);
 
+/*
+ * Have two threads of the context's process wait for each other: that of a ring, in shared memory, for a
+ * number on the virtqueue; and that of the virtqueue for the ring. It takes no driver to do so.
+ */
+void venus_deadlock(struct guest *guest, uint32_t context);
+
 /* Send what is no command stream, without waiting. Returns the answer's type. */
 uint32_t venus_send_garbage(struct guest *guest, uint32_t context);
 
