@@ -95,9 +95,10 @@ struct venus_gpu_output {
 /* ---- what the front end lends ---------------------------------------------------------------- */
 
 enum venus_gpu_log_level {
-    /* At most ten lines a second of each of the first three. */
+    /* What a guest can provoke does not fill a disk: of the first two there are 20 lines at once and then one
+     * in ten seconds, of the third ten a second. What was left out is counted. */
     VENUS_GPU_LOG_ERROR,   /* something on the host is broken */
-    VENUS_GPU_LOG_WARNING, /* something on the host is worse than it should be */
+    VENUS_GPU_LOG_WARNING, /* something on the host is not as it should be; messages of the renderer */
     VENUS_GPU_LOG_GUEST,   /* the guest made a mistake */
     VENUS_GPU_LOG_INFO,
     VENUS_GPU_LOG_DEBUG,

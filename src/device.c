@@ -116,7 +116,10 @@ static char *config_mistake(const struct venus_gpu_config *config, const struct 
 static void renderer_log(void *opaque, bool is_error, const char *line)
 {
     struct venus_gpu *gpu = opaque;
-    log_line(&gpu->log, is_error ? VENUS_GPU_LOG_WARNING : VENUS_GPU_LOG_DEBUG, "%s", line);
+    if (is_error)
+        log_renderer_line(&gpu->log, line);
+    else
+        log_line(&gpu->log, VENUS_GPU_LOG_DEBUG, "%s", line);
 }
 
 int device_start_renderer(struct venus_gpu *gpu, char **error)

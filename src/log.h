@@ -8,24 +8,34 @@
 
 #include "venus-gpu.h"
 
+/* Who writes lines that a guest can provoke; each is held to a rate of its own. */
+enum log_source {
+    LOG_ERRORS, /* the first three are the levels of that name */
+    LOG_WARNINGS,
+    LOG_GUEST,
+    LOG_RENDERER, /* virglrenderer, the render server, Vulkan drivers: as warnings */
+    LOG_SOURCES,
+};
+
 struct log {
     void (*write)(void *opaque, enum venus_gpu_log_level level, const char *message);
     void *opaque;
 
-    /* Guards what follows: how many lines of each level were logged in the current second. */
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* guards what follows */
     struct log_rate {
-        int64_t second;
-        unsigned in_second;
+        uint64_t paid_ns; /* until when what was written is paid for: each line costs some time */
         unsigned suppressed;
-    } rate[VENUS_GPU_LOG_GUEST + 1];
+    } rate[LOG_SOURCES];
 };
 
 void log_init(struct log *log, const struct venus_gpu_ops *ops, void *opaque);
 void log_finish(struct log *log);
 
-/* Any thread. */
+/* Any thread, as the next. */
 void log_line(struct log *log, enum venus_gpu_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A warning of the renderer's. */
+void log_renderer_line(struct log *log, const char *line);
 
 #endif

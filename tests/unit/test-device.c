@@ -283,6 +283,17 @@ static void test_log_is_held_to_a_rate(void **state)
         assert_true(was_logged(VENUS_GPU_LOG_GUEST, "190 more lines like the next"));
     assert_true(was_logged(VENUS_GPU_LOG_GUEST, "no resource 1"));
 
+    /* Lines of the host's are fewer: a guest can provoke some for days. The renderer's do not hold up our own. */
+    forget_lines();
+    for (unsigned i = 0; i < 200; i++)
+        fake_log(true, "x");
+    assert_in_range(lines_logged(VENUS_GPU_LOG_WARNING), 19, 40); /* one is above */
+    fake_fail(FAKE_CONTEXT_CREATE, -EIO, 0, 1);
+    fake_fail(FAKE_INIT, -EIO, 0, 1);
+    forget_lines();
+    assert_error(create_context(1), OUT_OF_MEMORY);
+    assert_true(was_logged(VENUS_GPU_LOG_WARNING, "the render server is gone"));
+
     /* What is only for information is not held up. */
     forget_lines();
     for (unsigned i = 0; i < 50; i++)
