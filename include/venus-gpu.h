@@ -235,12 +235,18 @@ struct venus_gpu_config {
     uint32_t max_contexts;    /* (256) */
     uint32_t max_resources;   /* (65536) or fewer: each takes a descriptor, see RLIMIT_NOFILE */
     uint64_t max_memory;      /* bytes of 2D resources, copies of guest blobs, page lists (1 GiB) */
-    uint64_t max_blob_memory; /* bytes of HOST3D and HOST3D_GUEST blobs (unlimited) */
+    uint64_t max_blob_memory; /* bytes of HOST3D and HOST3D_GUEST blobs (half of the host's memory) */
+    /*
+     * Bytes of memory that one context's process may have in Vulkan, mapped or not, besides what its driver
+     * needs itself (as max_blob_memory). For Vulkan on a processor, by a server that the library starts: a GPU's
+     * driver takes up address space that is no memory, and the kernel bounds what a GPU has of the host's.
+     */
+    uint64_t max_context_memory;
 
     /*
      * How long, in milliseconds, a context's process may take for one command, which all others wait for
-     * (30000). After that it is killed, and its context is lost. Likewise the render server, with all contexts,
-     * but after 10 s at most, or 20 s at the start. A reset waits for neither.
+     * (15000). After that it is killed, and its context is lost. Likewise the render server, with all contexts,
+     * but after 10 s at most once it has started. A reset waits for neither.
      */
     uint32_t max_call_ms;
 

@@ -32,9 +32,16 @@ static atomic_flag device_lives = ATOMIC_FLAG_INIT;
 enum {
     DEFAULT_MAX_CONTEXTS = 256, /* each is a process of the render server */
     DEFAULT_MAX_RESOURCES = 65536,
-    DEFAULT_MAX_CALL_MS = 30000, /* a driver may compile a large pipeline for that long */
+    DEFAULT_MAX_CALL_MS = 15000, /* a driver may compile a large pipeline for so long */
 };
 static const uint64_t default_max_memory = (uint64_t)1 << 30; /* 30 pictures of 3840 x 2160 */
+
+/* What a GPU's driver may have of the host's memory, as Linux sees it too; the rest keeps the host alive. */
+static uint64_t half_of_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES);
+    return pages > 0 ? (uint64_t)pages * page_size() / 2 : default_max_memory;
+}
 
 void venus_gpu_config_init(struct venus_gpu_config *config)
 {
@@ -73,7 +80,9 @@ static void fill_in_limits(struct venus_gpu_config *config)
     if (!config->max_call_ms)
         config->max_call_ms = DEFAULT_MAX_CALL_MS;
     if (!config->max_blob_memory)
-        config->max_blob_memory = UINT64_MAX;
+        config->max_blob_memory = half_of_memory();
+    if (!config->max_context_memory)
+        config->max_context_memory = config->max_blob_memory;
     if (config->max_resources > resources_by_descriptors(config))
         config->max_resources = resources_by_descriptors(config);
 }
@@ -157,6 +166,8 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
             *error = message("The render server does not answer.\n"
                              "Is virgl_render_server installed, and allowed to run?");
     }
+    if (ret == 0 && device.is_only && device.is_processor)
+        gpu->renderer->limit_memory(gpu->config.max_context_memory);
     if (ret < 0) {
         device_stop_renderer(gpu);
     } else if (!gpu->started) {

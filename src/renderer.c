@@ -336,11 +336,19 @@ static int first_device(struct renderer_device *device, char **error)
     return ret;
 }
 
+/* Contexts' processes inherit it. */
+static void limit_memory(uint64_t bytes)
+{
+    if (state.server.pid)
+        server_limit_memory(&state.server, bytes);
+}
+
 const struct renderer virgl_renderer = {
     .init = init,
     .fini = fini,
     .interrupt = interrupt,
     .first_device = first_device,
+    .limit_memory = limit_memory,
     .capset_info = capset_info,
     .capset_fill = capset_fill,
     .context_create = context_create,

@@ -73,6 +73,10 @@ struct renderer {
      * -EIO: no render server; -ENODEV: it has no Vulkan device. Right after init(), and with its *error. */
     int (*first_device)(struct renderer_device *device, char **error);
 
+    /* Bound the memory of each context's process from now on, in bytes of Vulkan on a processor. Right after
+     * first_device(). */
+    void (*limit_memory)(uint64_t bytes);
+
     /* The Venus capability set: its newest version and its size, then its contents. */
     int (*capset_info)(uint32_t *max_version, uint32_t *max_size);
     void (*capset_fill)(uint32_t version, void *data);

@@ -16,6 +16,7 @@
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -118,6 +119,26 @@ int server_start(const char *path, struct server *server, int *messages)
     }
     *messages = pipes[0];
     return sockets[0];
+}
+
+/*
+ * The kernel bounds address space, the only thing that shared memory counts as. Programs and a driver with its
+ * compiler take up 600 MiB of it; each thread a stack and a heap; and there is a thread per processor.
+ */
+static const uint64_t own_space = UINT64_C(1) << 30, space_per_thread = (8 + 128) << 20;
+
+void server_limit_memory(const struct server *server, uint64_t bytes)
+{
+#ifdef __linux__
+    long threads = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t space = own_space + space_per_thread * (uint64_t)(threads > 0 ? threads : 1);
+    if (bytes > UINT64_MAX - space)
+        return;
+    const struct rlimit limit = { .rlim_cur = bytes + space, .rlim_max = bytes + space };
+    prlimit(server->pid, RLIMIT_AS, &limit, NULL);
+#else
+    (void)server, (void)bytes;
+#endif
 }
 
 bool server_has_ended(const struct server *server, int *signal)

@@ -4,6 +4,7 @@
 #define SERVER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* One that we started. */
@@ -24,6 +25,9 @@ const char *server_find(void);
  * returns a negative errno value.
  */
 int server_start(const char *path, struct server *server, int *messages);
+
+/* What processes that it starts from now on may have of memory, in bytes, besides what they need to run. */
+void server_limit_memory(const struct server *server, uint64_t bytes);
 
 /* Whether it has ended, and by which signal; 0: none. */
 bool server_has_ended(const struct server *server, int *signal);

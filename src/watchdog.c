@@ -14,8 +14,8 @@
 #include "renderer.h"
 #include "thread.h"
 
-/* The server does no more than start and end processes; at the start a driver is loaded too. */
-enum { SERVER_MS = 10000, START_MS = 20000 };
+/* The server does no more than start and end processes. */
+enum { SERVER_MS = 10000 };
 /* When there is a hurry. The server's: it is another one's fault that it is slow, on a busy machine. */
 enum { HURRY_CONTEXT_MS = 50, HURRY_SERVER_MS = 500 };
 enum { TICK_MS = 1000 };
@@ -115,6 +115,15 @@ static void enter(uint32_t context_id)
     pthread_mutex_unlock(&dog.lock);
 }
 
+/* The call that was entered may take as long as that, unless there is a hurry. */
+static void allow_ms(unsigned ms)
+{
+    pthread_mutex_lock(&dog.lock);
+    if (!dog.hurry)
+        dog.deadline = after_ms(ms);
+    pthread_mutex_unlock(&dog.lock);
+}
+
 static void leave(void)
 {
     pthread_mutex_lock(&dog.lock);
@@ -132,10 +141,7 @@ static void fini(void)
 static int first_device(struct renderer_device *device, char **error)
 {
     enter(0);
-    pthread_mutex_lock(&dog.lock);
-    if (!dog.hurry)
-        dog.deadline = after_ms(least(START_MS, dog.config.call_ms));
-    pthread_mutex_unlock(&dog.lock);
+    allow_ms(dog.config.call_ms); /* a driver is loaded */
     int ret = dog.renderer->first_device(device, error);
     leave();
     return ret;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Blobs of every kind: where their memory comes from, who may use it, what is refused. */
 #include <string.h>
+#include <unistd.h>
 
 #include "venus.h"
 
@@ -205,6 +206,28 @@ static void limit_of_blob_memory_is_kept(void **state)
     assert_ok(guest_blob_create(guest, 1, other, VIRTIO_GPU_BLOB_MEM_HOST3D, 0, 4 * PAGE, NULL, 0));
 }
 
+/* What is never mapped, and so no blob, counts too. */
+static void limit_of_context_memory_is_kept(void **state)
+{
+    enum { PIECE = 64 << 20, LIMIT_PIECES = 4 };
+    struct guest *guest = *state;
+    struct venus_gpu_config config;
+    struct venus venus;
+    guest_config(&config);
+    config.max_context_memory = (uint64_t)LIMIT_PIECES * PIECE;
+    guest_start(guest, &config);
+    venus_open_all(&venus, guest, 1);
+
+    /* What a driver needs itself comes on top: a GiB, and two pieces and some for each processor. */
+    unsigned pieces = 0, most = LIMIT_PIECES + 16 + 3 * (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t memory;
+    while (pieces <= most && venus_try_allocate(&venus, PIECE, &memory) == 0)
+        pieces++;
+    print_message("# %u MiB were to be had\n", pieces * (PIECE >> 20));
+    assert_in_range(pieces, LIMIT_PIECES, most);
+    assert_ok(guest_wait(venus_submit_nothing(&venus)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +243,8 @@ int main(void)
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(guest_blob_is_guest_memory, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(host3d_guest_blob_is_host_memory, guest_setup,
+                                        guest_teardown),
+        cmocka_unit_test_setup_teardown(limit_of_context_memory_is_kept, guest_setup_without_device,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(limit_of_blob_memory_is_kept, guest_setup_without_device,
                                         guest_teardown),

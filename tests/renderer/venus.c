@@ -355,10 +355,10 @@ void venus_device_name(struct venus *venus, char name[256])
     name[255] = '\0';
 }
 
-uint64_t venus_allocate(struct venus *venus, uint64_t size)
+int32_t venus_try_allocate(struct venus *venus, uint64_t size, uint64_t *memory)
 {
     struct stream stream;
-    uint64_t memory = new_handle(venus);
+    *memory = new_handle(venus);
     start(venus, &stream, ALLOCATE_MEMORY);
     put64(&stream, venus->device);
     put_structure(&stream, VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO);
@@ -366,8 +366,14 @@ uint64_t venus_allocate(struct venus *venus, uint64_t size)
     put32(&stream, venus->memory_type);
     put_null(&stream); /* pAllocator */
     put_pointer(&stream);
-    put64(&stream, memory);
-    finish_with_result(venus, &stream, ALLOCATE_MEMORY);
+    put64(&stream, *memory);
+    return finish_and_tell(venus, &stream, ALLOCATE_MEMORY);
+}
+
+uint64_t venus_allocate(struct venus *venus, uint64_t size)
+{
+    uint64_t memory;
+    assert_int_equal(venus_try_allocate(venus, size, &memory), VK_SUCCESS);
     return memory;
 }
 

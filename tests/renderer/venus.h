@@ -37,6 +37,8 @@ void venus_device_name(struct venus *venus, char name[256]);
 
 /* Memory that the host can see. Its handle is also its blob_id. */
 uint64_t venus_allocate(struct venus *venus, uint64_t size);
+/* The same, which returns the VkResult. */
+int32_t venus_try_allocate(struct venus *venus, uint64_t size, uint64_t *memory);
 void venus_free(struct venus *venus, uint64_t memory);
 /* The same as a blob that is attached to the context. */
 uint32_t venus_blob(struct venus *venus, uint64_t size, uint64_t *memory);

@@ -292,6 +292,13 @@ static int first_device(struct renderer_device *device, char **error)
     return ret;
 }
 
+static void limit_memory(uint64_t bytes)
+{
+    pthread_mutex_lock(&fake.lock);
+    record(&(struct fake_record){ .call = FAKE_LIMIT_MEMORY, .size = bytes });
+    pthread_mutex_unlock(&fake.lock);
+}
+
 static int capset_info(uint32_t *max_version, uint32_t *max_size)
 {
     pthread_mutex_lock(&fake.lock);
@@ -669,6 +676,7 @@ const struct renderer fake_renderer = {
     .fini = fini,
     .interrupt = interrupt,
     .first_device = first_device,
+    .limit_memory = limit_memory,
     .capset_info = capset_info,
     .capset_fill = capset_fill,
     .context_create = context_create,

@@ -24,6 +24,7 @@ enum fake_call {
     FAKE_INIT,
     FAKE_FINI,
     FAKE_DEVICE_NAME,
+    FAKE_LIMIT_MEMORY,
     FAKE_CAPSET_INFO,
     FAKE_CAPSET_FILL,
     FAKE_CONTEXT_CREATE,
@@ -52,7 +53,7 @@ struct fake_record {
     uint32_t mem, flags; /* BLOB_CREATE */
     uint64_t id;         /* BLOB_CREATE: the blob's; FENCE: the fence's */
     enum renderer_fd fd; /* IMPORT */
-    uint64_t size;       /* bytes: BLOB_CREATE, IMPORT, SUBMIT, the name of CONTEXT_CREATE */
+    uint64_t size;       /* bytes: BLOB_CREATE, IMPORT, SUBMIT, LIMIT_MEMORY, the name of CONTEXT_CREATE */
     unsigned num_iov;    /* BLOB_CREATE */
     char name[65];       /* CONTEXT_CREATE */
 };

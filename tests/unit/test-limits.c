@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of the ceilings on what a guest can make the host allocate. */
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include "device.h"
 #include "harness.h"
 
 static const uint32_t format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM;
@@ -139,6 +141,24 @@ static void test_blob_memory(void **state)
 }
 
 /* The address ranges of the process: guest blobs in many pieces are copied when they run out. */
+/* A guest cannot have all of the host's memory unless somebody says so. */
+static void test_defaults_of_memory(void **state)
+{
+    (void)state;
+    uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE / 2;
+    vm_start(NULL);
+    assert_int_equal(vm.gpu->config.max_blob_memory, half);
+    assert_int_equal(vm.gpu->config.max_context_memory, half);
+    assert_int_equal(fake_count(FAKE_LIMIT_MEMORY), 0); /* a GPU for all that is known */
+    assert_ok(create_context(1));
+    assert_error(create_host_blob(1, half + PAGE), OUT_OF_MEMORY);
+    vm_stop();
+
+    static const struct renderer_device processor = { .is_only = true, .is_processor = true };
+    vm_start(&(struct vm_options){ .device = &processor, .max_blob_memory = 64 * PAGE });
+    assert_int_equal(fake_last(FAKE_LIMIT_MEMORY).size, 64 * PAGE);
+}
+
 static void test_address_ranges(void **state)
 {
     (void)state;
@@ -174,9 +194,10 @@ static void test_command_streams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_contexts),    TEST(test_resources),        TEST(test_descriptors),
-        TEST(test_memory),      TEST(test_memory_of_copies), TEST(test_memory_of_lists),
-        TEST(test_blob_memory), TEST(test_address_ranges),   TEST(test_command_streams),
+        TEST(test_contexts),        TEST(test_resources),          TEST(test_descriptors),
+        TEST(test_memory),          TEST(test_memory_of_copies),   TEST(test_memory_of_lists),
+        TEST(test_blob_memory),     TEST(test_defaults_of_memory), TEST(test_address_ranges),
+        TEST(test_command_streams),
     };
     return RUN_TESTS(tests);
 }

@@ -271,6 +271,8 @@ static bool venus_create(VirtIOGPUVenus *v, Error **errp)
     config.max_resources = v->max_resources;
     config.max_memory = v->max_memory;
     config.max_blob_memory = v->max_blob_memory;
+    config.max_context_memory = v->max_context_memory;
+    config.max_call_ms = v->render_timeout;
     config.present_mode = v->present.mode;
     config.vulkan_device = v->vulkan_device;
     if (!venus_set_render_server(v, &config, errp)) {
@@ -370,6 +372,9 @@ static const Property venus_properties[] = {
     DEFINE_PROP_UINT32("max-resources", VirtIOGPUVenus, max_resources, 0),
     DEFINE_PROP_SIZE("max-memory", VirtIOGPUVenus, max_memory, 0),
     DEFINE_PROP_SIZE("max-blob-memory", VirtIOGPUVenus, max_blob_memory, 0),
+    DEFINE_PROP_SIZE("max-context-memory", VirtIOGPUVenus, max_context_memory,
+                     0),
+    DEFINE_PROP_UINT32("render-timeout", VirtIOGPUVenus, render_timeout, 0),
     DEFINE_PROP_STRING("render-server", VirtIOGPUVenus, render_server),
     DEFINE_PROP_STRING("present", VirtIOGPUVenus, present_policy),
     DEFINE_PROP_STRING("present-mode", VirtIOGPUVenus, present_mode),

@@ -123,6 +123,8 @@ struct VirtIOGPUVenus {
     uint32_t max_resources;
     uint64_t max_memory;
     uint64_t max_blob_memory;
+    uint64_t max_context_memory;
+    uint32_t render_timeout;                        /* ms */
     char *render_server;
     char *present_policy;
     char *present_mode;
