@@ -2115,6 +2115,133 @@ static void test_render_server_fd(void)
     g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
 }
 
+static uint32_t attach_resource(Venus *v, uint32_t context, uint32_t id)
+{
+    const struct virtio_gpu_ctx_resource cmd = {
+        .hdr.type = VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE,
+        .hdr.ctx_id = context,
+        .resource_id = id,
+    };
+
+    return run(v, cmd);
+}
+
+static uint32_t submit(Venus *v, uint32_t context, const uint32_t *words,
+                       size_t count)
+{
+    size_t size = sizeof(struct virtio_gpu_cmd_submit) + count * 4;
+    g_autofree struct virtio_gpu_cmd_submit *cmd = g_malloc0(size);
+
+    cmd->hdr.type = VIRTIO_GPU_CMD_SUBMIT_3D;
+    cmd->hdr.ctx_id = context;
+    cmd->size = count * 4;
+    memcpy(cmd + 1, words, count * 4);
+    return run_sized(v, cmd, size);
+}
+
+/*
+ * Have two threads of a context's process wait for each other: that of a ring,
+ * in shared memory at offset 0 of the window, for a number on the virtqueue;
+ * and that of the virtqueue for the ring.  Numbers are the Venus protocol's.
+ */
+static void deadlock(Venus *v, uint32_t context, uint32_t shm)
+{
+    const uint32_t create_ring[] = {
+        188, 0, 7, 0, 1, 0,          /* vkCreateRingMESA, its flags, the ring */
+        1000384000, 0, 0, 0,         /* sType, pNext, flags */
+        shm, 0, 0, 16 * PAGE, 0,     /* resource, offset, size */
+        1000000, 0, 0, 0, 64, 0,     /* idle time, where head and tail are, */
+        128, 0, PAGE, 0, PAGE, 0,    /* status, buffer and its size, */
+        2 * PAGE, 0, PAGE, 0,        /* extra and its size */
+    };
+    const uint32_t wait_virtqueue[] = { 252, 0, 1, 0 };
+    const uint32_t wait_ring[] = { 253, 0, 7, 0, sizeof(wait_virtqueue), 0 };
+    const uint32_t tail = sizeof(wait_virtqueue);
+
+    assert_ok(submit(v, context, create_ring, ARRAY_SIZE(create_ring)));
+    qpci_memwrite(v->dev->pdev, v->window, PAGE, wait_virtqueue,
+                  sizeof(wait_virtqueue));
+    qpci_memwrite(v->dev->pdev, v->window, 64, &tail, sizeof(tail));
+    assert_ok(submit(v, context, wait_ring, ARRAY_SIZE(wait_ring)));
+}
+
+/* It costs its own context, and nobody waits for it for ever. */
+static void test_hang(void)
+{
+    const struct virtio_gpu_resource_create_blob blob = {
+        .hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
+        .hdr.ctx_id = 1,
+        .resource_id = 11,
+        .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+        .size = PAGE,
+    };
+    Venus *v = venus_start(",render-timeout=4000");
+    int round;
+
+    for (round = 0; round < 2; round++) {
+        assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
+        assert_ok(create_context(v, 2, VIRTIO_GPU_CAPSET_VENUS));
+        assert_ok(create_shm(v, 1, 10, 16 * PAGE));
+        assert_ok(attach_resource(v, 1, 10));
+        assert_mapped(map_blob(v, 10, 0));
+        deadlock(v, 1, 10);
+        if (round == 0) {
+            g_assert_cmpuint(run(v, blob), >=, VIRTIO_GPU_RESP_ERR_UNSPEC);
+            g_assert_cmpuint(get_stat(v, "contexts-lost"), ==, 1);
+            assert_ok(create_shm(v, 2, 12, PAGE));
+        } else {
+            /* the device is in it when it is reset, and the monitor answers */
+            venus_post(v, CONTROL, &blob, sizeof(blob), 24);
+        }
+        venus_stop_driver(v);
+        g_assert_cmpuint(get_stat(v, "contexts"), ==, 0);
+        venus_start_driver(v);
+    }
+    assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
+    venus_stop(v);
+}
+
+/* A render server that never answers, and a sandbox that does not let one start */
+static void test_no_server(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("venus-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "server", NULL);
+    g_autofree char *args = g_strdup_printf(
+        "-device virtio-gpu-venus-pci,render-timeout=1000,render-server=%s",
+        path);
+    g_autofree char *hung = NULL;
+    g_autofree char *denied = NULL;
+
+    g_assert_true(g_file_set_contents(path, "#!/bin/sh\nexec sleep 100000\n",
+                                      -1, NULL));
+    g_assert_cmpint(g_chmod(path, 0700), ==, 0);
+    hung = start_and_fail(args);
+    g_assert_nonnull(strstr(hung, "The render server does not answer"));
+    g_unlink(path);
+    g_rmdir(dir);
+
+#ifdef CONFIG_SECCOMP
+    denied = start_and_fail("-sandbox on,spawn=deny "
+                            "-device virtio-gpu-venus-pci");
+    g_assert_nonnull(strstr(denied, "This process is in a sandbox"));
+#endif
+}
+
+/* Where only privileges are denied, it starts. */
+static void test_sandbox(void)
+{
+#ifdef CONFIG_SECCOMP
+    Venus *v = venus_start_args(DEVICE, "-sandbox on,elevateprivileges=deny,"
+                                        "obsolete=deny,resourcecontrol=deny");
+
+    assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
+    assert_ok(create_shm(v, 1, 10, PAGE));
+    venus_stop(v);
+#else
+    g_test_skip("this QEMU has no -sandbox");
+#endif
+}
+
 static void test_skipped(const void *messages)
 {
     g_test_skip(messages);
@@ -2214,5 +2341,8 @@ int main(int argc, char **argv)
 #endif
     qtest_add_func("virtio-gpu-venus/errors", test_errors);
     qtest_add_func("virtio-gpu-venus/render-server-fd", test_render_server_fd);
+    qtest_add_func("virtio-gpu-venus/hang", test_hang);
+    qtest_add_func("virtio-gpu-venus/no-server", test_no_server);
+    qtest_add_func("virtio-gpu-venus/sandbox", test_sandbox);
     return g_test_run();
 }
