@@ -95,13 +95,14 @@ static void listen_to_log(bool on)
 #endif
 }
 
-static bool is_sandboxed(void)
+static const char *sandbox_hint(void)
 {
 #ifdef PR_GET_SECCOMP
-    return prctl(PR_GET_SECCOMP) > 0;
-#else
-    return false;
+    if (prctl(PR_GET_SECCOMP) > 0)
+        return "\nThis process is in a sandbox: start the server outside, and hand over a socket to it "
+               "(render-server=fd:N).";
 #endif
+    return "";
 }
 
 /* Returns a socket, and in *messages what it writes comes out of. */
@@ -117,11 +118,8 @@ static int start_server(const struct renderer_config *config, struct server *ser
     }
     int fd = server_start(path, server, messages);
     if (fd < 0)
-        *error =
-            message("Cannot start the render server %s: %s.%s", path, strerror(-fd),
-                    is_sandboxed() ? "\nThis process is in a sandbox: start the server outside "
-                                     "and hand over a socket to it."
-                                   : "");
+        *error = message("Cannot start the render server %s: %s.%s", path, strerror(-fd),
+                         sandbox_hint());
     return fd;
 }
 
@@ -328,11 +326,8 @@ static int first_device(struct renderer_device *device, char **error)
 {
     int signal, ret = probe_first_device(&virgl_renderer, device);
     if (ret == -EIO && state.server.pid && server_has_ended(&state.server, &signal) && signal)
-        *error =
-            message("The render server was ended by signal %d (%s).%s", signal, strsignal(signal),
-                    is_sandboxed() ? "\nThis process is in a sandbox: start the server outside "
-                                     "and hand over a socket to it."
-                                   : "");
+        *error = message("The render server was ended by signal %d (%s).%s", signal,
+                         strsignal(signal), sandbox_hint());
     return ret;
 }
 
