@@ -128,11 +128,25 @@ pid_t process_new_worker(pid_t server, const pid_t *known, unsigned num_known)
     return found;
 }
 
-void process_kill(pid_t pid)
+static bool is_dead(pid_t pid)
 {
     char state;
     pid_t parent;
+    return !read_stat(pid, &state, &parent) || state == 'Z';
+}
+
+void process_wait_for_end(pid_t pid)
+{
+    enum { PATIENCE_MS = 60000, STEP_MS = 10 };
+    for (int ms = 0; ms < PATIENCE_MS && !is_dead(pid); ms += STEP_MS)
+        sleep_ms(STEP_MS);
+    if (!is_dead(pid))
+        fail_msg("process %d is still there", (int)pid);
+}
+
+void process_kill(pid_t pid)
+{
     assert_int_equal(kill(pid, SIGKILL), 0);
-    while (read_stat(pid, &state, &parent) && state != 'Z')
+    while (!is_dead(pid))
         sleep_ms(1);
 }

@@ -39,6 +39,9 @@ pid_t process_server(void);
 /* The child of the server that is not in the list: who serves the context that was just created. */
 pid_t process_new_worker(pid_t server, const pid_t *known, unsigned num_known);
 
+/* Wait until a process is dead (not until it is reaped), by whomever it is ended. */
+void process_wait_for_end(pid_t pid);
+
 /* Kill a process, and wait until it is dead (not until it is reaped). */
 void process_kill(pid_t pid);
 

@@ -43,16 +43,6 @@ static pid_t create_context(struct guest *guest, uint32_t context)
     return process_new_worker(process_server(), known, count);
 }
 
-static void wait_for_end(pid_t pid)
-{
-    for (int i = 0; i < PATIENCE_S * 100; i++) {
-        if (kill(pid, 0) < 0)
-            return;
-        sleep_ms(10);
-    }
-    fail_msg("process %d is still there", (int)pid);
-}
-
 static uint32_t create_shm(struct guest *guest, uint32_t context)
 {
     return guest_blob_create(guest, context, guest_new_resource(guest), VIRTIO_GPU_BLOB_MEM_HOST3D,
@@ -72,7 +62,7 @@ static void only_the_context_that_hangs_is_lost(void **state)
     assert_true(create_shm(guest, 1) >= VIRTIO_GPU_RESP_ERR_UNSPEC);
     assert_int_equal(guest_stat(guest, "contexts-lost"), 1);
     assert_true(guest_logged(guest, "context 1 does not answer"));
-    wait_for_end(worker);
+    process_wait_for_end(worker);
 
     assert_ok(create_shm(guest, 2));
     assert_ok(guest_wait(venus_submit_nothing(&good)));
@@ -92,7 +82,7 @@ static void stopped_process_is_lost(void **state)
     kill(worker, SIGSTOP);
     assert_true(create_shm(guest, 1) >= VIRTIO_GPU_RESP_ERR_UNSPEC);
     assert_int_equal(guest_stat(guest, "contexts-lost"), 1);
-    wait_for_end(worker);
+    process_wait_for_end(worker);
     assert_ok(create_shm(guest, 2));
 }
 
@@ -108,7 +98,7 @@ static void flooded_process_is_lost(void **state)
     kill(worker, SIGSTOP);
     assert_int_equal(guest_submit(guest, 1, stream, sizeof(stream)), VIRTIO_GPU_RESP_ERR_UNSPEC);
     assert_int_equal(guest_stat(guest, "contexts-lost"), 1);
-    wait_for_end(worker);
+    process_wait_for_end(worker);
     assert_ok(create_shm(guest, 2));
 }
 
@@ -143,7 +133,7 @@ static void reset_does_not_wait_for_a_context(void **state)
         uint64_t begin = now_ns();
         guest_reset(guest);
         assert_quick(begin);
-        wait_for_end(worker);
+        process_wait_for_end(worker);
         assert_works(guest, 1);
     }
 }
@@ -159,7 +149,7 @@ static void device_is_destroyed_while_a_context_hangs(void **state)
     uint64_t begin = now_ns();
     guest_stop(guest);
     assert_quick(begin);
-    wait_for_end(worker);
+    process_wait_for_end(worker);
     process_wait_for_children(getpid(), 0);
 }
 
@@ -175,8 +165,8 @@ static void stopped_server_is_replaced(void **state)
     assert_int_equal(guest_context_create(guest, 2), VIRTIO_GPU_RESP_OK_NODATA);
     assert_true(guest_logged(guest, "the render server does not answer"));
     assert_int_equal(guest_stat(guest, "contexts-lost"), 1);
-    wait_for_end(worker);
-    wait_for_end(server);
+    process_wait_for_end(worker);
+    process_wait_for_end(server);
     assert_works(guest, 3);
 }
 
@@ -200,7 +190,7 @@ static void reset_does_not_wait_for_the_server(void **state)
         guest_reset(guest);
         assert_quick(begin);
         assert_works(guest, 1);
-        wait_for_end(server);
+        process_wait_for_end(server);
     }
 }
 

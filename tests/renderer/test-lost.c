@@ -227,7 +227,7 @@ static void killed_server_is_started_again(void **state)
     assert_true(guest_logged(guest, "the render server is gone: starting a new one"));
     assert_works(guest, 4);
     assert_ok(guest_context_destroy(guest, 3));
-    process_kill(second.worker); /* it hangs in its driver, and nobody is left to end it */
+    process_wait_for_end(second.worker); /* though it hangs in its driver */
 }
 
 static void reset_brings_a_killed_server_back(void **state)
