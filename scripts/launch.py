@@ -229,8 +229,7 @@ class Launch:
         self.words += ["-netdev", f"user,id=net{forward}", "-device", f"{device},netdev=net"]
 
     def command(self):
-        root = [str(vm.SCRIPTS / "in-root.sh"), "--die-with-parent", "--",
-                "env", f"LD_PRELOAD={vm.LIBM}"] if self.in_root else []  # see docs/limitations.md
+        root = [str(vm.SCRIPTS / "in-root.sh"), "--die-with-parent", "--"] if self.in_root else []
         return [*root, self.qemu, *self.words, *self.options.qemu_arg]
 
     def run(self, program, folder, ssh=None):

@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "message.h"
+
 extern char **environ;
 
 const char *server_find(void)
@@ -54,11 +56,41 @@ static int move_up(int fd)
     return moved < 0 ? -error : moved;
 }
 
+/*
+ * Lavapipe looks up functions of libm in what the whole program is linked to, which not every distribution's
+ * server is to libm: a guest's shader that calls pow() would end its context.
+ */
+#define PRELOADED "LD_PRELOAD"
+#define LIBM "libm.so.6"
+
+/* The environment with that library loaded first, or rather second. To be freed, with its first entry. */
+static char **environment(void)
+{
+    size_t count = 0, at = 0;
+    while (environ[count])
+        count++;
+    char **copy = calloc(count + 2, sizeof(*copy));
+    const char *others = getenv(PRELOADED);
+    if (!copy || !(copy[at++] = others ? message(PRELOADED "=%s:" LIBM, others)
+                                       : message(PRELOADED "=" LIBM))) {
+        free(copy);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(environ[i], PRELOADED "=", sizeof(PRELOADED)) != 0)
+            copy[at++] = environ[i];
+    }
+    return copy;
+}
+
 static int spawn(const char *path, int socket, int messages, struct server *server)
 {
     char number[16];
     snprintf(number, sizeof(number), "%d", CHILD_SOCKET);
     char *argv[] = { (char *)path, (char *)"--socket-fd", number, NULL };
+    char **env = environment();
+    if (!env)
+        return -ENOMEM;
 
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
@@ -71,9 +103,11 @@ static int spawn(const char *path, int socket, int messages, struct server *serv
     posix_spawnattr_setsigmask(&attr, &none); /* our threads block them */
     posix_spawnattr_setflags(
         &attr, (short)(POSIX_SPAWN_SETSIGMASK | (server->is_a_group ? POSIX_SPAWN_SETPGROUP : 0)));
-    int ret = posix_spawn(&server->pid, path, &actions, &attr, argv, environ);
+    int ret = posix_spawn(&server->pid, path, &actions, &attr, argv, env);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attr);
+    free(env[0]);
+    free(env);
     if (ret)
         server->pid = 0;
     return -ret;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -83,6 +84,34 @@ static void server_by_its_path(void **state)
     process_kill(process_server());
     guest_reset(guest);
     assert_works(guest);
+}
+
+static bool has_mapped(pid_t pid, const char *name)
+{
+    char path[64], line[512];
+    bool found = false;
+    snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    while (!found && fgets(line, sizeof(line), file))
+        found = strstr(line, name);
+    fclose(file);
+    return found;
+}
+
+/* A shader that lavapipe has compiled calls it. What others preload stays. */
+static void server_has_libm(void **state)
+{
+    struct guest *guest = *state;
+    guest_start(guest, NULL);
+    assert_true(has_mapped(process_server(), "/libm.so.6"));
+    guest_stop(guest);
+
+    setenv("LD_PRELOAD", "libdl.so.2", 1);
+    guest_start(guest, NULL);
+    unsetenv("LD_PRELOAD");
+    assert_true(has_mapped(process_server(), "/libm.so.6"));
+    assert_true(has_mapped(process_server(), "/libdl.so.2"));
 }
 
 /* As for a monitor that may start no processes itself: its parent opened the descriptor. */
@@ -199,6 +228,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(server_by_its_path, guest_setup_without_device,
+                                        guest_teardown),
+        cmocka_unit_test_setup_teardown(server_has_libm, guest_setup_without_device,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(server_by_a_descriptor, guest_setup_without_device,
                                         guest_teardown),
