@@ -34,6 +34,9 @@ extern "C" {
 /* VIRTIO_GPU_MAX_SCANOUTS of the specification. */
 #define VENUS_GPU_MAX_SCANOUTS 16
 
+/* Pixels on a side of the largest frame and of the largest output. */
+#define VENUS_GPU_MAX_SIDE 16384
+
 struct venus_gpu;
 
 /* ---- what is shown -------------------------------------------------------------------------- */
@@ -60,6 +63,10 @@ struct venus_gpu_rect {
  * What one scanout shows: the visible rectangle of a resource, in the very memory that the guest or
  * the GPU writes. Immutable and reference counted; holding one keeps the memory mapped, whatever
  * the guest does to its resource.
+ *
+ * A guest chooses the numbers, so they have bounds: no side is 0 or above VENUS_GPU_MAX_SIDE, a row's pixels
+ * fit into the stride, and height * stride is at most INT32_MAX. Within a frame an int holds every
+ * coordinate, and every distance in bytes.
  */
 struct venus_gpu_frame {
     const void *pixels; /* the rectangle's first pixel; NULL: only a GPU can see them (see below) */
