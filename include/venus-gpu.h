@@ -84,8 +84,8 @@ void venus_gpu_frame_unref(struct venus_gpu_frame *frame);
 struct venus_gpu_cursor {
     bool visible;
     bool image_changed;     /* false: only the place changed, and pixels is NULL */
-    uint32_t x, y;          /* the hot spot's place on the scanout, in pixels */
-    uint32_t hot_x, hot_y;  /* the hot spot inside the image */
+    uint32_t x, y;          /* the hot spot's place on the scanout, in pixels; any number */
+    uint32_t hot_x, hot_y;  /* the hot spot: a pixel of the image; 0, 0 where there is no image */
     uint32_t width, height; /* of the image */
     const uint32_t *pixels; /* premultiplied A8R8G8B8 words, in rows; valid during the callback */
 };
@@ -93,7 +93,7 @@ struct venus_gpu_cursor {
 /* How an output is laid out: the answer to GET_DISPLAY_INFO and GET_EDID (5.7.6.8). */
 struct venus_gpu_output {
     bool enabled;
-    uint32_t x, y, width, height; /* pixels */
+    uint32_t x, y, width, height; /* pixels; a side above VENUS_GPU_MAX_SIDE becomes that */
     uint32_t width_mm, height_mm; /* 0: derived from 100 dots per inch */
     uint32_t refresh_mhz;         /* millihertz; 0: 75 Hz, or less where the mode needs it */
     const char *name;             /* monitor name, up to 12 characters; NULL: a default. Copied. */
@@ -219,8 +219,8 @@ struct venus_gpu_ops {
 /* ---- the device ------------------------------------------------------------------------------- */
 
 enum venus_gpu_present_mode {
-    VENUS_GPU_PRESENT_FIFO,      /* each frame waits for the display's refresh */
-    VENUS_GPU_PRESENT_MAILBOX,   /* at each refresh the newest frame; those in between are dropped */
+    VENUS_GPU_PRESENT_FIFO,    /* each frame waits for the display's refresh */
+    VENUS_GPU_PRESENT_MAILBOX, /* at each refresh the newest frame; those in between are dropped */
     VENUS_GPU_PRESENT_IMMEDIATE, /* each frame at once, though the display may tear it */
 };
 
@@ -338,8 +338,8 @@ void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *r
 enum venus_gpu_target_kind {
     VENUS_GPU_TARGET_OFFSCREEN, /* images that nobody sees, for tests and measurements */
     VENUS_GPU_TARGET_HEADLESS,  /* VK_EXT_headless_surface; OFFSCREEN where the driver lacks it */
-    VENUS_GPU_TARGET_X11,       /* a child that covers a window of the front end; input goes to that */
-    VENUS_GPU_TARGET_WAYLAND,   /* a window of the library's own */
+    VENUS_GPU_TARGET_X11, /* a child that covers a window of the front end; input goes to that */
+    VENUS_GPU_TARGET_WAYLAND, /* a window of the library's own */
 };
 
 /* Where to present a scanout. Everything is copied. */

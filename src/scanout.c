@@ -128,7 +128,8 @@ struct picture {
 /* Whether the part keeps the bounds of struct venus_gpu_frame. A sparse blob can be of any size. */
 static bool fits_a_frame(const struct picture *picture)
 {
-    return picture->rect.width <= VENUS_GPU_MAX_SIDE && picture->rect.height <= VENUS_GPU_MAX_SIDE &&
+    return picture->rect.width <= VENUS_GPU_MAX_SIDE &&
+           picture->rect.height <= VENUS_GPU_MAX_SIDE &&
            (uint64_t)picture->rect.height * picture->stride <= INT32_MAX;
 }
 
