@@ -55,4 +55,9 @@ unsigned shim_memories(void);
 /* Do as if no device had that extension. */
 void shim_hide_extension(const char *name);
 
+/* Do as if every device's largest buffer had so many bytes. */
+void shim_limit_buffers(VkDeviceSize max);
+/* The largest buffer that was asked for since shim_reset(). */
+VkDeviceSize shim_largest_buffer(void);
+
 #endif
