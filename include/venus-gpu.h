@@ -183,12 +183,14 @@ struct venus_gpu_ops {
 
     /*
      * Place region->ptr at region->offset of the window, or take it away again. Both return at once
-     * and the front end answers later, from any thread, also from inside the callback, with
-     * venus_gpu_region_mapped() and venus_gpu_region_unmapped(). Every region_map() is followed by
-     * exactly one region_unmap(), unless it was answered with an error before. When the device is
-     * reset, region_unmap() may come before the answer to region_map(): both are then answered, in
-     * order, the second one also if the first one failed. Device thread. Both NULL: such blobs cannot
-     * be mapped by the guest.
+     * and the front end answers later, in the order in which it was asked, from any thread, also from
+     * inside the callback, with venus_gpu_region_mapped() and venus_gpu_region_unmapped().
+     *
+     * Every region_map() is followed by exactly one region_unmap(), and both are answered, also where the
+     * region could not be placed: then there is nothing to be taken away, and the second answer ends the
+     * region as ever. Mostly region_unmap() comes after the answer to region_map(); when the device is
+     * reset it may come before. It has come for every region once venus_gpu_reset() returns. Device
+     * thread. Both NULL: such blobs cannot be mapped by the guest.
      */
     void (*region_map)(void *opaque, struct venus_gpu_region *region);
     void (*region_unmap)(void *opaque, struct venus_gpu_region *region);

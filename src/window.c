@@ -31,7 +31,7 @@ struct window_region {
     struct venus_gpu_region base; /* first: the public part */
     struct memory *memory;
     bool answered; /* region_map() was, with `error` */
-    int error;
+    int error;     /* and even then it lives until region_unmap() is answered */
     LIST_ENTRY(window_region) link;
 };
 
@@ -95,6 +95,27 @@ static void region_free(struct window_region *region)
     free(region);
 }
 
+static bool region_exists_locked(struct venus_gpu *gpu, const struct window_region *region)
+{
+    const struct window_region *other;
+    LIST_FOREACH(other, &gpu->regions, link) {
+        if (other == region)
+            return true;
+    }
+    return false;
+}
+
+static void unmap_region(struct venus_gpu *gpu, struct window_region *region)
+{
+    gpu->ops.region_unmap(gpu->opaque, &region->base);
+
+    /* Only this thread makes regions, so no other can be at that address before we return. */
+    pthread_mutex_lock(&gpu->lock);
+    while (region_exists_locked(gpu, region) && !must_not_wait(gpu))
+        wait_for_front_end(gpu);
+    pthread_mutex_unlock(&gpu->lock);
+}
+
 static int map_region(struct venus_gpu *gpu, struct resource *resource)
 {
     if (!gpu->ops.region_map || !resource_memory(gpu, resource))
@@ -116,39 +137,12 @@ static int map_region(struct venus_gpu *gpu, struct resource *resource)
     while (!region->answered && !must_not_wait(gpu))
         wait_for_front_end(gpu);
     int error = region->answered ? region->error : 0;
+    pthread_mutex_unlock(&gpu->lock);
     if (error)
-        LIST_REMOVE(region, link);
-    pthread_mutex_unlock(&gpu->lock);
-    if (error) {
-        region_free(region);
-        return error;
-    }
-    resource->region = region;
-    return 0;
-}
-
-static bool region_exists_locked(struct venus_gpu *gpu, const struct window_region *region)
-{
-    const struct window_region *other;
-    LIST_FOREACH(other, &gpu->regions, link) {
-        if (other == region)
-            return true;
-    }
-    return false;
-}
-
-static void unmap_region(struct venus_gpu *gpu, struct resource *resource)
-{
-    struct window_region *region = resource->region;
-    resource->region = NULL;
-
-    gpu->ops.region_unmap(gpu->opaque, &region->base);
-
-    /* Only this thread makes regions, so no other can be at that address before we return. */
-    pthread_mutex_lock(&gpu->lock);
-    while (region_exists_locked(gpu, region) && !must_not_wait(gpu))
-        wait_for_front_end(gpu);
-    pthread_mutex_unlock(&gpu->lock);
+        unmap_region(gpu, region);
+    else
+        resource->region = region;
+    return error;
 }
 
 void venus_gpu_region_mapped(struct venus_gpu *gpu, struct venus_gpu_region *base, int error)
@@ -266,7 +260,8 @@ void window_unmap(struct venus_gpu *gpu, struct resource *resource)
     uint64_t size = resource->range.end - resource->range.start;
 
     if (resource->region) {
-        unmap_region(gpu, resource);
+        unmap_region(gpu, resource->region);
+        resource->region = NULL;
     } else if (window_fill(&gpu->window, resource->range.start, size) < 0) {
         /* The old pages are still there, and stay mapped; the guest sees them until it maps others. */
         log_line(&gpu->log, VENUS_GPU_LOG_ERROR, "resource %u cannot be taken out of the window",

@@ -11,7 +11,8 @@
  * main loop.  Others (the memory map itself, until after RCU's grace period;
  * somebody's DMA) can use the MemoryRegion for longer than it is mapped.  So it
  * belongs to an object that they hold references to, and the library gets its
- * memory back when that object is finalized.
+ * memory back when that object is finalized.  A region that found no place is
+ * unmapped as any other, and has no such object.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -86,6 +87,10 @@ static void venus_region_unmap(VirtIOGPUVenus *v,
     VenusRegion *r = region->user;
 
     trace_virtio_gpu_venus_region_unmap(region->offset, region->size);
+    if (!r) {
+        venus_gpu_region_unmapped(v->gpu, region);
+        return;
+    }
     region->user = NULL;
     v->window.num_regions--;
     memory_region_del_subregion(&g->hostmem, &r->mr);
