@@ -35,12 +35,60 @@ struct window_region {
     LIST_ENTRY(window_region) link;
 };
 
-/* Put anonymous pages at an offset of the window. */
+/* Anonymous pages, at dst or, if that is NULL, anywhere. NULL on failure. */
+static void *map_pages(void *dst, uint64_t size, int protection)
+{
+    void *ptr = mmap(dst, size, protection,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (dst ? MAP_FIXED : 0), -1, 0);
+    return ptr == MAP_FAILED ? NULL : ptr;
+}
+
+/*
+ * Pages that come when they are touched, also in a process that locks its memory. The kernel gives such a
+ * process all pages of a mapping at once, unless nobody may touch them; and then they are unlocked.
+ */
+static void *map_untouched(uint64_t size)
+{
+    void *ptr = map_pages(NULL, size, PROT_NONE);
+    if (!ptr)
+        return NULL;
+    munlock(ptr, size);
+    if (mprotect(ptr, size, PROT_READ | PROT_WRITE) == 0)
+        return ptr;
+    int error = errno;
+    munmap(ptr, size);
+    errno = error;
+    return NULL;
+}
+
+/* Whether a page that is mapped now is there before anybody has touched it. */
+static bool process_locks_memory(void)
+{
+#ifdef __linux__
+    unsigned char there = 0;
+    void *page = map_pages(NULL, page_size(), PROT_READ | PROT_WRITE);
+    if (page) {
+        mincore(page, page_size(), &there);
+        munmap(page, page_size());
+    }
+    return there & 1;
+#else
+    return false;
+#endif
+}
+
+/* Put anonymous pages at an offset of the window: in one step, as guests may be touching what is there. */
 static int window_fill(struct window *window, uint64_t offset, uint64_t size)
 {
-    void *ptr = mmap(window->base + offset, size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    return ptr == MAP_FAILED ? -errno : 0;
+    char *dst = window->base + offset;
+#ifdef MREMAP_FIXED
+    void *pages = window->locks_memory ? map_untouched(size) : NULL;
+    if (pages && mremap(pages, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, dst) != MAP_FAILED)
+        return 0;
+    if (pages)
+        munmap(pages, size);
+#endif
+    return map_pages(dst, size, PROT_READ | PROT_WRITE) ? 0 : -errno;
 }
 
 int window_init(struct window *window, uint64_t size)
@@ -48,11 +96,10 @@ int window_init(struct window *window, uint64_t size)
     *window = (struct window){ .size = size };
     if (!size)
         return 0;
-    void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (ptr == MAP_FAILED)
+    window->base = map_untouched(size);
+    if (!window->base)
         return -errno;
-    window->base = ptr;
+    window->locks_memory = process_locks_memory();
     return 0;
 }
 

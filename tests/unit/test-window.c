@@ -44,6 +44,42 @@ static void test_starts_empty(void **state)
     assert_int_equal(guest_sees(5), 7);
 }
 
+/* Pages of the window's that are memory now, of those of the process. */
+static unsigned pages_there(uint64_t offset, uint64_t size)
+{
+    unsigned char there[WINDOW_SIZE / PAGE];
+    unsigned count = 0;
+    assert_int_equal(mincore(vm.window + offset, size, there), 0);
+    for (uint64_t i = 0; i < size / PAGE; i++)
+        count += there[i] & 1;
+    return count;
+}
+
+/* Address space is no memory, also where the monitor locks its memory (-overcommit mem-lock=on). */
+static void test_locked_memory(void **state)
+{
+    (void)state;
+    if (mlockall(MCL_FUTURE) < 0)
+        skip(); /* that takes a privilege */
+    start(NULL);
+    assert_int_equal(pages_there(0, WINDOW_SIZE), 0);
+    assert_ok(create_host_blob(1, 4 * PAGE));
+    assert_int_equal(map_blob(1, 8 * PAGE), OK_MAP);
+    check_shared(1, 8 * PAGE, 4 * PAGE);
+    assert_ok(unmap_blob(1));
+    assert_int_equal(pages_there(0, WINDOW_SIZE), 0);
+    check_hole(8 * PAGE, 4 * PAGE);
+    guest_writes(8 * PAGE, 7);
+    assert_int_equal(guest_sees(8 * PAGE), 7);
+    assert_int_equal(pages_there(12 * PAGE, WINDOW_SIZE - 12 * PAGE), 0);
+}
+
+static int unlock_memory(void **state)
+{
+    munlockall();
+    return vm_teardown(state);
+}
+
 static void test_no_window(void **state)
 {
     (void)state;
@@ -711,6 +747,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_starts_empty),
+        cmocka_unit_test_teardown(test_locked_memory, unlock_memory),
         TEST(test_no_window),
         TEST(test_fixed),
         TEST(test_fixed_dmabuf),
