@@ -37,6 +37,7 @@ static struct context *find_or_refuse(struct venus_gpu *gpu, struct command *cmd
 
 static int create_in_renderer(struct venus_gpu *gpu, uint32_t id, const char *name, uint32_t nlen)
 {
+    capset_learn(gpu);
     int ret = gpu->renderer->context_create(id, name, nlen);
     if (ret < 0 && device_revive_renderer(gpu))
         ret = gpu->renderer->context_create(id, name, nlen);
