@@ -236,7 +236,7 @@ static void test_bounds_of_a_frame(void **state)
 {
     (void)state;
     const uint64_t size = UINT64_C(1) << 36;
-    vm_start(NULL);
+    vm_start(&(struct vm_options){ .max_blob_memory = size });
     assert_ok(create_context(1));
     assert_ok(create_host_blob(1, size));
     static const struct {
