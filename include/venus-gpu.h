@@ -34,6 +34,9 @@ extern "C" {
 /* VIRTIO_GPU_MAX_SCANOUTS of the specification. */
 #define VENUS_GPU_MAX_SCANOUTS 16
 
+/* Pixels on a side of the largest frame and of the largest output. */
+#define VENUS_GPU_MAX_SIDE 16384
+
 struct venus_gpu;
 
 /* ---- what is shown -------------------------------------------------------------------------- */
@@ -60,6 +63,10 @@ struct venus_gpu_rect {
  * What one scanout shows: the visible rectangle of a resource, in the very memory that the guest or
  * the GPU writes. Immutable and reference counted; holding one keeps the memory mapped, whatever
  * the guest does to its resource.
+ *
+ * A guest chooses the numbers, so they have bounds: no side is 0 or above VENUS_GPU_MAX_SIDE, a row's pixels
+ * fit into the stride, and height * stride is at most INT32_MAX. Within a frame an int holds every
+ * coordinate, and every distance in bytes.
  */
 struct venus_gpu_frame {
     const void *pixels; /* the rectangle's first pixel; NULL: only a GPU can see them (see below) */
@@ -77,8 +84,8 @@ void venus_gpu_frame_unref(struct venus_gpu_frame *frame);
 struct venus_gpu_cursor {
     bool visible;
     bool image_changed;     /* false: only the place changed, and pixels is NULL */
-    uint32_t x, y;          /* the hot spot's place on the scanout, in pixels */
-    uint32_t hot_x, hot_y;  /* the hot spot inside the image */
+    uint32_t x, y;          /* the hot spot's place on the scanout, in pixels; any number */
+    uint32_t hot_x, hot_y;  /* the hot spot: a pixel of the image; 0, 0 where there is no image */
     uint32_t width, height; /* of the image */
     const uint32_t *pixels; /* premultiplied A8R8G8B8 words, in rows; valid during the callback */
 };
@@ -86,7 +93,7 @@ struct venus_gpu_cursor {
 /* How an output is laid out: the answer to GET_DISPLAY_INFO and GET_EDID (5.7.6.8). */
 struct venus_gpu_output {
     bool enabled;
-    uint32_t x, y, width, height; /* pixels */
+    uint32_t x, y, width, height; /* pixels; a side above VENUS_GPU_MAX_SIDE becomes that */
     uint32_t width_mm, height_mm; /* 0: derived from 100 dots per inch */
     uint32_t refresh_mhz;         /* millihertz; 0: 75 Hz, or less where the mode needs it */
     const char *name;             /* monitor name, up to 12 characters; NULL: a default. Copied. */
@@ -177,12 +184,14 @@ struct venus_gpu_ops {
 
     /*
      * Place region->ptr at region->offset of the window, or take it away again. Both return at once
-     * and the front end answers later, from any thread, also from inside the callback, with
-     * venus_gpu_region_mapped() and venus_gpu_region_unmapped(). Every region_map() is followed by
-     * exactly one region_unmap(), unless it was answered with an error before. When the device is
-     * reset, region_unmap() may come before the answer to region_map(): both are then answered, in
-     * order, the second one also if the first one failed. Device thread. Both NULL: such blobs cannot
-     * be mapped by the guest.
+     * and the front end answers later, in the order in which it was asked, from any thread, also from
+     * inside the callback, with venus_gpu_region_mapped() and venus_gpu_region_unmapped().
+     *
+     * Every region_map() is followed by exactly one region_unmap(), and both are answered, also where the
+     * region could not be placed: then there is nothing to be taken away, and the second answer ends the
+     * region as ever. Mostly region_unmap() comes after the answer to region_map(); when the device is
+     * reset it may come before. It has come for every region once venus_gpu_reset() returns. Device
+     * thread. Both NULL: such blobs cannot be mapped by the guest.
      */
     void (*region_map)(void *opaque, struct venus_gpu_region *region);
     void (*region_unmap)(void *opaque, struct venus_gpu_region *region);
@@ -213,8 +222,8 @@ struct venus_gpu_ops {
 /* ---- the device ------------------------------------------------------------------------------- */
 
 enum venus_gpu_present_mode {
-    VENUS_GPU_PRESENT_FIFO,      /* each frame waits for the display's refresh */
-    VENUS_GPU_PRESENT_MAILBOX,   /* at each refresh the newest frame; those in between are dropped */
+    VENUS_GPU_PRESENT_FIFO,    /* each frame waits for the display's refresh */
+    VENUS_GPU_PRESENT_MAILBOX, /* at each refresh the newest frame; those in between are dropped */
     VENUS_GPU_PRESENT_IMMEDIATE, /* each frame at once, though the display may tear it */
 };
 
@@ -345,8 +354,8 @@ void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *r
 enum venus_gpu_target_kind {
     VENUS_GPU_TARGET_OFFSCREEN, /* images that nobody sees, for tests and measurements */
     VENUS_GPU_TARGET_HEADLESS,  /* VK_EXT_headless_surface; OFFSCREEN where the driver lacks it */
-    VENUS_GPU_TARGET_X11,       /* a child that covers a window of the front end; input goes to that */
-    VENUS_GPU_TARGET_WAYLAND,   /* a window of the library's own */
+    VENUS_GPU_TARGET_X11, /* a child that covers a window of the front end; input goes to that */
+    VENUS_GPU_TARGET_WAYLAND, /* a window of the library's own */
 };
 
 /* Where to present a scanout. Everything is copied. */

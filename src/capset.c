@@ -4,8 +4,23 @@
  * GET_CAPSET). What is in it is between the guest's driver and virglrenderer.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "device.h"
+
+/*
+ * Linux keeps what GET_CAPSET brought for as long as it runs, whatever the answer says. So the set is
+ * remembered, and given also while there is no renderer: the next one has the same.
+ */
+void capset_learn(struct venus_gpu *gpu)
+{
+    if (gpu->capsets || !gpu->renderer_runs)
+        return;
+    size_t size = gpu->capset_size;
+    gpu->capsets = calloc((size_t)gpu->capset_version + 1, size);
+    for (uint32_t version = 0; gpu->capsets && version <= gpu->capset_version; version++)
+        gpu->renderer->capset_fill(version, gpu->capsets + version * size);
+}
 
 enum virtio_gpu_ctrl_type capset_get_info(struct venus_gpu *gpu, struct command *cmd,
                                           const void *request)
@@ -38,10 +53,13 @@ enum virtio_gpu_ctrl_type capset_get(struct venus_gpu *gpu, struct command *cmd,
                              "room for %zu bytes of response, the set has %u", cmd->writable,
                              gpu->capset_size);
 
-    cmd->payload = calloc(1, gpu->capset_size);
-    if (!cmd->payload)
+    capset_learn(gpu);
+    if (!gpu->capsets && !gpu->renderer_runs)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "there is no renderer to ask");
+    cmd->payload = malloc(gpu->capset_size);
+    if (!cmd->payload || !gpu->capsets)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     cmd->payload_size = gpu->capset_size;
-    gpu->renderer->capset_fill(version, cmd->payload);
+    memcpy(cmd->payload, gpu->capsets + (size_t)version * gpu->capset_size, gpu->capset_size);
     return VIRTIO_GPU_RESP_OK_CAPSET;
 }

@@ -37,6 +37,7 @@ static struct context *find_or_refuse(struct venus_gpu *gpu, struct command *cmd
 
 static int create_in_renderer(struct venus_gpu *gpu, uint32_t id, const char *name, uint32_t nlen)
 {
+    capset_learn(gpu);
     int ret = gpu->renderer->context_create(id, name, nlen);
     if (ret < 0 && device_revive_renderer(gpu))
         ret = gpu->renderer->context_create(id, name, nlen);
@@ -154,9 +155,12 @@ enum virtio_gpu_ctrl_type context_attach_resource(struct venus_gpu *gpu, struct 
     if (!resource)
         return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 
-    if (find_attachment(context, resource))
+    struct attachment *attachment = find_attachment(context, resource);
+    if (attachment) {
+        attachment->count++;
         return VIRTIO_GPU_RESP_OK_NODATA;
-    struct attachment *attachment = malloc(sizeof(*attachment));
+    }
+    attachment = malloc(sizeof(*attachment));
     if (!attachment)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     if (context->renders && resource->mem == RESOURCE_2D && !resource->in_renderer &&
@@ -165,7 +169,7 @@ enum virtio_gpu_ctrl_type context_attach_resource(struct venus_gpu *gpu, struct 
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
                              "the renderer does not take the memory of resource %u", resource->id);
     }
-    *attachment = (struct attachment){ .context = context, .resource = resource };
+    *attachment = (struct attachment){ .context = context, .resource = resource, .count = 1 };
     LIST_INSERT_HEAD(&context->attachments, attachment, in_context);
     LIST_INSERT_HEAD(&resource->attachments, attachment, in_resource);
     if (resource->in_renderer && context->renders)
@@ -188,7 +192,8 @@ enum virtio_gpu_ctrl_type context_detach_resource(struct venus_gpu *gpu, struct 
     if (!attachment)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
                              "resource %u is not attached", resource->id);
-    detach(gpu, attachment, true);
+    if (--attachment->count == 0)
+        detach(gpu, attachment, true);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 

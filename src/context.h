@@ -12,10 +12,14 @@
 struct resource;
 struct venus_gpu;
 
-/* A resource that is attached to a context; on a list of either. */
+/*
+ * A resource that is attached to a context; on a list of either. A guest attaches it once for each handle
+ * that its processes have of it, and detaches it as often.
+ */
 struct attachment {
     struct context *context;
     struct resource *resource;
+    uint64_t count; /* attachments, less detachments; never 0 */
     LIST_ENTRY(attachment) in_context, in_resource;
 };
 

@@ -72,6 +72,12 @@ void cursor_show(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu
         gpu->ops.cursor_changed(gpu->opaque, scanout, cursor);
 }
 
+/* Front ends and window systems want a hot spot that is a pixel of the image. */
+static uint32_t inside_image(uint32_t hot)
+{
+    return hot < CURSOR_SIZE ? hot : CURSOR_SIZE - 1;
+}
+
 enum virtio_gpu_ctrl_type cursor_update(struct venus_gpu *gpu, struct command *cmd,
                                         const void *request)
 {
@@ -95,8 +101,8 @@ enum virtio_gpu_ctrl_type cursor_update(struct venus_gpu *gpu, struct command *c
                                  "resource %u holds no picture of %u x %u pixels", resource->id,
                                  CURSOR_SIZE, CURSOR_SIZE);
         cursor.visible = true;
-        cursor.hot_x = le32(req->hot_x);
-        cursor.hot_y = le32(req->hot_y);
+        cursor.hot_x = inside_image(le32(req->hot_x));
+        cursor.hot_y = inside_image(le32(req->hot_y));
         cursor.width = cursor.height = CURSOR_SIZE;
         cursor.pixels = pixels;
     }

@@ -238,6 +238,7 @@ static void close_fd(int fd)
 static void device_free(struct venus_gpu *gpu)
 {
     window_finish(&gpu->window);
+    free(gpu->capsets);
     free(gpu->scratch);
     free(gpu->server_path);
     free(gpu->vulkan_device);

@@ -91,6 +91,8 @@ struct venus_gpu {
     struct resource *resources; /* by id */
     struct scanout scanouts[VENUS_GPU_MAX_SCANOUTS];
     struct window window;
+    uint8_t
+        *capsets;  /* the capability set's versions, one after the other; NULL: not asked for yet */
     void *scratch; /* for command streams, grows to what was needed */
     size_t scratch_size;
     bool renderer_runs; /* init() succeeded, fini() is due */
@@ -111,6 +113,9 @@ void device_stop_renderer(struct venus_gpu *gpu);
  * it did. Device thread.
  */
 bool device_revive_renderer(struct venus_gpu *gpu);
+
+/* Ask the renderer for the capability set, once: there may be none to ask later (capset.c). Device thread. */
+void capset_learn(struct venus_gpu *gpu);
 
 /* Destroy all that the guest created. Device thread. */
 void device_clear(struct venus_gpu *gpu);

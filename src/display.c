@@ -59,6 +59,12 @@ static bool same_output(const struct output *a, const struct output *b)
            a->info.refresh_mhz == b->info.refresh_mhz && !strcmp(a->name, b->name);
 }
 
+/* A window of the host's can be larger than any frame. */
+static uint32_t most_of_side(uint32_t pixels)
+{
+    return pixels < VENUS_GPU_MAX_SIDE ? pixels : VENUS_GPU_MAX_SIDE;
+}
+
 int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index, const struct venus_gpu_output *info)
 {
     if (index >= gpu->config.num_outputs)
@@ -66,6 +72,8 @@ int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index, const struct ven
 
     struct output *output = &gpu->outputs[index];
     struct output wanted = { .info = *info };
+    wanted.info.width = most_of_side(info->width);
+    wanted.info.height = most_of_side(info->height);
     snprintf(wanted.name, sizeof(wanted.name), "%s", info->name ? info->name : "");
 
     pthread_mutex_lock(&gpu->lock);

@@ -35,10 +35,10 @@ static struct timing make_timing(const struct venus_gpu_output *output)
     /* The largest that DisplayID can say, 24 bits of 10 kHz, keeps the sums below in range too. */
     uint32_t width = output->width ? output->width : 1;
     uint32_t height = output->height ? output->height : 1;
-    if (width > 16384)
-        width = 16384;
-    if (height > 16384)
-        height = 16384;
+    if (width > VENUS_GPU_MAX_SIDE)
+        width = VENUS_GPU_MAX_SIDE;
+    if (height > VENUS_GPU_MAX_SIDE)
+        height = VENUS_GPU_MAX_SIDE;
 
     struct timing t = {
         .width = width,

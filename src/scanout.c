@@ -114,13 +114,24 @@ static struct venus_gpu_rect read_rect(const struct virtio_gpu_rect *rect)
                                     le32(rect->height) };
 }
 
-/* A picture inside a resource's bytes, and the part of it that is to be shown. */
+/*
+ * A picture inside a resource's bytes, and the part of it that is to be shown. The picture may be larger
+ * than a frame can be: then several scanouts show it.
+ */
 struct picture {
     uint32_t width, height, stride;
     uint64_t offset;
     const struct venus_gpu_format *format;
     struct venus_gpu_rect rect;
 };
+
+/* Whether the part keeps the bounds of struct venus_gpu_frame. A sparse blob can be of any size. */
+static bool fits_a_frame(const struct picture *picture)
+{
+    return picture->rect.width <= VENUS_GPU_MAX_SIDE &&
+           picture->rect.height <= VENUS_GPU_MAX_SIDE &&
+           (uint64_t)picture->rect.height * picture->stride <= INT32_MAX;
+}
 
 static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct command *cmd,
                                              unsigned index, struct resource *resource,
@@ -131,6 +142,10 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                              "the rectangle %u x %u at (%u, %u) is not within %u x %u", rect->width,
                              rect->height, rect->x, rect->y, picture->width, picture->height);
+    if (!fits_a_frame(picture))
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "%u x %u pixels, %u bytes a row, are more than can be shown",
+                             rect->width, rect->height, picture->stride);
     /* A guest's blob can always be seen: at worst by a copy, which takes memory. */
     if (!(present_is_on(gpu, index) ? resource_gpu_memory(gpu, resource)
                                     : resource_memory(gpu, resource)))

@@ -31,16 +31,64 @@ struct window_region {
     struct venus_gpu_region base; /* first: the public part */
     struct memory *memory;
     bool answered; /* region_map() was, with `error` */
-    int error;
+    int error;     /* and even then it lives until region_unmap() is answered */
     LIST_ENTRY(window_region) link;
 };
 
-/* Put anonymous pages at an offset of the window. */
+/* Anonymous pages, at dst or, if that is NULL, anywhere. NULL on failure. */
+static void *map_pages(void *dst, uint64_t size, int protection)
+{
+    void *ptr = mmap(dst, size, protection,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (dst ? MAP_FIXED : 0), -1, 0);
+    return ptr == MAP_FAILED ? NULL : ptr;
+}
+
+/*
+ * Pages that come when they are touched, also in a process that locks its memory. The kernel gives such a
+ * process all pages of a mapping at once, unless nobody may touch them; and then they are unlocked.
+ */
+static void *map_untouched(uint64_t size)
+{
+    void *ptr = map_pages(NULL, size, PROT_NONE);
+    if (!ptr)
+        return NULL;
+    munlock(ptr, size);
+    if (mprotect(ptr, size, PROT_READ | PROT_WRITE) == 0)
+        return ptr;
+    int error = errno;
+    munmap(ptr, size);
+    errno = error;
+    return NULL;
+}
+
+/* Whether a page that is mapped now is there before anybody has touched it. */
+static bool process_locks_memory(void)
+{
+#ifdef __linux__
+    unsigned char there = 0;
+    void *page = map_pages(NULL, page_size(), PROT_READ | PROT_WRITE);
+    if (page) {
+        mincore(page, page_size(), &there);
+        munmap(page, page_size());
+    }
+    return there & 1;
+#else
+    return false;
+#endif
+}
+
+/* Put anonymous pages at an offset of the window: in one step, as guests may be touching what is there. */
 static int window_fill(struct window *window, uint64_t offset, uint64_t size)
 {
-    void *ptr = mmap(window->base + offset, size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    return ptr == MAP_FAILED ? -errno : 0;
+    char *dst = window->base + offset;
+#ifdef MREMAP_FIXED
+    void *pages = window->locks_memory ? map_untouched(size) : NULL;
+    if (pages && mremap(pages, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, dst) != MAP_FAILED)
+        return 0;
+    if (pages)
+        munmap(pages, size);
+#endif
+    return map_pages(dst, size, PROT_READ | PROT_WRITE) ? 0 : -errno;
 }
 
 int window_init(struct window *window, uint64_t size)
@@ -48,11 +96,10 @@ int window_init(struct window *window, uint64_t size)
     *window = (struct window){ .size = size };
     if (!size)
         return 0;
-    void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (ptr == MAP_FAILED)
+    window->base = map_untouched(size);
+    if (!window->base)
         return -errno;
-    window->base = ptr;
+    window->locks_memory = process_locks_memory();
     return 0;
 }
 
@@ -95,6 +142,27 @@ static void region_free(struct window_region *region)
     free(region);
 }
 
+static bool region_exists_locked(struct venus_gpu *gpu, const struct window_region *region)
+{
+    const struct window_region *other;
+    LIST_FOREACH(other, &gpu->regions, link) {
+        if (other == region)
+            return true;
+    }
+    return false;
+}
+
+static void unmap_region(struct venus_gpu *gpu, struct window_region *region)
+{
+    gpu->ops.region_unmap(gpu->opaque, &region->base);
+
+    /* Only this thread makes regions, so no other can be at that address before we return. */
+    pthread_mutex_lock(&gpu->lock);
+    while (region_exists_locked(gpu, region) && !must_not_wait(gpu))
+        wait_for_front_end(gpu);
+    pthread_mutex_unlock(&gpu->lock);
+}
+
 static int map_region(struct venus_gpu *gpu, struct resource *resource)
 {
     if (!gpu->ops.region_map || !resource_memory(gpu, resource))
@@ -116,39 +184,12 @@ static int map_region(struct venus_gpu *gpu, struct resource *resource)
     while (!region->answered && !must_not_wait(gpu))
         wait_for_front_end(gpu);
     int error = region->answered ? region->error : 0;
+    pthread_mutex_unlock(&gpu->lock);
     if (error)
-        LIST_REMOVE(region, link);
-    pthread_mutex_unlock(&gpu->lock);
-    if (error) {
-        region_free(region);
-        return error;
-    }
-    resource->region = region;
-    return 0;
-}
-
-static bool region_exists_locked(struct venus_gpu *gpu, const struct window_region *region)
-{
-    const struct window_region *other;
-    LIST_FOREACH(other, &gpu->regions, link) {
-        if (other == region)
-            return true;
-    }
-    return false;
-}
-
-static void unmap_region(struct venus_gpu *gpu, struct resource *resource)
-{
-    struct window_region *region = resource->region;
-    resource->region = NULL;
-
-    gpu->ops.region_unmap(gpu->opaque, &region->base);
-
-    /* Only this thread makes regions, so no other can be at that address before we return. */
-    pthread_mutex_lock(&gpu->lock);
-    while (region_exists_locked(gpu, region) && !must_not_wait(gpu))
-        wait_for_front_end(gpu);
-    pthread_mutex_unlock(&gpu->lock);
+        unmap_region(gpu, region);
+    else
+        resource->region = region;
+    return error;
 }
 
 void venus_gpu_region_mapped(struct venus_gpu *gpu, struct venus_gpu_region *base, int error)
@@ -266,7 +307,8 @@ void window_unmap(struct venus_gpu *gpu, struct resource *resource)
     uint64_t size = resource->range.end - resource->range.start;
 
     if (resource->region) {
-        unmap_region(gpu, resource);
+        unmap_region(gpu, resource->region);
+        resource->region = NULL;
     } else if (window_fill(&gpu->window, resource->range.start, size) < 0) {
         /* The old pages are still there, and stay mapped; the guest sees them until it maps others. */
         log_line(&gpu->log, VENUS_GPU_LOG_ERROR, "resource %u cannot be taken out of the window",

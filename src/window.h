@@ -3,6 +3,7 @@
 #ifndef WINDOW_H
 #define WINDOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,8 @@ struct window_range {
 struct window {
     char *base; /* NULL: the device has no window */
     uint64_t size;
+    bool
+        locks_memory; /* mlockall() has this process locked into memory, with what it maps from now on */
     void *ranges; /* struct window_range, in a tree of tsearch() */
 };
 

@@ -14,6 +14,8 @@ VkResult host_buffer_grow(const struct vulkan *vk, struct host_buffer *buffer, V
     if (buffer->size >= size)
         return VK_SUCCESS;
     host_buffer_finish(vk, buffer);
+    if (size > vk->max_buffer_size)
+        return VK_ERROR_FORMAT_NOT_SUPPORTED; /* no GPU could read it either */
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .size = size,

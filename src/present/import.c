@@ -54,6 +54,12 @@ static int choose_type(const struct vulkan *vk, uint32_t types, uint32_t map_inf
     return type >= 0 ? type : vulkan_memory_type(vk, types, 0, visible | cached);
 }
 
+/* A blob can be larger than any buffer, however small the frame in it is. */
+static bool fits_a_buffer(const struct vulkan *vk, const struct memory *memory)
+{
+    return memory->size <= vk->max_buffer_size;
+}
+
 /* Make the buffer, of the memory types that the handle can be and `source`, which ends an allocation's
  * chain, describes. */
 static bool make_buffer(struct import *import, const struct memory *memory,
@@ -61,7 +67,7 @@ static bool make_buffer(struct import *import, const struct memory *memory,
 {
     const struct vulkan *vk = import->vk;
     bool dedicated;
-    if (!is_importable(vk, type, &dedicated))
+    if (!fits_a_buffer(vk, memory) || !is_importable(vk, type, &dedicated))
         return false;
 
     const VkExternalMemoryBufferCreateInfo external = {

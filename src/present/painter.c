@@ -130,17 +130,31 @@ VkRect2D painter_place(uint32_t frame_width, uint32_t frame_height, uint32_t wid
     };
 }
 
-/* A buffer, and where in it the frame starts, in bytes. */
+/* A buffer, and where in it the frame starts, and how far apart its rows are, in bytes. Whatever Vulkan's
+ * 32-bit numbers have to hold of it they do, by the bounds of struct venus_gpu_frame. */
 struct source {
     VkBuffer buffer;
     VkDeviceSize offset;
+    uint32_t stride;
 };
 
-/* Bytes from the first pixel of a frame's row to the last one of the height-th row from there. */
-static VkDeviceSize rows_size(const struct venus_gpu_frame *frame, uint32_t height)
+static uint32_t row_size(const struct venus_gpu_frame *frame)
 {
-    return (VkDeviceSize)(height - 1) * frame->stride +
-           (VkDeviceSize)frame->width * frame->format->bytes_per_pixel;
+    return frame->width * frame->format->bytes_per_pixel;
+}
+
+/* Copy rows of the frame side by side: what is between them can be gigabytes, and is nobody's picture. */
+static void copy_rows(char *to, const struct venus_gpu_frame *frame, uint32_t y, uint32_t height)
+{
+    size_t row = row_size(frame);
+    const char *from = (const char *)frame->pixels + (size_t)y * frame->stride;
+    to += y * row;
+    if (row == frame->stride) {
+        memcpy(to, from, row * height);
+        return;
+    }
+    for (uint32_t i = 0; i < height; i++)
+        memcpy(to + i * row, from + (size_t)i * frame->stride, row);
 }
 
 /* Where the GPU finds the frame. Where it was not imported, copy the rows that are needed. */
@@ -152,22 +166,20 @@ static VkResult find_source(struct painter *painter, const struct painting *pain
     if (painting->import->tier != IMPORT_STAGING) {
         source->buffer = painting->import->buffer;
         source->offset = painting->offset;
+        source->stride = frame->stride;
         return VK_SUCCESS;
     }
     if (!frame->pixels)
         return VK_ERROR_INVALID_EXTERNAL_HANDLE; /* nobody can read it */
-    VkResult result =
-        host_buffer_grow(painter->vk, &painter->staging, rows_size(frame, frame->height));
+    VkDeviceSize row = row_size(frame);
+    VkResult result = host_buffer_grow(painter->vk, &painter->staging, row * frame->height);
     if (result != VK_SUCCESS)
         return result;
-    if (needed->height) {
-        size_t start = (size_t)needed->y * frame->stride;
-        painter->staged = rows_size(frame, needed->height);
-        memcpy((char *)painter->staging.ptr + start, (const char *)frame->pixels + start,
-               painter->staged);
-    }
+    copy_rows(painter->staging.ptr, frame, needed->y, needed->height);
+    painter->staged = row * needed->height;
     source->buffer = painter->staging.buffer;
     source->offset = 0;
+    source->stride = row_size(frame);
     return VK_SUCCESS;
 }
 
@@ -241,8 +253,8 @@ static void record_copy(const struct painter *painter, VkImage image,
     uint32_t pixel = frame->format->bytes_per_pixel;
     const VkBufferImageCopy region = {
         .bufferOffset =
-            source->offset + (VkDeviceSize)rect->y * frame->stride + (VkDeviceSize)rect->x * pixel,
-        .bufferRowLength = frame->stride / pixel,
+            source->offset + (VkDeviceSize)rect->y * source->stride + (VkDeviceSize)rect->x * pixel,
+        .bufferRowLength = source->stride / pixel,
         .imageSubresource = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1 },
         .imageOffset = { (int32_t)rect->x, (int32_t)rect->y, 0 },
         .imageExtent = { rect->width, rect->height, 1 },
@@ -279,10 +291,10 @@ static VkResult record_frame(const struct painter *painter, const struct venus_g
     const struct brush_picture picture = {
         .buffer = source->buffer,
         .offset = source->offset,
-        .size = rows_size(frame, frame->height),
+        .size = (VkDeviceSize)(frame->height - 1) * source->stride + row_size(frame),
         .width = frame->width,
         .height = frame->height,
-        .stride = frame->stride / format->bytes_per_pixel,
+        .stride = source->stride / format->bytes_per_pixel,
         .shift = { shift_of(format->red), shift_of(format->green), shift_of(format->blue), 32 },
     };
     return brush_draw(&painter->brush, painter->vk, painter->commands, BRUSH_FRAME, &picture, to,

@@ -147,6 +147,7 @@ struct candidate {
     VkPhysicalDeviceProperties properties;
     VkPhysicalDeviceIDProperties id;
     VkPhysicalDeviceExternalMemoryHostPropertiesEXT host_memory;
+    VkPhysicalDeviceMaintenance4Properties maintenance4;
     int family;
 };
 
@@ -155,9 +156,11 @@ static void examine(const struct vulkan *vk, VkPhysicalDevice physical, struct c
     *candidate = (struct candidate){
         .physical = physical,
         .host_memory.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT,
+        .maintenance4.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES,
         .id.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES,
         .family = graphics_family(vk, physical),
     };
+    candidate->host_memory.pNext = &candidate->maintenance4;
     candidate->id.pNext = &candidate->host_memory;
     VkPhysicalDeviceProperties2 properties = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
@@ -251,6 +254,7 @@ static bool choose_device(struct vulkan *vk, const struct vulkan_choice *choice,
     vk->family = (uint32_t)best.family;
     vk->properties = best.properties;
     vk->is_renderer = is_renderer(choice, &best);
+    vk->max_buffer_size = best.maintenance4.maxBufferSize;
     vk->host_pointer_alignment = best.host_memory.minImportedHostPointerAlignment;
     vk->GetPhysicalDeviceMemoryProperties(vk->physical, &vk->memory);
     return true;

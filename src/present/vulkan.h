@@ -124,7 +124,7 @@ struct vulkan {
     unsigned surface_kinds; /* which extensions of the instance are enabled, see vulkan.c */
     bool has_surfaces;      /* VK_KHR_surface and VK_KHR_swapchain */
     bool imports_dma_buf, imports_opaque, imports_host_pointer;
-    VkDeviceSize host_pointer_alignment;
+    VkDeviceSize host_pointer_alignment, max_buffer_size;
     VkPhysicalDeviceProperties properties;
     bool is_renderer; /* the guest's Vulkan is on the same device, by the same driver */
     VkPhysicalDeviceMemoryProperties memory;

@@ -79,12 +79,61 @@ static void test_staging(void **state)
     assert_int_equal(stat_value("present-staging-bytes"), COUNT(formats) * WIDTH * HEIGHT * 4);
 }
 
+enum { STRIDE = 1 << 20 };
+
+/* Show a picture in a large blob whose rows are a megabyte apart. */
+static void show_sparse(uint64_t size, uint32_t code, uint32_t seed)
+{
+    assert_ok(create_host_blob(1, size));
+    fill_pattern(fake_blob(1), venus_gpu_format_lookup(code), WIDTH, HEIGHT, STRIDE, 0, 0, seed);
+    struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, WIDTH, HEIGHT);
+    request.format = le32(code);
+    request.strides[0] = le32(STRIDE);
+    assert_ok(set_scanout_blob(&request));
+    assert_ok(flush(1, rect(0, 0, WIDTH, HEIGHT)));
+    assert_shows_pattern(0, WIDTH, HEIGHT, 0, 0, seed);
+}
+
+/* What lies between the rows is not read: in a sparse blob that would be memory. */
+static void test_rows_far_apart(void **state)
+{
+    (void)state;
+    present_start(NULL);
+    shim_hide_extension("VK_EXT_external_memory_host");
+    present_offscreen(0, 0, 0, false);
+    assert_ok(create_context(1));
+    for (uint32_t i = 0; i < COUNT(formats); i++) {
+        show_sparse(HEIGHT * STRIDE, formats[i], i);
+        assert_ok(unref(1));
+    }
+    assert_int_equal(stat_value("present-staging"), COUNT(formats));
+    assert_true(stat_value("present-staging-bytes") < HEIGHT * STRIDE);
+}
+
+/* A blob that is larger than the device's largest buffer is not imported, and shown all the same. */
+static void test_blob_larger_than_a_buffer(void **state)
+{
+    enum { MOST = 16 << 20 };
+    const uint64_t size = UINT64_C(1) << 36;
+    (void)state;
+    present_start(&(struct vm_options){ .max_blob_memory = size });
+    shim_limit_buffers(MOST);
+    present_offscreen(0, 0, 0, false);
+    assert_ok(create_context(1));
+    show_sparse(size, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 1);
+    assert_true(shim_largest_buffer() <= MOST);
+    assert_int_equal(stat_value("present-staging"), 1);
+    assert_int_equal(stat_value("present-frames"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_2d),
         TEST(test_blob),
         TEST(test_staging),
+        TEST(test_rows_far_apart),
+        TEST(test_blob_larger_than_a_buffer),
     };
     return RUN_TESTS(tests);
 }

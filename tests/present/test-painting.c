@@ -192,8 +192,9 @@ static void set_pointer(uint32_t x, uint32_t y, uint32_t new_hot_x, uint32_t new
     send_pointer(VIRTIO_GPU_CMD_UPDATE_CURSOR, x, y, POINTER_ID, new_hot_x, new_hot_y);
     assert_ok(unref(POINTER_ID));
     pointer.visible = true;
-    hot_x = new_hot_x;
-    hot_y = new_hot_y;
+    /* A hot spot is a pixel of the image. */
+    hot_x = new_hot_x < POINTER ? new_hot_x : POINTER - 1;
+    hot_y = new_hot_y < POINTER ? new_hot_y : POINTER - 1;
     pointer.x = (int32_t)(x - hot_x);
     pointer.y = (int32_t)(y - hot_y);
 }

@@ -21,6 +21,9 @@ static struct {
     unsigned held; /* threads */
     const char *hidden;
     unsigned memories;
+    uint32_t max_image_side;      /* 0: the driver's */
+    VkDeviceSize max_buffer_size; /* likewise */
+    VkDeviceSize largest_buffer;
 
     PFN_vkCreateInstance CreateInstance;
     PFN_vkCreateDevice CreateDevice;
@@ -31,6 +34,9 @@ static struct {
     PFN_vkQueueSubmit QueueSubmit;
     PFN_vkQueuePresentKHR QueuePresentKHR;
     PFN_vkWaitForFences WaitForFences;
+    PFN_vkGetPhysicalDeviceProperties2 GetPhysicalDeviceProperties2;
+    PFN_vkGetPhysicalDeviceSurfaceCapabilitiesKHR GetPhysicalDeviceSurfaceCapabilitiesKHR;
+    PFN_vkCreateBuffer CreateBuffer;
     PFN_vkAllocateMemory AllocateMemory;
     PFN_vkFreeMemory FreeMemory;
 } shim = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
@@ -138,6 +144,37 @@ static VkResult wait_for_fences(VkDevice device, uint32_t count, const VkFence *
     return instead ? instead : result;
 }
 
+static void get_properties(VkPhysicalDevice physical, VkPhysicalDeviceProperties2 *properties)
+{
+    shim.GetPhysicalDeviceProperties2(physical, properties);
+    if (shim.max_image_side)
+        properties->properties.limits.maxImageDimension2D = shim.max_image_side;
+    for (VkBaseOutStructure *next = properties->pNext; next; next = next->pNext) {
+        if (next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES &&
+            shim.max_buffer_size)
+            ((VkPhysicalDeviceMaintenance4Properties *)next)->maxBufferSize = shim.max_buffer_size;
+    }
+}
+
+static VkResult get_surface_capabilities(VkPhysicalDevice physical, VkSurfaceKHR surface,
+                                         VkSurfaceCapabilitiesKHR *caps)
+{
+    VkResult result = shim.GetPhysicalDeviceSurfaceCapabilitiesKHR(physical, surface, caps);
+    if (shim.max_image_side)
+        caps->maxImageExtent = (VkExtent2D){ shim.max_image_side, shim.max_image_side };
+    return result;
+}
+
+static VkResult create_buffer(VkDevice device, const VkBufferCreateInfo *info,
+                              const VkAllocationCallbacks *allocator, VkBuffer *buffer)
+{
+    pthread_mutex_lock(&shim.lock);
+    if (info->size > shim.largest_buffer)
+        shim.largest_buffer = info->size;
+    pthread_mutex_unlock(&shim.lock);
+    return shim.CreateBuffer(device, info, allocator, buffer);
+}
+
 static VkResult allocate_memory(VkDevice device, const VkMemoryAllocateInfo *info,
                                 const VkAllocationCallbacks *allocator, VkDeviceMemory *memory)
 {
@@ -178,6 +215,9 @@ static PFN_vkVoidFunction replace(const char *name, PFN_vkVoidFunction real)
     REPLACE(QueueSubmit, submit)
     REPLACE(QueuePresentKHR, present)
     REPLACE(WaitForFences, wait_for_fences)
+    REPLACE(GetPhysicalDeviceProperties2, get_properties)
+    REPLACE(GetPhysicalDeviceSurfaceCapabilitiesKHR, get_surface_capabilities)
+    REPLACE(CreateBuffer, create_buffer)
     REPLACE(AllocateMemory, allocate_memory)
     REPLACE(FreeMemory, free_memory)
 #undef REPLACE
@@ -204,6 +244,8 @@ void shim_reset(void)
     memset(shim.calls, 0, sizeof(shim.calls));
     memset(shim.hold, 0, sizeof(shim.hold));
     shim.hidden = NULL;
+    shim.max_image_side = 0;
+    shim.max_buffer_size = shim.largest_buffer = 0;
     pthread_cond_broadcast(&shim.changed);
     pthread_mutex_unlock(&shim.lock);
 }
@@ -281,4 +323,22 @@ unsigned shim_memories(void)
 void shim_hide_extension(const char *name)
 {
     shim.hidden = name;
+}
+
+void shim_limit_images(uint32_t side)
+{
+    shim.max_image_side = side;
+}
+
+void shim_limit_buffers(VkDeviceSize max)
+{
+    shim.max_buffer_size = max;
+}
+
+VkDeviceSize shim_largest_buffer(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    VkDeviceSize size = shim.largest_buffer;
+    pthread_mutex_unlock(&shim.lock);
+    return size;
 }

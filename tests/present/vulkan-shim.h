@@ -55,4 +55,12 @@ unsigned shim_memories(void);
 /* Do as if no device had that extension. */
 void shim_hide_extension(const char *name);
 
+/* Do as if every device's and surface's largest image had so many pixels on a side. */
+void shim_limit_images(uint32_t side);
+
+/* Do as if every device's largest buffer had so many bytes. */
+void shim_limit_buffers(VkDeviceSize max);
+/* The largest buffer that was asked for since shim_reset(). */
+VkDeviceSize shim_largest_buffer(void);
+
 #endif

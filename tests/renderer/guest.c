@@ -89,6 +89,7 @@ static void region_map(void *opaque, struct venus_gpu_region *region)
     if (!refuse) {
         guest->regions++;
         guest->region = region;
+        region->user = guest;
     }
     pthread_mutex_unlock(&guest->lock);
     venus_gpu_region_mapped(guest->gpu, region, refuse ? -ENOTSUP : 0);
@@ -98,7 +99,8 @@ static void region_unmap(void *opaque, struct venus_gpu_region *region)
 {
     struct guest *guest = opaque;
     pthread_mutex_lock(&guest->lock);
-    guest->regions--;
+    if (region->user) /* it was placed */
+        guest->regions--;
     if (guest->region == region)
         guest->region = NULL;
     pthread_mutex_unlock(&guest->lock);

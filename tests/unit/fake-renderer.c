@@ -219,9 +219,18 @@ static struct fake_fence *take_due_fence(void)
 }
 
 /* Report a fence, without the lock, as a renderer's thread would. */
+static void report_id(uint64_t fence_id)
+{
+    pthread_mutex_lock(&fake.lock);
+    const struct renderer_events events = fake.events;
+    void *opaque = fake.opaque;
+    pthread_mutex_unlock(&fake.lock);
+    events.fence(opaque, fence_id);
+}
+
 static void report(struct fake_fence *fence)
 {
-    fake.events.fence(fake.opaque, fence->id);
+    report_id(fence->id);
     free(fence);
 }
 
@@ -286,9 +295,9 @@ static int first_device(struct renderer_device *device, char **error)
     (void)error;
     pthread_mutex_lock(&fake.lock);
     int ret = record(&(struct fake_record){ .call = FAKE_DEVICE_NAME });
-    pthread_mutex_unlock(&fake.lock);
     if (ret == 0)
         *device = fake.device;
+    pthread_mutex_unlock(&fake.lock);
     return ret;
 }
 
@@ -852,12 +861,16 @@ bool fake_signal(uint32_t context_id, uint32_t ring_idx)
 
 void fake_signal_id(uint64_t fence_id)
 {
-    fake.events.fence(fake.opaque, fence_id);
+    report_id(fence_id);
 }
 
 void fake_log(bool is_error, const char *line)
 {
-    fake.events.log(fake.opaque, is_error, line);
+    pthread_mutex_lock(&fake.lock);
+    const struct renderer_events events = fake.events;
+    void *opaque = fake.opaque;
+    pthread_mutex_unlock(&fake.lock);
+    events.log(opaque, is_error, line);
 }
 
 void *fake_blob(uint32_t resource_id)

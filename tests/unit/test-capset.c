@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of the capability sets: there is one, Venus, and the renderer fills it in. */
+#include <errno.h>
+
 #include "harness.h"
 
 enum { VERSION = 2, SIZE = 160 }; /* the fake renderer's */
@@ -58,6 +60,23 @@ static void test_contents(void **state)
         assert_int_equal(data[i], (uint8_t)(16 + i));
 }
 
+/* The guest may ask when the render server is gone and no new one could be started. */
+static void test_without_renderer(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    uint8_t data[SIZE];
+    fake_fail(FAKE_CONTEXT_CREATE, -EIO, 0, 1);
+    fake_fail(FAKE_INIT, -EIO, 0, 1);
+    assert_error(create_context(1), OUT_OF_MEMORY);
+    for (uint32_t version = 0; version <= VERSION; version++) {
+        assert_int_equal(get_capset(4, version, data, SIZE), VIRTIO_GPU_RESP_OK_CAPSET);
+        for (unsigned i = 0; i < SIZE; i++)
+            assert_int_equal(data[i], (uint8_t)(version * 16 + i));
+    }
+    assert_ok(create_context(1));
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -78,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_info),
         TEST(test_contents),
+        TEST(test_without_renderer),
         TEST(test_errors),
     };
     return RUN_TESTS(tests);

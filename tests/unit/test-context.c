@@ -144,12 +144,58 @@ static void test_attach(void **state)
     assert_ok(attach_resource(1, 5));
     assert_ok(attach_resource(2, 5));
     assert_true(fake_attached(1, 5) && fake_attached(2, 5));
-    assert_ok(attach_resource(1, 5)); /* again: nothing happens */
     assert_int_equal(fake_count(FAKE_ATTACH), 2);
 
     assert_ok(detach_resource(1, 5));
     assert_false(fake_attached(1, 5));
     assert_true(fake_attached(2, 5));
+    assert_error(detach_resource(1, 5), INVALID_RESOURCE_ID);
+}
+
+/* Linux sends a pair for each handle: the renderer hears of the first and of the last. */
+static void test_attachments_count(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    assert_ok(create_context(1));
+    assert_ok(create_context(2));
+    assert_ok(create_host_blob(5, PAGE));
+    assert_ok(attach_resource(2, 5));
+    for (unsigned i = 0; i < 3; i++)
+        assert_ok(attach_resource(1, 5));
+    assert_int_equal(fake_count(FAKE_ATTACH), 2);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_ok(detach_resource(1, 5));
+        assert_true(fake_attached(1, 5));
+    }
+    assert_ok(attach_resource(1, 5));
+    assert_ok(detach_resource(1, 5));
+    assert_true(fake_attached(1, 5));
+    assert_ok(detach_resource(1, 5));
+    assert_false(fake_attached(1, 5));
+    assert_true(fake_attached(2, 5));
+    assert_error(detach_resource(1, 5), INVALID_RESOURCE_ID);
+    assert_int_equal(fake_count(FAKE_DETACH), 1);
+}
+
+/* However often it is attached, the end of either ends it all. */
+static void test_end_of_many_attachments(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    assert_ok(create_context(1));
+    assert_ok(create_context(2));
+    assert_ok(create_host_blob(5, PAGE));
+    for (uint32_t i = 0; i < 4; i++)
+        assert_ok(attach_resource(1 + i % 2, 5));
+    assert_ok(destroy_context(2));
+    assert_ok(create_context(2));
+    assert_error(detach_resource(2, 5), INVALID_RESOURCE_ID);
+    assert_true(fake_attached(1, 5));
+    assert_ok(unref(5));
+    assert_int_equal(fake_count(FAKE_DETACH), 1);
+
+    assert_ok(create_host_blob(5, PAGE));
     assert_error(detach_resource(1, 5), INVALID_RESOURCE_ID);
 }
 
@@ -367,6 +413,8 @@ int main(void)
         TEST(test_names),
         TEST(test_renderer_refuses),
         TEST(test_attach),
+        TEST(test_attachments_count),
+        TEST(test_end_of_many_attachments),
         TEST(test_attach_errors),
         TEST(test_attach_without_renderer),
         TEST(test_unref_detaches_everywhere),

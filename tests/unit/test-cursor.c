@@ -81,6 +81,25 @@ static void test_update(void **state)
     assert_int_equal(stat_value("cursor-updates"), 1);
 }
 
+/* Window systems refuse a hot spot outside of the image; a place outside of the scanout is nothing odd. */
+static void test_hot_spot_is_inside(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    make_image(1, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM);
+    static const uint32_t spots[] = { SIDE - 1, SIDE, 0x7fffffff, 0x80000000, UINT32_MAX };
+    for (unsigned i = 0; i < COUNT(spots); i++) {
+        struct virtio_gpu_update_cursor request =
+            cursor_request(VIRTIO_GPU_CMD_UPDATE_CURSOR, 0, 1);
+        request.hot_x = request.hot_y = request.pos.x = request.pos.y = le32(spots[i]);
+        assert_ok(wait_for(send_on(VENUS_GPU_QUEUE_CURSOR, &request, sizeof(request), 24)));
+        assert_int_equal(vm.cursor.hot_x, SIDE - 1);
+        assert_int_equal(vm.cursor.hot_y, SIDE - 1);
+        assert_int_equal(vm.cursor.x, spots[i]);
+        assert_int_equal(vm.cursor.y, spots[i]);
+    }
+}
+
 static void test_hide(void **state)
 {
     (void)state;
@@ -212,9 +231,10 @@ static void test_reset_hides(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_formats),    TEST(test_update),      TEST(test_hide),
-        TEST(test_move),       TEST(test_no_response), TEST(test_errors),
-        TEST(test_guest_blob), TEST(test_host_blob),   TEST(test_reset_hides),
+        TEST(test_formats),     TEST(test_update),     TEST(test_hot_spot_is_inside),
+        TEST(test_hide),        TEST(test_move),       TEST(test_no_response),
+        TEST(test_errors),      TEST(test_guest_blob), TEST(test_host_blob),
+        TEST(test_reset_hides),
     };
     return RUN_TESTS(tests);
 }

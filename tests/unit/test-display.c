@@ -371,6 +371,19 @@ static void test_display_info(void **state)
     assert_int_equal(venus_gpu_set_output(vm.gpu, 16, &output), -EINVAL);
 }
 
+/* What a guest is told to show can be shown. */
+static void test_size_has_a_bound(void **state)
+{
+    (void)state;
+    enum { MOST = VENUS_GPU_MAX_SIDE };
+    vm_start(NULL);
+    set_output(0, UINT32_MAX, MOST + 1, 0);
+    set_output(1, MOST, MOST, 0);
+    const struct virtio_gpu_resp_display_info info = get_display_info();
+    check_pmode(&info.pmodes[0], 1, 0, 0, MOST, MOST);
+    check_pmode(&info.pmodes[1], 1, 0, 0, MOST, MOST);
+}
+
 static struct virtio_gpu_config read_config(void)
 {
     struct virtio_gpu_config config;
@@ -544,6 +557,7 @@ int main(void)
         TEST(test_names),
         TEST(test_edid_of_scanouts),
         TEST(test_display_info),
+        TEST(test_size_has_a_bound),
         TEST(test_config),
         TEST(test_events),
         TEST(test_late_events),

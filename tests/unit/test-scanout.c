@@ -81,6 +81,25 @@ static void test_set_errors(void **state)
     assert_ok(set_scanout(0, 1, rect(WIDTH - 1, HEIGHT - 1, 1, 1)));
 }
 
+/* A picture may be larger than a frame: a row of monitors. */
+static void test_larger_than_a_frame(void **state)
+{
+    (void)state;
+    enum { MOST = VENUS_GPU_MAX_SIDE };
+    vm_start(NULL);
+    assert_ok(create_2d(1, format, 2 * MOST, 2));
+    assert_ok(create_2d(2, format, 2, 2 * MOST));
+    assert_error(set_scanout(0, 1, rect(0, 0, MOST + 1, 1)), INVALID_PARAMETER);
+    assert_error(set_scanout(0, 2, rect(0, 0, 1, MOST + 1)), INVALID_PARAMETER);
+    assert_int_equal(vm.frame_changes[0], 0);
+    assert_ok(set_scanout(0, 1, rect(0, 0, MOST, 2)));
+    assert_ok(set_scanout(1, 1, rect(MOST, 0, MOST, 2)));
+    assert_int_equal((const char *)shown(1)->pixels - (const char *)shown(0)->pixels, MOST * 4);
+    assert_ok(set_scanout(0, 2, rect(0, 0, 2, MOST)));
+    assert_ok(set_scanout(1, 2, rect(0, MOST, 2, MOST)));
+    assert_int_equal(shown(1)->height, MOST);
+}
+
 /* ---- blobs ----------------------------------------------------------------------------------- */
 
 static void start_with_blob(void)
@@ -210,6 +229,56 @@ static void test_blob_errors(void **state)
     assert_ok(set_scanout_blob(&request));
     request.offsets[0] = le32(20);
     assert_error(set_scanout_blob(&request), INVALID_PARAMETER);
+}
+
+/* A blob's memory may be sparse, so its size is no bound for what a front end has to compute with. */
+static void test_bounds_of_a_frame(void **state)
+{
+    (void)state;
+    const uint64_t size = UINT64_C(1) << 36;
+    vm_start(&(struct vm_options){ .max_blob_memory = size });
+    assert_ok(create_context(1));
+    assert_ok(create_host_blob(1, size));
+    static const struct {
+        uint32_t width, height, stride;
+    } wrong[] = {
+        { 64, 1, 0x80000000 },
+        { 64, 4, 0x80000000 },
+        { 64, 4, 0x7ffffffc },
+        { 64, 5, 0x20000000 },
+        { 64, 4, 0x20000000 }, /* 2 GiB, one more than an int holds */
+        { 64, 4, 0xfffffc00 },
+        { 0x8000000, 4, 0x20000000 },
+        { VENUS_GPU_MAX_SIDE + 1, 1, (VENUS_GPU_MAX_SIDE + 1) * 4 },
+        { 1, 0x80000010, 4 },
+        { 1, VENUS_GPU_MAX_SIDE + 1, 4 },
+        { 1, VENUS_GPU_MAX_SIDE, 0x20000 },
+    };
+    for (unsigned i = 0; i < COUNT(wrong); i++) {
+        struct virtio_gpu_set_scanout_blob request =
+            blob_scanout(0, 1, wrong[i].width, wrong[i].height);
+        request.strides[0] = le32(wrong[i].stride);
+        assert_error(set_scanout_blob(&request), INVALID_PARAMETER);
+    }
+    assert_int_equal(vm.frame_changes[0], 0);
+
+    static const struct {
+        uint32_t width, height, stride;
+    } right[] = {
+        { 64, 1, 0x7ffffffc },
+        { 64, 4, 0x1ffffffc },
+        { VENUS_GPU_MAX_SIDE, VENUS_GPU_MAX_SIDE, VENUS_GPU_MAX_SIDE * 4 },
+        { 1, VENUS_GPU_MAX_SIDE, 0x1fffc },
+    };
+    for (unsigned i = 0; i < COUNT(right); i++) {
+        struct virtio_gpu_set_scanout_blob request =
+            blob_scanout(0, 1, right[i].width, right[i].height);
+        request.strides[0] = le32(right[i].stride);
+        assert_ok(set_scanout_blob(&request));
+        const struct venus_gpu_frame *frame = shown(0);
+        int last = ((int)frame->height - 1) * (int)frame->stride + (int)frame->width * 4 - 1;
+        assert_int_equal(((const volatile char *)frame->pixels)[last], 0);
+    }
 }
 
 /* ---- flushes --------------------------------------------------------------------------------- */
@@ -565,10 +634,12 @@ int main(void)
         TEST(test_set),
         TEST(test_part_of_a_resource),
         TEST(test_set_errors),
+        TEST(test_larger_than_a_frame),
         TEST(test_blob),
         TEST(test_blob_offset_and_rectangle),
         TEST(test_blob_formats),
         TEST(test_blob_errors),
+        TEST(test_bounds_of_a_frame),
         TEST(test_flush),
         TEST(test_flush_is_clipped),
         TEST(test_flush_errors),

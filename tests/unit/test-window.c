@@ -44,6 +44,42 @@ static void test_starts_empty(void **state)
     assert_int_equal(guest_sees(5), 7);
 }
 
+/* Pages of the window's that are memory now, of those of the process. */
+static unsigned pages_there(uint64_t offset, uint64_t size)
+{
+    unsigned char there[WINDOW_SIZE / PAGE];
+    unsigned count = 0;
+    assert_int_equal(mincore(vm.window + offset, size, there), 0);
+    for (uint64_t i = 0; i < size / PAGE; i++)
+        count += there[i] & 1;
+    return count;
+}
+
+/* Address space is no memory, also where the monitor locks its memory (-overcommit mem-lock=on). */
+static void test_locked_memory(void **state)
+{
+    (void)state;
+    if (mlockall(MCL_FUTURE) < 0)
+        skip(); /* that takes a privilege */
+    start(NULL);
+    assert_int_equal(pages_there(0, WINDOW_SIZE), 0);
+    assert_ok(create_host_blob(1, 4 * PAGE));
+    assert_int_equal(map_blob(1, 8 * PAGE), OK_MAP);
+    check_shared(1, 8 * PAGE, 4 * PAGE);
+    assert_ok(unmap_blob(1));
+    assert_int_equal(pages_there(0, WINDOW_SIZE), 0);
+    check_hole(8 * PAGE, 4 * PAGE);
+    guest_writes(8 * PAGE, 7);
+    assert_int_equal(guest_sees(8 * PAGE), 7);
+    assert_int_equal(pages_there(12 * PAGE, WINDOW_SIZE - 12 * PAGE), 0);
+}
+
+static int unlock_memory(void **state)
+{
+    munlockall();
+    return vm_teardown(state);
+}
+
 static void test_no_window(void **state)
 {
     (void)state;
@@ -491,26 +527,55 @@ static void test_answers_before_a_wait(void **state)
     assert_ok(wait_for(plain[0]));
 }
 
+/* A region that was refused is unmapped as any other, so that front ends need no second way. */
 static void test_region_errors(void **state)
 {
     (void)state;
     start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS, .regions = REGIONS_FAIL });
     assert_ok(create_host_blob(1, PAGE));
     assert_error(map_blob(1, 0), UNSPEC);
+    assert_int_equal(count_regions(), 2);
+    assert_false(region_event(1).map);
+
     vm.regions = REGIONS_LATE;
     struct sent *map = send_map(1, 0);
-    wait_for_regions(2);
-    answer_region(1, -ENOMEM);
+    wait_for_regions(3);
+    answer_region(2, -ENOMEM);
+    wait_for_regions(4);
+    assert_false(is_done(map));
+    assert_false(region_event(3).map);
+    memset(region_event(3).ptr, 1, PAGE); /* it is the front end's until that is answered too */
+    answer_region(3, 0);
     assert_error(wait_for(map), OUT_OF_MEMORY);
     assert_int_equal(stat_value("mapped"), 0);
     assert_int_equal(stat_value("maps-region"), 0);
-    /* No region_unmap() comes for what failed. */
+
+    /* Once, and the place is free. */
     vm.regions = REGIONS_NOW;
     assert_ok(unref(1));
-    assert_int_equal(count_regions(), 2);
-    /* The place is free. */
+    assert_int_equal(count_regions(), 4);
     assert_ok(create_host_blob(1, PAGE));
     assert_int_equal(map_blob(1, 0), OK_MAP);
+}
+
+/* A reset meets a region that was refused and is about to be unmapped. */
+static void test_reset_after_refusal(void **state)
+{
+    (void)state;
+    start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS, .regions = REGIONS_LATE });
+    fake_set_memory(FAKE_PINNED);
+    assert_ok(create_host_blob(1, PAGE));
+    send_map(1, 0);
+    wait_for_regions(1);
+    answer_region(0, -ENOMEM);
+    wait_for_regions(2);
+    vm_reset();
+    assert_int_equal(count_regions(), 2);
+    memset(region_event(1).ptr, 1, PAGE);
+    answer_region(1, 0);
+    settle();
+    assert_int_equal(fake_blobs(), 0);
+    assert_int_equal(stat_value("address-ranges"), 0);
 }
 
 static void test_unref_takes_region_away(void **state)
@@ -682,6 +747,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_starts_empty),
+        cmocka_unit_test_teardown(test_locked_memory, unlock_memory),
         TEST(test_no_window),
         TEST(test_fixed),
         TEST(test_fixed_dmabuf),
@@ -703,6 +769,7 @@ int main(void)
         TEST(test_late_answers),
         TEST(test_answers_before_a_wait),
         TEST(test_region_errors),
+        TEST(test_reset_after_refusal),
         TEST(test_unref_takes_region_away),
         TEST(test_reset_while_waiting),
         TEST(test_answers_after_reset),

@@ -10,6 +10,7 @@
 
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
+#include <sys/mman.h>
 #include <sys/un.h>
 #include "libqtest.h"
 #include "libqos/libqos-malloc.h"
@@ -119,9 +120,9 @@ static void venus_stop(Venus *v)
     g_free(v);
 }
 
-/* Put a command into the queue.  No room for a response: in_size 0. */
-static Request venus_post(Venus *v, int queue, const void *out, size_t out_size,
-                          size_t in_size)
+/* Put a command where the guest has its queue; nobody knows of it yet. */
+static Request venus_prepare(Venus *v, int queue, const void *out,
+                             size_t out_size, size_t in_size)
 {
     QVirtQueue *vq = v->vq[queue];
     Request r = { .queue = queue, .in_size = in_size };
@@ -143,7 +144,29 @@ static Request venus_post(Venus *v, int queue, const void *out, size_t out_size,
         head = qvirtqueue_add(v->qts, vq, r.in, in_size, true, false);
         g_assert_cmpuint(head, >=, r.head);
     }
-    qvirtqueue_kick(v->qts, &v->dev->vdev, vq, r.head);
+    return r;
+}
+
+/* Put a command into the queue.  No room for a response: in_size 0. */
+static Request venus_post(Venus *v, int queue, const void *out, size_t out_size,
+                          size_t in_size)
+{
+    Request r = venus_prepare(v, queue, out, out_size, in_size);
+
+    qvirtqueue_kick(v->qts, &v->dev->vdev, v->vq[queue], r.head);
+    return r;
+}
+
+/* The same, of which the device will hear with the next one that is posted. */
+static Request venus_post_quietly(Venus *v, int queue, const void *out,
+                                  size_t out_size, size_t in_size)
+{
+    Request r = venus_prepare(v, queue, out, out_size, in_size);
+    QVirtQueue *vq = v->vq[queue];
+    uint16_t idx = qtest_readw(v->qts, vq->avail + 2);
+
+    qtest_writew(v->qts, vq->avail + 4 + 2 * (idx % vq->size), r.head);
+    qtest_writew(v->qts, vq->avail + 2, idx + 1);
     return r;
 }
 
@@ -1389,6 +1412,9 @@ static void test_many_blobs(const void *options)
     venus_stop(v);
 }
 
+/* venus-window.c's */
+#define MAX_REGIONS 1024
+
 /* More regions than QEMU's memory map could take: the guest is told. */
 static void test_too_many_regions(void)
 {
@@ -1401,12 +1427,61 @@ static void test_too_many_regions(void)
         assert_ok(create_shm(v, 1, 10 + i, PAGE));
         response = map_blob(v, 10 + i, i * 2 * PAGE);
     }
-    g_assert_cmpint(i, ==, 1025);
+    g_assert_cmpint(i, ==, MAX_REGIONS + 1);
     assert_error(OUT_OF_MEMORY, response);
     assert_ok(unmap_blob(v, 10));
-    assert_mapped(map_blob(v, 10 + 1024, 0));
+    assert_mapped(map_blob(v, 10 + MAX_REGIONS, 0));
     window_write(v, 0, "fits");
     assert_window(v, 0, "fits");
+    venus_stop(v);
+}
+
+/* Map as many blobs as there can be regions, and leave one that is not. */
+static void use_all_regions(Venus *v)
+{
+    int i;
+
+    for (i = 0; i < MAX_REGIONS; i++) {
+        assert_ok(create_shm(v, 1, 10 + i, PAGE));
+        assert_mapped(map_blob(v, 10 + i, i * 2 * PAGE));
+    }
+    assert_ok(create_shm(v, 1, 10 + MAX_REGIONS, PAGE));
+}
+
+/* A reset while regions are asked for that will be refused */
+static void test_refusals_and_reset(void)
+{
+    Venus *v = venus_start(",x-window-regions=on");
+    const struct virtio_gpu_resource_map_blob one_more = {
+        .hdr.type = VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB,
+        .resource_id = 10 + MAX_REGIONS,
+        .offset = MAX_REGIONS * 2 * PAGE,
+    };
+    struct virtio_gpu_resp_map_info resp;
+    Request requests[100];
+    int round, i;
+
+    for (round = 0; round < 3; round++) {
+        assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
+        use_all_regions(v);
+        for (i = 0; i < ARRAY_SIZE(requests) - 1; i++) {
+            requests[i] = venus_post_quietly(v, CONTROL, &one_more,
+                                             sizeof(one_more), sizeof(resp));
+        }
+        requests[i] = venus_post(v, CONTROL, &one_more, sizeof(one_more),
+                                 sizeof(resp));
+        venus_stop_driver(v);
+        for (i = 0; i < ARRAY_SIZE(requests); i++) {
+            venus_finish(v, &requests[i], &resp);
+        }
+        venus_start_driver(v);
+        g_assert_cmpuint(get_stat(v, "mapped"), ==, 0);
+        g_assert_cmpuint(get_stat(v, "resources"), ==, 0);
+    }
+
+    /* They are all there again. */
+    assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
+    use_all_regions(v);
     venus_stop(v);
 }
 
@@ -1480,6 +1555,54 @@ static void test_scanout_blob(const void *options)
  * Part of a picture in a guest blob, in each format; the picture does not begin
  * where the blob does, and its rows have a gap between them.
  */
+/*
+ * A sparse blob's size is no bound for the numbers that displays compute with.
+ * What is refused leaves what was shown before.
+ */
+static void test_scanout_bounds(void)
+{
+    static const struct {
+        uint32_t width, height, stride;
+    } wrong[] = {
+        { 64, 4, 0x80000000 },
+        { 64, 4, 0x7ffffffc },
+        { 64, 5, 0x20000000 },
+        { 64, 4, 0xfffffc00 },
+        { 0x8000000, 4, 0x20000000 },
+        { 4, 0x80000010, 16 },
+        { 16388, 4, 16388 * 4 },
+        { 4, 16385, 16 },
+    };
+    Venus *v = venus_start(",max-blob-memory=1T");
+    const Format *format = &formats[1];
+    uint32_t width, height;
+    int i;
+
+    make_picture(v, 1, format, 40, 30);
+    assert_ok(transfer(v, 1, RECT(0, 0, 40, 30), 0));
+    assert_ok(set_scanout(v, 0, 1, RECT(0, 0, 40, 30)));
+    assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
+    for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+        uint64_t size = (uint64_t)wrong[i].stride * wrong[i].height;
+
+        assert_ok(create_shm(v, 1, 10, size));
+        assert_error(INVALID_PARAMETER,
+                     set_scanout_blob(v, 10, format->virtio, wrong[i].width,
+                                      wrong[i].height, wrong[i].stride, 0));
+        assert_picture(v, 0, 0, 0, 40, 30);
+        assert_ok(unref(v, 10));
+    }
+
+    /* the widest rows that there can be */
+    assert_ok(create_shm(v, 1, 10, 2 * GiB));
+    assert_ok(set_scanout_blob(v, 10, format->virtio, 64, 4, 0x1ffffffc, 0));
+    assert_ok(flush(v, 10, RECT(0, 0, 64, 4)));
+    g_free(screendump(v, 0, &width, &height));
+    g_assert_cmpuint(width, ==, 64);
+    g_assert_cmpuint(height, ==, 4);
+    venus_stop(v);
+}
+
 static void test_blob_formats(const void *data)
 {
     const Shown *shown = data;
@@ -1825,6 +1948,77 @@ static void test_vga(void)
     assert_ok(flush(v, 1, all));
     assert_picture(v, 0, 0, 0, 60, 37);
     venus_stop(v);
+}
+
+/* What dump-guest-memory writes, in bytes */
+static uint64_t dump_size(Venus *v)
+{
+    g_autofree char *path = NULL;
+    g_autofree char *protocol = NULL;
+    int fd = g_file_open_tmp("venus-qtest-XXXXXX.dump", &path, NULL);
+    GStatBuf st;
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    protocol = g_strdup_printf("file:%s", path);
+    qtest_qmp_assert_success(v->qts, "{'execute': 'dump-guest-memory', "
+                             "'arguments': {'paging': false, 'protocol': %s}}",
+                             protocol);
+    g_assert_cmpint(g_stat(path, &st), ==, 0);
+    g_unlink(path);
+    return st.st_size;
+}
+
+/* The window is not the guest's memory, whatever is in it. */
+static void test_dump(const void *options)
+{
+    Venus *v = venus_start(options);
+
+    assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
+    assert_ok(create_shm(v, 1, 10, 8 * MiB));
+    assert_mapped(map_blob(v, 10, 4 * MiB));
+    g_assert_cmpuint(dump_size(v), <, (64 + 4) * MiB);
+    venus_stop(v);
+}
+
+static bool can_lock_memory(size_t size)
+{
+    void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    bool can = ptr != MAP_FAILED && mlock2(ptr, size, MLOCK_ONFAULT) == 0;
+
+    if (ptr != MAP_FAILED) {
+        munmap(ptr, size);
+    }
+    return can;
+}
+
+/* How much of its memory is there, in bytes */
+static uint64_t resident_size(QTestState *qts)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", qtest_pid(qts));
+    g_autofree char *status = NULL;
+    const char *line;
+
+    g_assert_true(g_file_get_contents(path, &status, NULL, NULL));
+    line = strstr(status, "VmRSS:");
+    g_assert_nonnull(line);
+    return g_ascii_strtoull(line + strlen("VmRSS:"), NULL, 10) * KiB;
+}
+
+/* A window is address space, also where QEMU locks its memory. */
+static void test_mem_lock(void)
+{
+    QTestState *qts;
+
+    if (!can_lock_memory(4 * GiB)) {
+        g_test_skip("memory cannot be locked here");
+        return;
+    }
+    qts = qtest_init("-M pc -m 64 -nodefaults -overcommit mem-lock=on "
+                     "-device virtio-gpu-venus-pci,hostmem=2G");
+    g_assert_cmpuint(resident_size(qts), <, 2 * GiB);
+    qtest_quit(qts);
 }
 
 static void test_migration(void)
@@ -2312,10 +2506,13 @@ int main(int argc, char **argv)
                         test_many_blobs);
     qtest_add_func("virtio-gpu-venus/blob-limits", test_blob_limits);
     qtest_add_func("virtio-gpu-venus/too-many-regions", test_too_many_regions);
+    qtest_add_func("virtio-gpu-venus/refusals-and-reset",
+                   test_refusals_and_reset);
     qtest_add_data_func("virtio-gpu-venus/scanout-blob/auto", "",
                         test_scanout_blob);
     qtest_add_data_func("virtio-gpu-venus/scanout-blob/regions", regions,
                         test_scanout_blob);
+    qtest_add_func("virtio-gpu-venus/scanout-blob/bounds", test_scanout_bounds);
     qtest_add_data_func("virtio-gpu-venus/scanout-blob/formats", &drawn,
                         test_blob_formats);
     qtest_add_data_func("virtio-gpu-venus/scanout-blob/formats-in-place",
@@ -2335,6 +2532,9 @@ int main(int argc, char **argv)
     qtest_add_data_func("virtio-gpu-venus/reset/auto", "", test_reset);
     qtest_add_data_func("virtio-gpu-venus/reset/regions", regions, test_reset);
     qtest_add_func("virtio-gpu-venus/vga", test_vga);
+    qtest_add_data_func("virtio-gpu-venus/dump/auto", "", test_dump);
+    qtest_add_data_func("virtio-gpu-venus/dump/regions", regions, test_dump);
+    qtest_add_func("virtio-gpu-venus/mem-lock", test_mem_lock);
     qtest_add_func("virtio-gpu-venus/migration", test_migration);
 #ifdef CONFIG_VNC
     qtest_add_func("virtio-gpu-venus/vnc", test_vnc);

@@ -43,18 +43,31 @@ static pixman_format_code_t venus_pixman_format(
                          PIXMAN_FORMAT_B(format));
 }
 
+/*
+ * Pixman, and all who read an image, compute places in it with ints.  The
+ * library promises that these do.
+ */
+static bool venus_frame_is_sane(const struct venus_gpu_frame *frame)
+{
+    return frame->width <= VENUS_GPU_MAX_SIDE &&
+           frame->height <= VENUS_GPU_MAX_SIDE &&
+           (uint64_t)frame->stride * frame->height <= INT_MAX;
+}
+
 /* An image over the frame's memory, which it keeps a reference to, or NULL. */
 static pixman_image_t *venus_create_image(struct venus_gpu_frame *frame)
 {
     pixman_image_t *image = NULL;
+    bool is_sane = venus_frame_is_sane(frame);
 
     /* Only a GPU sees the pixels: they are presented; here it is black. */
-    if (!frame->pixels) {
+    if (is_sane && !frame->pixels) {
         return pixman_image_create_bits(venus_pixman_format(frame),
                                         frame->width, frame->height, NULL, 0);
     }
     /* Pixman reads pixels as aligned 32-bit words. */
-    if (QEMU_IS_ALIGNED(frame->stride | (uintptr_t)frame->pixels, 4)) {
+    if (is_sane &&
+        QEMU_IS_ALIGNED(frame->stride | (uintptr_t)frame->pixels, 4)) {
         image = pixman_image_create_bits(venus_pixman_format(frame),
                                          frame->width, frame->height,
                                          (uint32_t *)frame->pixels,
@@ -185,6 +198,15 @@ static void venus_apply_damage(VirtIOGPUVenus *v, unsigned index,
                    MIN(damage->height, height - damage->y));
 }
 
+/*
+ * A coordinate of the pointer's, which is any number of the guest's, as one that
+ * can be computed with.  What is left of the screen or above it is negative.
+ */
+static int venus_pointer_place(uint32_t place)
+{
+    return CLAMP((int32_t)place, -VENUS_GPU_MAX_SIDE, VENUS_GPU_MAX_SIDE);
+}
+
 static void venus_apply_cursor(VirtIOGPUVenus *v, unsigned index,
                                const VenusPending *p)
 {
@@ -193,7 +215,8 @@ static void venus_apply_cursor(VirtIOGPUVenus *v, unsigned index,
     if (p->image) {
         dpy_cursor_define(con, p->image);
     }
-    dpy_mouse_set(con, p->cursor.x, p->cursor.y, p->cursor.visible);
+    dpy_mouse_set(con, venus_pointer_place(p->cursor.x),
+                  venus_pointer_place(p->cursor.y), p->cursor.visible);
 }
 
 /* Apply @p, which is ours alone, and release what it holds. */

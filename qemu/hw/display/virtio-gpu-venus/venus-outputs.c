@@ -19,9 +19,6 @@
 #include "venus-compat.h"
 #include "venus-internal.h"
 
-/* The most that an EDID can say. */
-#define VENUS_MAX_SIZE 16384
-
 void venus_outputs_ui_info(void *opaque, uint32_t index, QemuUIInfo *info)
 {
     VirtIOGPUVenus *v = opaque;
@@ -106,7 +103,7 @@ bool venus_outputs_check_conf(VirtIOGPUVenus *v, Error **errp)
 static bool venus_parse_size(const char *text, const char **end, uint32_t *size)
 {
     return qemu_isdigit(*text) && !qemu_strtoui(text, end, 10, size) &&
-           *size > 0 && *size <= VENUS_MAX_SIZE;
+           *size > 0 && *size <= VENUS_GPU_MAX_SIDE;
 }
 
 static bool venus_parse_output(const char *text, VenusOutput *output)
@@ -162,8 +159,8 @@ static void venus_set_output(Object *obj, Visitor *visitor, const char *name,
     }
     if (!venus_parse_output(text, output)) {
         error_setg(errp, "%s=%s is not possible: use a size such as 1024x768, "
-                   "up to %ux%u, or off", name, text, VENUS_MAX_SIZE,
-                   VENUS_MAX_SIZE);
+                   "up to %ux%u, or off", name, text, VENUS_GPU_MAX_SIDE,
+                   VENUS_GPU_MAX_SIDE);
         return;
     }
     if (qdev_is_realized(DEVICE(v))) {

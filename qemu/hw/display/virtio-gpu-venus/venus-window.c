@@ -11,7 +11,11 @@
  * main loop.  Others (the memory map itself, until after RCU's grace period;
  * somebody's DMA) can use the MemoryRegion for longer than it is mapped.  So it
  * belongs to an object that they hold references to, and the library gets its
- * memory back when that object is finalized.
+ * memory back when that object is finalized.  A region that found no place is
+ * unmapped as any other, and has no such object.
+ *
+ * None of it is the guest's own memory, and most of the window is not memory at
+ * all.  So it is said to be non-volatile, which dump-guest-memory leaves out.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -74,6 +78,7 @@ static void venus_region_map(VirtIOGPUVenus *v, struct venus_gpu_region *region)
     region->user = r;
     memory_region_init_ram_ptr(&r->mr, OBJECT(r), "virtio-gpu-venus-blob",
                                region->size, region->ptr);
+    memory_region_set_nonvolatile(&r->mr, true);
     memory_region_add_subregion_overlap(&g->hostmem, region->offset,
                                         &r->mr, 1);
     venus_gpu_region_mapped(v->gpu, region, 0);
@@ -86,6 +91,10 @@ static void venus_region_unmap(VirtIOGPUVenus *v,
     VenusRegion *r = region->user;
 
     trace_virtio_gpu_venus_region_unmap(region->offset, region->size);
+    if (!r) {
+        venus_gpu_region_unmapped(v->gpu, region);
+        return;
+    }
     region->user = NULL;
     v->window.num_regions--;
     memory_region_del_subregion(&g->hostmem, &r->mr);
@@ -169,6 +178,7 @@ void venus_window_attach(VirtIOGPUVenus *v)
     if (ptr) {
         memory_region_init_ram_ptr(&v->window.ram, OBJECT(v),
                                    "virtio-gpu-venus-window", size, ptr);
+        memory_region_set_nonvolatile(&v->window.ram, true);
         memory_region_add_subregion(&g->hostmem, 0, &v->window.ram);
     }
 }
