@@ -222,8 +222,8 @@ struct venus_gpu_ops {
 /* ---- the device ------------------------------------------------------------------------------- */
 
 enum venus_gpu_present_mode {
-    VENUS_GPU_PRESENT_FIFO,    /* each frame waits for the display's refresh */
-    VENUS_GPU_PRESENT_MAILBOX, /* at each refresh the newest frame; those in between are dropped */
+    VENUS_GPU_PRESENT_FIFO,      /* each frame waits for the display's refresh */
+    VENUS_GPU_PRESENT_MAILBOX,   /* at each refresh the newest frame; those in between are dropped */
     VENUS_GPU_PRESENT_IMMEDIATE, /* each frame at once, though the display may tear it */
 };
 
@@ -354,8 +354,8 @@ void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *r
 enum venus_gpu_target_kind {
     VENUS_GPU_TARGET_OFFSCREEN, /* images that nobody sees, for tests and measurements */
     VENUS_GPU_TARGET_HEADLESS,  /* VK_EXT_headless_surface; OFFSCREEN where the driver lacks it */
-    VENUS_GPU_TARGET_X11, /* a child that covers a window of the front end; input goes to that */
-    VENUS_GPU_TARGET_WAYLAND, /* a window of the library's own */
+    VENUS_GPU_TARGET_X11,       /* a child that covers a window of the front end; input goes to that */
+    VENUS_GPU_TARGET_WAYLAND,   /* a window of the library's own */
 };
 
 /* Where to present a scanout. Everything is copied. */

@@ -91,8 +91,7 @@ struct venus_gpu {
     struct resource *resources; /* by id */
     struct scanout scanouts[VENUS_GPU_MAX_SCANOUTS];
     struct window window;
-    uint8_t
-        *capsets;  /* the capability set's versions, one after the other; NULL: not asked for yet */
+    uint8_t *capsets;   /* all versions of the capability set, one after the other; NULL: not asked yet */
     void *scratch; /* for command streams, grows to what was needed */
     size_t scratch_size;
     bool renderer_runs; /* init() succeeded, fini() is due */

@@ -18,8 +18,7 @@ struct window_range {
 struct window {
     char *base; /* NULL: the device has no window */
     uint64_t size;
-    bool
-        locks_memory; /* mlockall() has this process locked into memory, with what it maps from now on */
+    bool locks_memory; /* mlockall() locks what this process maps from now on */
     void *ranges; /* struct window_range, in a tree of tsearch() */
 };
 
