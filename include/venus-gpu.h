@@ -223,7 +223,7 @@ enum venus_gpu_window_mode {
 };
 
 struct venus_gpu_config {
-    size_t size;          /* sizeof(struct venus_gpu_config) */
+    size_t size;          /* sizeof(struct venus_gpu_config); of any other nothing more is read */
     unsigned num_outputs; /* 1 to VENUS_GPU_MAX_SCANOUTS */
 
     /* Host-visible window in bytes, a multiple of the page size; 0: the guest cannot map blobs. */
@@ -238,8 +238,8 @@ struct venus_gpu_config {
 
     /*
      * The render server: a program to start, or a SOCK_SEQPACKET socket connected to one that runs
-     * already, which venus_gpu_create() takes over also when it fails. NULL and -1: the program that
-     * virglrenderer was built with. Both given is an error. The path is copied.
+     * already, which venus_gpu_create() takes over also when it fails, but for a wrong size. NULL and
+     * -1: the program that virglrenderer was built with. Both given is an error. The path is copied.
      */
     const char *render_server;
     int render_server_fd;

@@ -421,6 +421,10 @@ static void test_targets_that_make_no_sense(void **state)
     assert_int_equal(venus_gpu_present(vm.gpu, 3, &good), -EINVAL);
     assert_ok(flush_it());
     assert_int_equal(count_flushes(), 1);
+    /* Of another version's nothing is read but its size. */
+    static const size_t other_size = 0;
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, at_end_of_memory(&other_size, sizeof(size_t))),
+                     -EINVAL);
     /* What is presented stays so when another target is refused. */
     present_offscreen(0, 0, 0, false);
     assert_int_equal(venus_gpu_present(vm.gpu, 0, &bad[0]), -EINVAL);

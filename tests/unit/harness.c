@@ -982,6 +982,14 @@ void *ram_at(uint64_t addr)
     return vm.ram + (addr - RAM_ADDR);
 }
 
+void *at_end_of_memory(const void *object, size_t size)
+{
+    char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED || mprotect(pages + PAGE, PAGE, PROT_NONE) < 0)
+        abort();
+    return memcpy(pages + PAGE - size, object, size);
+}
+
 void fill_ram(void)
 {
     uint32_t *words = (uint32_t *)vm.ram;

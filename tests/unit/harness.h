@@ -252,6 +252,8 @@ struct virtio_gpu_rect rect(uint32_t x, uint32_t y, uint32_t width, uint32_t hei
 struct virtio_gpu_mem_entry entry(uint64_t addr, uint32_t length);
 /* Guest memory at an address of the guest. */
 void *ram_at(uint64_t addr);
+/* A copy of an object's first bytes, behind which nothing can be read. */
+void *at_end_of_memory(const void *object, size_t size);
 /* Fill guest memory with numbers that differ from one word to the next. */
 void fill_ram(void);
 
