@@ -2,6 +2,7 @@
 /* See import.h. */
 #include "import.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -115,7 +116,7 @@ static bool import_fd(struct import *import, const struct memory *memory,
     VkImportMemoryFdInfoKHR source = {
         .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_FD_INFO_KHR,
         .handleType = type,
-        .fd = dup(memory->fd),
+        .fd = fcntl(memory->fd, F_DUPFD_CLOEXEC, 0),
     };
     if (source.fd >= 0 && make_buffer(import, memory, type, types, &source))
         return true;

@@ -40,15 +40,18 @@ static void presenter_unref(struct presenter *presenter)
 
 static int open_pipe(int fds[2])
 {
-    if (pipe(fds) < 0) {
-        fds[0] = fds[1] = -1;
-        return -errno;
-    }
-    for (int i = 0; i < 2; i++) {
+#ifdef __linux__
+    int ret = pipe2(fds, O_CLOEXEC | O_NONBLOCK);
+#else
+    int ret = pipe(fds);
+    for (int i = 0; i < 2 && ret == 0; i++) {
         fcntl(fds[i], F_SETFD, FD_CLOEXEC);
         fcntl(fds[i], F_SETFL, O_NONBLOCK);
     }
-    return 0;
+#endif
+    if (ret < 0)
+        fds[0] = fds[1] = -1;
+    return ret;
 }
 
 /* The thread, and those that Vulkan starts from it, are not to be interrupted by the monitor's signals. */

@@ -60,11 +60,7 @@ int screen_init(struct screen *screen, struct venus_gpu *gpu, const struct venus
         screen->target.display = screen->display = strdup(target->display);
     if (target->title)
         screen->target.title = screen->title = strdup(target->title);
-    if ((target->display && !screen->display) || (target->title && !screen->title)) {
-        screen_finish(screen);
-        return -ENOMEM;
-    }
-    return 0;
+    return (target->display && !screen->display) || (target->title && !screen->title) ? -ENOMEM : 0;
 }
 
 void screen_finish(struct screen *screen)

@@ -5,14 +5,40 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "device.h"
 #include "exporter.h"
 #include "screen.h"
 
 enum { WIDTH = 96, HEIGHT = 64, SEED = 6 };
+
+/* ---- the C library, in place of the real one ------------------------------------------------------ */
+
+/* Of the test's own thread. */
+static _Thread_local unsigned strings_until_failure; /* 0: none fails */
+static _Thread_local unsigned inheritable_pipes;
+
+char *strdup(const char *string)
+{
+    if (strings_until_failure && !--strings_until_failure) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    size_t size = strlen(string) + 1;
+    char *copy = malloc(size);
+    return copy ? memcpy(copy, string, size) : NULL;
+}
+
+/* A pipe that another thread's fork() hands on, if that comes before an fcntl(). */
+int pipe(int fds[2])
+{
+    inheritable_pipes++;
+    return pipe2(fds, 0);
+}
 
 /* A machine that shows a picture on scanout 0, and nobody presents it. */
 static void start(void)
@@ -433,6 +459,36 @@ static void test_targets_that_make_no_sense(void **state)
     assert_int_equal(count_present_ends(), 0);
 }
 
+static void test_no_memory_for_strings(void **state)
+{
+    static const struct venus_gpu_target target = {
+        .size = sizeof(target),
+        .kind = VENUS_GPU_TARGET_HEADLESS,
+        .display = "a display",
+        .title = "a title",
+    };
+    (void)state;
+    start();
+    for (unsigned i = 1; i <= 2; i++) {
+        strings_until_failure = i;
+        assert_int_equal(venus_gpu_present(vm.gpu, 0, &target), -ENOMEM);
+        assert_int_equal(strings_until_failure, 0);
+    }
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, &target), 0);
+    assert_ok(flush_it());
+    assert_int_equal(count_present_ends(), 0);
+}
+
+static void test_no_descriptor_is_inherited(void **state)
+{
+    (void)state;
+    start();
+    inheritable_pipes = 0;
+    present_headless(0);
+    assert_ok(flush_it());
+    assert_int_equal(inheritable_pipes, 0);
+}
+
 /* ---- other sizes -------------------------------------------------------------------------------------- */
 
 static unsigned open_files(void)
@@ -524,6 +580,8 @@ int main(void)
         PRESENT_TEST(test_choice_of_device),
         PRESENT_TEST(test_no_surfaces),
         PRESENT_TEST(test_targets_that_make_no_sense),
+        PRESENT_TEST(test_no_memory_for_strings),
+        PRESENT_TEST(test_no_descriptor_is_inherited),
         PRESENT_TEST(test_sizes),
         PRESENT_TEST(test_larger_than_images),
     };

@@ -80,6 +80,7 @@ static void show_exported(enum renderer_fd type, const struct renderer_device *d
     }
     assert_only(tier);
     assert_int_equal(stat_value("present-imports"), 1);
+    assert_int_equal(shim_inheritable_imports(), 0);
     vm_stop();
     exporter_free(&exporter, &exported);
 }

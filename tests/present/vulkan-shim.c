@@ -3,6 +3,7 @@
 #include "vulkan-shim.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ static struct {
     unsigned held; /* threads */
     const char *hidden;
     unsigned memories;
+    unsigned inheritable;
 
     PFN_vkCreateInstance CreateInstance;
     PFN_vkCreateDevice CreateDevice;
@@ -138,9 +140,23 @@ static VkResult wait_for_fences(VkDevice device, uint32_t count, const VkFence *
     return instead ? instead : result;
 }
 
+/* A descriptor that is imported belongs to the driver, which never asks how it was made. */
+static void look_at_descriptor(const VkMemoryAllocateInfo *info)
+{
+    for (const VkBaseInStructure *part = info->pNext; part; part = part->pNext) {
+        if (part->sType != VK_STRUCTURE_TYPE_IMPORT_MEMORY_FD_INFO_KHR)
+            continue;
+        int flags = fcntl(((const VkImportMemoryFdInfoKHR *)part)->fd, F_GETFD);
+        pthread_mutex_lock(&shim.lock);
+        shim.inheritable += !(flags & FD_CLOEXEC);
+        pthread_mutex_unlock(&shim.lock);
+    }
+}
+
 static VkResult allocate_memory(VkDevice device, const VkMemoryAllocateInfo *info,
                                 const VkAllocationCallbacks *allocator, VkDeviceMemory *memory)
 {
+    look_at_descriptor(info);
     VkResult result = info->pNext ? fault(SHIM_ALLOCATE_IMPORT) : VK_SUCCESS;
     if (result == VK_SUCCESS)
         result = shim.AllocateMemory(device, info, allocator, memory);
@@ -204,6 +220,7 @@ void shim_reset(void)
     memset(shim.calls, 0, sizeof(shim.calls));
     memset(shim.hold, 0, sizeof(shim.hold));
     shim.hidden = NULL;
+    shim.inheritable = 0;
     pthread_cond_broadcast(&shim.changed);
     pthread_mutex_unlock(&shim.lock);
 }
@@ -274,6 +291,14 @@ unsigned shim_memories(void)
 {
     pthread_mutex_lock(&shim.lock);
     unsigned count = shim.memories;
+    pthread_mutex_unlock(&shim.lock);
+    return count;
+}
+
+unsigned shim_inheritable_imports(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    unsigned count = shim.inheritable;
     pthread_mutex_unlock(&shim.lock);
     return count;
 }

@@ -52,6 +52,9 @@ void shim_wait_held(void);
 /* How many allocations of memory there are. */
 unsigned shim_memories(void);
 
+/* How many descriptors were imported since shim_reset() that a program started by exec() would have. */
+unsigned shim_inheritable_imports(void);
+
 /* Do as if no device had that extension. */
 void shim_hide_extension(const char *name);
 
