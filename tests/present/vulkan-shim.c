@@ -23,6 +23,8 @@ static struct {
     const char *hidden;
     unsigned memories;
     unsigned inheritable;
+    unsigned from_foreign, from_external;
+    float largest_viewport;
 
     PFN_vkCreateInstance CreateInstance;
     PFN_vkCreateDevice CreateDevice;
@@ -35,6 +37,8 @@ static struct {
     PFN_vkWaitForFences WaitForFences;
     PFN_vkAllocateMemory AllocateMemory;
     PFN_vkFreeMemory FreeMemory;
+    PFN_vkCmdPipelineBarrier CmdPipelineBarrier;
+    PFN_vkCmdSetViewport CmdSetViewport;
 } shim = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 /* What this call is to return instead of being made, or VK_SUCCESS. */
@@ -175,6 +179,36 @@ static void free_memory(VkDevice device, VkDeviceMemory memory,
     pthread_mutex_unlock(&shim.lock);
 }
 
+static void pipeline_barrier(VkCommandBuffer commands, VkPipelineStageFlags from,
+                             VkPipelineStageFlags to, VkDependencyFlags flags, uint32_t num_memory,
+                             const VkMemoryBarrier *memory, uint32_t num_buffers,
+                             const VkBufferMemoryBarrier *buffers, uint32_t num_images,
+                             const VkImageMemoryBarrier *images)
+{
+    pthread_mutex_lock(&shim.lock);
+    for (uint32_t i = 0; i < num_buffers; i++) {
+        shim.from_foreign += buffers[i].srcQueueFamilyIndex == VK_QUEUE_FAMILY_FOREIGN_EXT;
+        shim.from_external += buffers[i].srcQueueFamilyIndex == VK_QUEUE_FAMILY_EXTERNAL;
+    }
+    pthread_mutex_unlock(&shim.lock);
+    shim.CmdPipelineBarrier(commands, from, to, flags, num_memory, memory, num_buffers, buffers,
+                            num_images, images);
+}
+
+static void set_viewport(VkCommandBuffer commands, uint32_t first, uint32_t count,
+                         const VkViewport *viewports)
+{
+    pthread_mutex_lock(&shim.lock);
+    for (uint32_t i = 0; i < count; i++) {
+        float width = viewports[i].width, height = viewports[i].height;
+        float larger = width > height ? width : height;
+        if (shim.largest_viewport < larger)
+            shim.largest_viewport = larger;
+    }
+    pthread_mutex_unlock(&shim.lock);
+    shim.CmdSetViewport(commands, first, count, viewports);
+}
+
 static PFN_vkVoidFunction get_device_proc_addr(VkDevice device, const char *name);
 
 /* Ours for some names, with the driver's behind it. */
@@ -196,6 +230,8 @@ static PFN_vkVoidFunction replace(const char *name, PFN_vkVoidFunction real)
     REPLACE(WaitForFences, wait_for_fences)
     REPLACE(AllocateMemory, allocate_memory)
     REPLACE(FreeMemory, free_memory)
+    REPLACE(CmdPipelineBarrier, pipeline_barrier)
+    REPLACE(CmdSetViewport, set_viewport)
 #undef REPLACE
     if (!strcmp(name, "vkGetDeviceProcAddr")) {
         shim.get_device_proc_addr = (PFN_vkGetDeviceProcAddr)real;
@@ -220,7 +256,8 @@ void shim_reset(void)
     memset(shim.calls, 0, sizeof(shim.calls));
     memset(shim.hold, 0, sizeof(shim.hold));
     shim.hidden = NULL;
-    shim.inheritable = 0;
+    shim.inheritable = shim.from_foreign = shim.from_external = 0;
+    shim.largest_viewport = 0;
     pthread_cond_broadcast(&shim.changed);
     pthread_mutex_unlock(&shim.lock);
 }
@@ -287,20 +324,40 @@ void shim_wait_held(void)
     pthread_mutex_unlock(&shim.lock);
 }
 
-unsigned shim_memories(void)
+static unsigned read_count(const unsigned *count)
 {
     pthread_mutex_lock(&shim.lock);
-    unsigned count = shim.memories;
+    unsigned value = *count;
     pthread_mutex_unlock(&shim.lock);
-    return count;
+    return value;
+}
+
+unsigned shim_memories(void)
+{
+    return read_count(&shim.memories);
 }
 
 unsigned shim_inheritable_imports(void)
 {
+    return read_count(&shim.inheritable);
+}
+
+unsigned shim_acquired_from_foreign(void)
+{
+    return read_count(&shim.from_foreign);
+}
+
+unsigned shim_acquired_from_external(void)
+{
+    return read_count(&shim.from_external);
+}
+
+float shim_largest_viewport(void)
+{
     pthread_mutex_lock(&shim.lock);
-    unsigned count = shim.inheritable;
+    float largest = shim.largest_viewport;
     pthread_mutex_unlock(&shim.lock);
-    return count;
+    return largest;
 }
 
 void shim_hide_extension(const char *name)

@@ -55,6 +55,13 @@ unsigned shim_memories(void);
 /* How many descriptors were imported since shim_reset() that a program started by exec() would have. */
 unsigned shim_inheritable_imports(void);
 
+/* How often a buffer was acquired from VK_QUEUE_FAMILY_FOREIGN_EXT, and from _EXTERNAL. */
+unsigned shim_acquired_from_foreign(void);
+unsigned shim_acquired_from_external(void);
+
+/* The width or height of the largest viewport that was set since shim_reset(). */
+float shim_largest_viewport(void);
+
 /* Do as if no device had that extension. */
 void shim_hide_extension(const char *name);
 
