@@ -205,14 +205,25 @@ static void image_barrier(const struct vulkan *vk, VkCommandBuffer commands, VkI
 }
 
 /*
+ * Who else writes the frame. An opaque descriptor is of the same device and driver, in another process; a
+ * dma-buf may be of any. What is left has no queue at all.
+ */
+static uint32_t family_of_others(const struct vulkan *vk, enum import_tier tier)
+{
+    return tier == IMPORT_DMA_BUF     ? vk->foreign_family
+           : tier == IMPORT_OPAQUE_FD ? VK_QUEUE_FAMILY_EXTERNAL
+                                      : VK_QUEUE_FAMILY_IGNORED;
+}
+
+/*
  * What another process's GPU or a processor wrote into the frame is to be seen by ours. For memory from
  * another Vulkan that takes an acquisition from outside, and giving it back afterwards.
  */
 static void source_barrier(const struct vulkan *vk, VkCommandBuffer commands,
                            const struct source *source, enum import_tier tier, bool acquire)
 {
-    bool foreign = tier == IMPORT_DMA_BUF || tier == IMPORT_OPAQUE_FD;
-    uint32_t outside = foreign ? VK_QUEUE_FAMILY_EXTERNAL : VK_QUEUE_FAMILY_IGNORED;
+    uint32_t outside = family_of_others(vk, tier);
+    bool foreign = outside != VK_QUEUE_FAMILY_IGNORED;
     uint32_t inside = foreign ? vk->family : VK_QUEUE_FAMILY_IGNORED;
     if (!acquire && !foreign)
         return;

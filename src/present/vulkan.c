@@ -30,6 +30,7 @@ static const char *const device_extensions[] = {
     "VK_KHR_external_memory_fd",
     "VK_EXT_external_memory_dma_buf",
     "VK_EXT_external_memory_host",
+    "VK_EXT_queue_family_foreign",
 };
 
 enum { MAX_DEVICES = 16, MAX_EXTENSIONS = 8 };
@@ -275,6 +276,9 @@ static bool create_device(struct vulkan *vk, char **error)
     vk->imports_dma_buf =
         imports_fds && is_among("VK_EXT_external_memory_dma_buf", names, num_names);
     vk->imports_host_pointer = is_among("VK_EXT_external_memory_host", names, num_names);
+    vk->foreign_family = is_among("VK_EXT_queue_family_foreign", names, num_names)
+                             ? VK_QUEUE_FAMILY_FOREIGN_EXT
+                             : VK_QUEUE_FAMILY_EXTERNAL;
     if (!(vk->surface_kinds & 1)) {
         /* The swapchain extension may not be enabled without that of the instance. */
         for (uint32_t i = 0; i < num_names; i++) {
