@@ -45,8 +45,8 @@ int screen_check_target(const struct venus_gpu_target *target)
         return -EINVAL;
     enum venus_gpu_target_kind kind = target->kind;
     bool has_display = kind == VENUS_GPU_TARGET_X11 || kind == VENUS_GPU_TARGET_WAYLAND;
-    if ((unsigned)kind > VENUS_GPU_TARGET_WAYLAND ||
-        (has_display && !target->display) || (kind == VENUS_GPU_TARGET_X11 && !target->window) ||
+    if ((unsigned)kind > VENUS_GPU_TARGET_WAYLAND || (has_display && !target->display) ||
+        (kind == VENUS_GPU_TARGET_X11 && !target->window) ||
         (kind == VENUS_GPU_TARGET_WAYLAND && (!target->width || !target->height)) ||
         !target->width != !target->height)
         return -EINVAL;

@@ -125,7 +125,7 @@ struct vulkan {
     bool has_surfaces;      /* VK_KHR_surface and VK_KHR_swapchain */
     bool imports_dma_buf, imports_opaque, imports_host_pointer;
     VkDeviceSize host_pointer_alignment;
-    uint32_t foreign_family; /* of queues of other devices, or other drivers, as far as that can be said */
+    uint32_t foreign_family; /* of queues of other drivers, as far as it can be said */
     VkPhysicalDeviceProperties properties;
     bool is_renderer; /* the guest's Vulkan is on the same device, by the same driver */
     VkPhysicalDeviceMemoryProperties memory;
