@@ -9,7 +9,8 @@
  *
  * Threads. The library owns one thread per device, the *device thread*: it runs commands in order
  * and is the only one that calls the renderer. The renderer has threads of its own, which only ever
- * lead to command_done(). Each function and callback says where it may be called or where it runs:
+ * lead to command_done(). Signals to the process are blocked in all of them, but for those that a thread's
+ * own fault raises. Each function and callback says where it may be called or where it runs:
  *
  *   "any thread"      from any thread, also from inside a callback unless it says otherwise;
  *   "front end"       from any thread of the front end but one call at a time, never from a callback;

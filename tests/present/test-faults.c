@@ -489,6 +489,17 @@ static void test_no_descriptor_is_inherited(void **state)
     assert_int_equal(inheritable_pipes, 0);
 }
 
+/* Neither the presenter's thread nor any that Vulkan starts gets the monitor's signals. */
+static void test_signals_stay_away(void **state)
+{
+    (void)state;
+    start();
+    threads_mark();
+    present_headless(0);
+    assert_ok(flush_it());
+    assert_true(threads_are_deaf());
+}
+
 /* ---- other sizes -------------------------------------------------------------------------------------- */
 
 static unsigned open_files(void)
@@ -582,6 +593,7 @@ int main(void)
         PRESENT_TEST(test_targets_that_make_no_sense),
         PRESENT_TEST(test_no_memory_for_strings),
         PRESENT_TEST(test_no_descriptor_is_inherited),
+        PRESENT_TEST(test_signals_stay_away),
         PRESENT_TEST(test_sizes),
         PRESENT_TEST(test_larger_than_images),
     };

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -197,6 +198,29 @@ static void test_start_and_stop(void **state)
     }
 }
 
+/* The monitor's signals are none of the device thread's business, nor of those that the renderer starts. */
+static void test_signals_stay_away(void **state)
+{
+    sigset_t before, after;
+    (void)state;
+    vm_prepare(NULL);
+    sigemptyset(&before);
+    sigemptyset(&after);
+    pthread_sigmask(SIG_BLOCK, NULL, &before);
+    threads_mark();
+    fake_set_fences(FAKE_FENCES_SOON); /* from a thread of its own */
+    char *error = NULL;
+    vm.gpu = device_create(&vm.config, &vm.ops, &vm, &fake_renderer, &error);
+    assert_non_null(vm.gpu);
+    assert_ok(create_context(1));
+    assert_ok(wait_for(send_fence(1, 1, 1)));
+    assert_true(threads_are_deaf());
+    assert_true(threads_hear_faults());
+    pthread_sigmask(SIG_BLOCK, NULL, &after);
+    for (int signal = 1; signal < 32; signal++)
+        assert_int_equal(sigismember(&before, signal), sigismember(&after, signal));
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
@@ -340,6 +364,7 @@ int main(void)
         TEST(test_renderer_fails),
         TEST(test_second_device),
         TEST(test_start_and_stop),
+        TEST(test_signals_stay_away),
         TEST(test_defaults),
         TEST(test_features),
         TEST(test_version),
