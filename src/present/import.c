@@ -172,7 +172,11 @@ void import_unref(struct import *import)
     /* Whoever is the last sees what all others did with it. */
     if (!import || atomic_fetch_sub_explicit(&import->refs, 1, memory_order_acq_rel) != 1)
         return;
-    const struct vulkan *vk = import->vk;
+    struct vulkan *vk = import->vk;
+    if (vulkan_hangs(vk)) {
+        vulkan_abandon(vk, import);
+        return;
+    }
     vk->DestroyBuffer(vk->device, import->buffer, NULL);
     vk->FreeMemory(vk->device, import->device_memory, NULL);
     vulkan_unref(import->vk);

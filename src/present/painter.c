@@ -9,9 +9,6 @@
 #include "brush.h"
 #include "host-buffer.h"
 
-/* A GPU that does not end a copy within this time hangs. */
-static const uint64_t gpu_timeout_ns = 10ull * 1000 * 1000 * 1000;
-
 struct painter {
     struct vulkan *vk;
     VkFormat format;
@@ -73,6 +70,10 @@ void painter_destroy(struct painter *painter)
         return;
     struct vulkan *vk = painter->vk;
     painter_wait(painter);
+    if (vulkan_hangs(vk)) {
+        vulkan_abandon(vk, painter);
+        return;
+    }
     host_buffer_finish(vk, &painter->staging);
     host_buffer_finish(vk, &painter->pointer);
     brush_finish(&painter->brush, vk);
@@ -451,14 +452,10 @@ VkResult painter_paint(struct painter *painter, struct images *images, unsigned 
 
 VkResult painter_wait(struct painter *painter)
 {
-    const struct vulkan *vk = painter->vk;
     if (!painter->submitted)
         return VK_SUCCESS;
-    VkResult result = vk->WaitForFences(vk->device, 1, &painter->done, VK_TRUE, gpu_timeout_ns);
-    if (result == VK_SUCCESS)
-        result = vk->ResetFences(vk->device, 1, &painter->done);
     painter->submitted = false;
-    return result == VK_TIMEOUT ? VK_ERROR_DEVICE_LOST : result;
+    return vulkan_wait(painter->vk, painter->done);
 }
 
 VkFormat painter_format(const struct painter *painter)

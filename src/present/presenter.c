@@ -82,10 +82,15 @@ static VkResult paint(struct presenter *presenter, struct venus_gpu_frame *frame
     painting.pointer.width = screen->pointer_width;
     painting.pointer.height = screen->pointer_height;
 
+    bool hung = vulkan_hangs(screen->vk);
     screen_follow(screen, frame);
     VkResult result = screen_paint(screen, &painting);
     if (result == VK_SUCCESS)
         presenter->presented_ns = presenter_now_ns();
+    if (!hung && vulkan_hangs(screen->vk)) { /* it may read the frame still */
+        memory_abandon(memory_ref(memory));
+        vulkan_abandon(screen->vk, memory);
+    }
     *tier = painting.import->tier;
     import_unref(painting.import);
     return result;

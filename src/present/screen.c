@@ -173,9 +173,19 @@ static void drop_images(struct screen *screen)
 static void drop_vk_surface(struct screen *screen)
 {
     drop_images(screen);
-    if (screen->vk_surface)
+    if (screen->vk_surface && vulkan_hangs(screen->vk))
+        vulkan_abandon(screen->vk, (void *)(uintptr_t)screen->vk_surface);
+    else if (screen->vk_surface)
         screen->vk->DestroySurfaceKHR(screen->vk->instance, screen->vk_surface, NULL);
     screen->vk_surface = VK_NULL_HANDLE;
+}
+
+/* Of a device that hangs: the driver may use the window still, but nobody is to see it. */
+static void abandon_surface(struct vulkan *vk, struct surface *surface)
+{
+    if (surface->kind->show && !surface->kind->leave)
+        surface->kind->show(surface, false);
+    vulkan_abandon(vk, surface);
 }
 
 void screen_close(struct screen *screen)
@@ -185,7 +195,9 @@ void screen_close(struct screen *screen)
     painter_destroy(screen->painter);
     screen->painter = NULL;
     drop_vk_surface(screen);
-    if (screen->surface)
+    if (screen->surface && vulkan_hangs(screen->vk))
+        abandon_surface(screen->vk, screen->surface);
+    else if (screen->surface)
         screen->surface->kind->destroy(screen->surface);
     screen->surface = NULL;
     vulkan_unref(screen->vk);
@@ -266,6 +278,8 @@ static VkResult prepare(struct screen *screen)
 static VkResult paint_once(struct screen *screen, const struct painting *painting)
 {
     VkResult result = prepare(screen);
+    if (vulkan_hangs(screen->vk)) /* as another presenter found out, or prepare() */
+        return VK_ERROR_DEVICE_LOST;
     if (result != VK_SUCCESS)
         return result;
 

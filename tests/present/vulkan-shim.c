@@ -25,6 +25,7 @@ static struct {
     unsigned inheritable;
     unsigned from_foreign, from_external;
     float largest_viewport;
+    unsigned destroyed;
 
     PFN_vkCreateInstance CreateInstance;
     PFN_vkCreateDevice CreateDevice;
@@ -39,6 +40,13 @@ static struct {
     PFN_vkFreeMemory FreeMemory;
     PFN_vkCmdPipelineBarrier CmdPipelineBarrier;
     PFN_vkCmdSetViewport CmdSetViewport;
+    PFN_vkDestroyBuffer DestroyBuffer;
+    PFN_vkDestroyCommandPool DestroyCommandPool;
+    PFN_vkDestroyDevice DestroyDevice;
+    PFN_vkDestroyFence DestroyFence;
+    PFN_vkDestroyImage DestroyImage;
+    PFN_vkDestroySurfaceKHR DestroySurfaceKHR;
+    PFN_vkDestroySwapchainKHR DestroySwapchainKHR;
 } shim = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 /* What this call is to return instead of being made, or VK_SUCCESS. */
@@ -175,6 +183,7 @@ static void free_memory(VkDevice device, VkDeviceMemory memory,
 {
     shim.FreeMemory(device, memory, allocator);
     pthread_mutex_lock(&shim.lock);
+    shim.destroyed += memory != VK_NULL_HANDLE;
     shim.memories -= memory != VK_NULL_HANDLE;
     pthread_mutex_unlock(&shim.lock);
 }
@@ -209,6 +218,40 @@ static void set_viewport(VkCommandBuffer commands, uint32_t first, uint32_t coun
     shim.CmdSetViewport(commands, first, count, viewports);
 }
 
+static void count_destroyed(bool exists)
+{
+    pthread_mutex_lock(&shim.lock);
+    shim.destroyed += exists;
+    pthread_mutex_unlock(&shim.lock);
+}
+
+#define DESTROY(function, ours, owner_type, type)                                           \
+    static void ours(owner_type owner, type object, const VkAllocationCallbacks *allocator) \
+    {                                                                                       \
+        count_destroyed(object != VK_NULL_HANDLE);                                          \
+        shim.function(owner, object, allocator);                                            \
+    }
+DESTROY(DestroyBuffer, destroy_buffer, VkDevice, VkBuffer)
+DESTROY(DestroyCommandPool, destroy_command_pool, VkDevice, VkCommandPool)
+DESTROY(DestroyFence, destroy_fence, VkDevice, VkFence)
+DESTROY(DestroyImage, destroy_image, VkDevice, VkImage)
+DESTROY(DestroySurfaceKHR, destroy_surface, VkInstance, VkSurfaceKHR)
+#undef DESTROY
+
+static void destroy_swapchain(VkDevice device, VkSwapchainKHR swapchain,
+                              const VkAllocationCallbacks *allocator)
+{
+    fault(SHIM_DESTROY_SWAPCHAIN);
+    count_destroyed(swapchain != VK_NULL_HANDLE);
+    shim.DestroySwapchainKHR(device, swapchain, allocator);
+}
+
+static void destroy_device(VkDevice device, const VkAllocationCallbacks *allocator)
+{
+    count_destroyed(true);
+    shim.DestroyDevice(device, allocator);
+}
+
 static PFN_vkVoidFunction get_device_proc_addr(VkDevice device, const char *name);
 
 /* Ours for some names, with the driver's behind it. */
@@ -232,6 +275,13 @@ static PFN_vkVoidFunction replace(const char *name, PFN_vkVoidFunction real)
     REPLACE(FreeMemory, free_memory)
     REPLACE(CmdPipelineBarrier, pipeline_barrier)
     REPLACE(CmdSetViewport, set_viewport)
+    REPLACE(DestroyBuffer, destroy_buffer)
+    REPLACE(DestroyCommandPool, destroy_command_pool)
+    REPLACE(DestroyDevice, destroy_device)
+    REPLACE(DestroyFence, destroy_fence)
+    REPLACE(DestroyImage, destroy_image)
+    REPLACE(DestroySurfaceKHR, destroy_surface)
+    REPLACE(DestroySwapchainKHR, destroy_swapchain)
 #undef REPLACE
     if (!strcmp(name, "vkGetDeviceProcAddr")) {
         shim.get_device_proc_addr = (PFN_vkGetDeviceProcAddr)real;
@@ -337,6 +387,13 @@ unsigned shim_memories(void)
     return read_count(&shim.memories);
 }
 
+void shim_forget_memories(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    shim.memories = 0;
+    pthread_mutex_unlock(&shim.lock);
+}
+
 unsigned shim_inheritable_imports(void)
 {
     return read_count(&shim.inheritable);
@@ -350,6 +407,11 @@ unsigned shim_acquired_from_foreign(void)
 unsigned shim_acquired_from_external(void)
 {
     return read_count(&shim.from_external);
+}
+
+unsigned shim_destroyed(void)
+{
+    return read_count(&shim.destroyed);
 }
 
 float shim_largest_viewport(void)

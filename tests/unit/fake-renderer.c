@@ -54,7 +54,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* the fence thread waits here */
 
-    bool running;
+    bool running, blobs_may_be_left;
     struct renderer_events events;
     void *opaque;
     LIST_HEAD(, fake_context) contexts;
@@ -228,6 +228,11 @@ static int init(const struct renderer_config *config)
     return ret;
 }
 
+void fake_let_blobs_be_left(void)
+{
+    fake.blobs_may_be_left = true;
+}
+
 static void fini(void)
 {
     pthread_mutex_lock(&fake.lock);
@@ -235,7 +240,7 @@ static void fini(void)
     bool was_running = fake.running;
     if (!LIST_EMPTY(&fake.contexts))
         misuse("ended while context %u lives", LIST_FIRST(&fake.contexts)->id);
-    if (!LIST_EMPTY(&fake.blobs))
+    if (!LIST_EMPTY(&fake.blobs) && !fake.blobs_may_be_left)
         misuse("ended while blob %u lives", LIST_FIRST(&fake.blobs)->id);
     fake.running = false;
     pthread_cond_signal(&fake.changed);
@@ -666,6 +671,7 @@ void fake_reset(void)
     }
     TAILQ_INIT(&fake.fences);
     fake.misuse[0] = '\0';
+    fake.blobs_may_be_left = false;
     fake.memory = FAKE_SHM;
     fake.device = (struct renderer_device){ .name = "a renderer in memory" };
     fake.map_info = 1;

@@ -104,6 +104,7 @@ struct vm {
     /* To be set by a test at any time. */
     bool hold_flushes; /* answer them with answer_flush() */
     bool keep_frames;  /* drop_frames() gives them back */
+    bool leaves_files; /* a GPU hangs: what it was given stays open */
     enum region_answers regions;
     uint64_t map_piece;           /* the longest piece that map_guest() gives, 0: any */
     int map_guest_fails_after;    /* that many calls; -1: never */
