@@ -9,7 +9,8 @@
  *
  * Threads. The library owns one thread per device, the *device thread*: it runs commands in order
  * and is the only one that calls the renderer. The renderer has threads of its own, which only ever
- * lead to command_done(). Each function and callback says where it may be called or where it runs:
+ * lead to command_done(). Signals to the process are blocked in all of them, but for those that a thread's
+ * own fault raises. Each function and callback says where it may be called or where it runs:
  *
  *   "any thread"      from any thread, also from inside a callback unless it says otherwise;
  *   "front end"       from any thread of the front end but one call at a time, never from a callback;
@@ -233,7 +234,7 @@ enum venus_gpu_window_mode {
 };
 
 struct venus_gpu_config {
-    size_t size;          /* sizeof(struct venus_gpu_config) */
+    size_t size;          /* sizeof(struct venus_gpu_config); of any other nothing more is read */
     unsigned num_outputs; /* 1 to VENUS_GPU_MAX_SCANOUTS */
 
     /* Host-visible window in bytes, a multiple of the page size; 0: the guest cannot map blobs. */
@@ -261,8 +262,8 @@ struct venus_gpu_config {
 
     /*
      * The render server: a program to start, or a SOCK_SEQPACKET socket connected to one that runs
-     * already, which venus_gpu_create() takes over also when it fails. NULL and -1: the program that
-     * virglrenderer was built with. Both given is an error. The path is copied.
+     * already, which venus_gpu_create() takes over also when it fails, but for a wrong size. NULL and
+     * -1: the program that virglrenderer was built with. Both given is an error. The path is copied.
      */
     const char *render_server;
     int render_server_fd;

@@ -94,9 +94,14 @@ static bool is_packet_socket(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
 }
 
+static bool is_of_this_version(const struct venus_gpu_config *config)
+{
+    return config->size == sizeof(*config);
+}
+
 static char *config_mistake(const struct venus_gpu_config *config, const struct venus_gpu_ops *ops)
 {
-    if (config->size != sizeof(*config) || ops->size != sizeof(*ops))
+    if (!is_of_this_version(config) || ops->size != sizeof(*ops))
         return message("The front end was built for another version of libvenusgpu than %s.",
                        venus_gpu_version());
     if (!ops->map_guest || !ops->unmap_guest || !ops->command_done)
@@ -340,7 +345,10 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     }
 
 fail:
-    close_fd(gpu ? gpu->config.render_server_fd : config->render_server_fd);
+    if (gpu)
+        close_fd(gpu->config.render_server_fd);
+    else if (is_of_this_version(config)) /* of any other we do not know that it has one */
+        close_fd(config->render_server_fd);
     if (gpu)
         device_free(gpu);
     if (error)

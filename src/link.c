@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "start-thread.h"
 #include "table.h"
 
 /* Far more than virglrenderer's largest request, and the descriptors that come with one. */
@@ -228,7 +229,7 @@ struct link *link_start(int server, int messages, void (*log)(void *opaque, cons
         return NULL;
     }
     link->renderer = sockets[0];
-    if (pipe2(link->stop, O_CLOEXEC) < 0 || pthread_create(&link->thread, NULL, run, link)) {
+    if (pipe2(link->stop, O_CLOEXEC) < 0 || start_thread(&link->thread, run, link)) {
         close(sockets[1]);
         link_free(link);
         return NULL;

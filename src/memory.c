@@ -406,6 +406,15 @@ void memory_unref(struct memory *memory)
     free(memory);
 }
 
+void memory_abandon(struct memory *memory)
+{
+    struct venus_gpu *gpu = memory->gpu;
+    pthread_mutex_lock(&gpu->lock);
+    memory->abandoned = true;
+    pthread_cond_signal(&gpu->work);
+    pthread_mutex_unlock(&gpu->lock);
+}
+
 static struct memory *find_pinned_locked(struct venus_gpu *gpu, uint32_t resource_id)
 {
     struct memory *memory;
@@ -432,8 +441,9 @@ bool memory_id_in_use(struct venus_gpu *gpu, uint32_t resource_id, bool wait)
     for (;;) {
         memory_reap(gpu);
         pthread_mutex_lock(&gpu->lock);
-        bool in_use = find_pinned_locked(gpu, resource_id);
-        bool go_on = in_use && wait && !gpu->resetting && !gpu->stopping;
+        const struct memory *memory = find_pinned_locked(gpu, resource_id);
+        bool in_use = memory;
+        bool go_on = in_use && wait && !memory->abandoned && !gpu->resetting && !gpu->stopping;
         if (go_on && SLIST_EMPTY(&gpu->released)) {
             command_deliver(gpu);
             pthread_cond_wait(&gpu->work, &gpu->lock);

@@ -45,6 +45,7 @@ struct memory {
     /* Pinned memory only. */
     bool pinned;
     uint32_t resource_id;
+    bool abandoned; /* it will never be released */
     bool orphaned; /* the guest has unreferenced the resource: unreference it in the renderer too */
     LIST_ENTRY(memory) pinned_link;
     SLIST_ENTRY(memory) released_link;
@@ -79,6 +80,10 @@ struct memory *memory_of_unmappable_blob(struct venus_gpu *gpu, uint32_t resourc
 int memory_place_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size, void *dst,
                       void **place, enum memory_tier *tier);
 
+/* A GPU that hangs may read it still: it stays for ever, with the reference that is given up here, and nobody
+ * waits for it any more. Any thread. */
+void memory_abandon(struct memory *memory);
+
 /* Any thread. */
 struct memory *memory_ref(struct memory *memory);
 void memory_unref(struct memory *memory);
@@ -90,7 +95,7 @@ void memory_unref(struct memory *memory);
 bool memory_take_over(struct venus_gpu *gpu, uint32_t resource_id);
 
 /* Whether a resource id is still in use by pinned memory. Waits for it to be released if wait is
- * true, unless the device is reset or stopped. Device thread. */
+ * true, unless the device is reset or stopped, or the memory was abandoned. Device thread. */
 bool memory_id_in_use(struct venus_gpu *gpu, uint32_t resource_id, bool wait);
 
 /* Give released pinned memory back to the renderer. Device thread, without the device's lock. */

@@ -165,7 +165,7 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
                              "%llu bytes more than it may have (max_blob_memory)",
                              (unsigned long long)resource->size);
     if (memory_id_in_use(gpu, resource->id, true))
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID; /* only while the device is being reset */
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID; /* while the device is being reset, or for good */
 
     struct renderer_blob blob = {
         .resource_id = resource->id,

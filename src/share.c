@@ -81,7 +81,7 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
 {
     const struct memory *memory = resource->memory;
     if (memory_id_in_use(gpu, resource->id, true))
-        return -EBUSY; /* only while the device is being reset */
+        return -EBUSY; /* while the device is being reset, or for good: see memory_abandon() */
 
     int ret = -ENOMEM;
     if (!resource->transferred) /* it may have been shared with an earlier renderer */

@@ -44,6 +44,8 @@ static const struct {
     [STAT_PRESENT_FRAMES] = { "present-frames", "frames presented with Vulkan" },
     [STAT_PRESENT_DROPPED] = { "present-dropped",
                                "frames not presented, as a newer one came or nobody could see them" },
+    [STAT_PRESENT_REDRAWS] = { "present-redraws",
+                               "frames presented once more, as the window or the pointer changed" },
     [STAT_PRESENT_DMA_BUF] = { "present-dma-buf", "frames presented from an imported dma-buf" },
     [STAT_PRESENT_OPAQUE_FD] = { "present-opaque-fd",
                                  "frames presented from an imported opaque descriptor" },

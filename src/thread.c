@@ -17,6 +17,7 @@
 #include "device.h"
 #include "fence.h"
 #include "memory.h"
+#include "start-thread.h"
 #include "watchdog.h"
 
 int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
@@ -198,9 +199,9 @@ static void *run(void *opaque)
 
 int thread_start(struct venus_gpu *gpu)
 {
-    int ret = pthread_create(&gpu->thread, NULL, run, gpu);
-    if (ret)
-        return -ret;
+    int ret = start_thread(&gpu->thread, run, gpu);
+    if (ret < 0)
+        return ret;
     pthread_mutex_lock(&gpu->lock);
     while (!gpu->started)
         pthread_cond_wait(&gpu->idle, &gpu->lock);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "renderer.h"
+#include "start-thread.h"
 #include "thread.h"
 
 /* The server does no more than start and end processes. */
@@ -221,7 +222,7 @@ const struct renderer *watchdog_start(const struct renderer *renderer,
     watched.blob_create = blob_create;
     watched.attach = attach;
     watched.detach = detach;
-    if (pthread_create(&dog.thread, NULL, run, NULL) == 0)
+    if (start_thread(&dog.thread, run, NULL) == 0)
         return &watched;
     pthread_cond_destroy(&dog.changed);
     return NULL;

@@ -206,6 +206,27 @@ static VkResult describe(const struct brush *brush, const struct vulkan *vk, enu
     return VK_SUCCESS;
 }
 
+/*
+ * What both have in common, in pixels of the image. The shader goes by where a pixel is, so the viewport
+ * need be no larger than what is drawn: a pointer over a tiny frame in a large window is scaled to more than
+ * any device has.
+ */
+static VkRect2D common(VkRect2D a, VkRect2D b)
+{
+    int64_t left = a.offset.x > b.offset.x ? a.offset.x : b.offset.x;
+    int64_t top = a.offset.y > b.offset.y ? a.offset.y : b.offset.y;
+    int64_t right = (int64_t)a.offset.x + a.extent.width;
+    int64_t bottom = (int64_t)a.offset.y + a.extent.height;
+    if (right > (int64_t)b.offset.x + b.extent.width)
+        right = (int64_t)b.offset.x + b.extent.width;
+    if (bottom > (int64_t)b.offset.y + b.extent.height)
+        bottom = (int64_t)b.offset.y + b.extent.height;
+    VkRect2D both = { .offset = { (int32_t)left, (int32_t)top } };
+    if (left < right && top < bottom)
+        both.extent = (VkExtent2D){ (uint32_t)(right - left), (uint32_t)(bottom - top) };
+    return both;
+}
+
 VkResult brush_draw(const struct brush *brush, const struct vulkan *vk, VkCommandBuffer commands,
                     enum brush_use use, const struct brush_picture *picture, VkRect2D to,
                     VkRect2D within)
@@ -220,11 +241,14 @@ VkResult brush_draw(const struct brush *brush, const struct vulkan *vk, VkComman
     VkResult result = describe(brush, vk, use, picture, &constants.first);
     if (result != VK_SUCCESS)
         return result;
+    const VkRect2D drawn = common(to, within);
+    if (!drawn.extent.width)
+        return VK_SUCCESS;
     const VkViewport viewport = {
-        .x = (float)to.offset.x,
-        .y = (float)to.offset.y,
-        .width = (float)to.extent.width,
-        .height = (float)to.extent.height,
+        .x = (float)drawn.offset.x,
+        .y = (float)drawn.offset.y,
+        .width = (float)drawn.extent.width,
+        .height = (float)drawn.extent.height,
         .maxDepth = 1.0f,
     };
     vk->CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, brush->pipelines[use]);
@@ -233,7 +257,7 @@ VkResult brush_draw(const struct brush *brush, const struct vulkan *vk, VkComman
     vk->CmdPushConstants(commands, brush->layout, VK_SHADER_STAGE_FRAGMENT_BIT, 0,
                          sizeof(constants), &constants);
     vk->CmdSetViewport(commands, 0, 1, &viewport);
-    vk->CmdSetScissor(commands, 0, 1, &within);
+    vk->CmdSetScissor(commands, 0, 1, &drawn);
     vk->CmdDraw(commands, 3, 1, 0, 0);
     return VK_SUCCESS;
 }

@@ -4,8 +4,10 @@
 
 void host_buffer_finish(const struct vulkan *vk, struct host_buffer *buffer)
 {
-    vk->DestroyBuffer(vk->device, buffer->buffer, NULL);
-    vk->FreeMemory(vk->device, buffer->memory, NULL);
+    if (!vulkan_hangs(vk)) {
+        vk->DestroyBuffer(vk->device, buffer->buffer, NULL);
+        vk->FreeMemory(vk->device, buffer->memory, NULL);
+    }
     *buffer = (struct host_buffer){ .buffer = VK_NULL_HANDLE };
 }
 

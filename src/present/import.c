@@ -2,6 +2,7 @@
 /* See import.h. */
 #include "import.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -121,7 +122,7 @@ static bool import_fd(struct import *import, const struct memory *memory,
     VkImportMemoryFdInfoKHR source = {
         .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_FD_INFO_KHR,
         .handleType = type,
-        .fd = dup(memory->fd),
+        .fd = fcntl(memory->fd, F_DUPFD_CLOEXEC, 0),
     };
     if (source.fd >= 0 && make_buffer(import, memory, type, types, &source))
         return true;
@@ -177,7 +178,11 @@ void import_unref(struct import *import)
     /* Whoever is the last sees what all others did with it. */
     if (!import || atomic_fetch_sub_explicit(&import->refs, 1, memory_order_acq_rel) != 1)
         return;
-    const struct vulkan *vk = import->vk;
+    struct vulkan *vk = import->vk;
+    if (vulkan_hangs(vk)) {
+        vulkan_abandon(vk, import);
+        return;
+    }
     vk->DestroyBuffer(vk->device, import->buffer, NULL);
     vk->FreeMemory(vk->device, import->device_memory, NULL);
     vulkan_unref(import->vk);

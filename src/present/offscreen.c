@@ -78,7 +78,11 @@ static VkResult present(struct images *images, unsigned index)
 static void destroy(struct images *images)
 {
     struct offscreen *offscreen = (struct offscreen *)images;
-    const struct vulkan *vk = images->vk;
+    struct vulkan *vk = images->vk;
+    if (vulkan_hangs(vk)) {
+        vulkan_abandon(vk, offscreen);
+        return;
+    }
     images_destroy_views(images);
     for (unsigned i = 0; i < RING; i++) {
         vk->DestroyImage(vk->device, images->image[i].image, NULL);

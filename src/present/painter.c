@@ -9,9 +9,6 @@
 #include "brush.h"
 #include "host-buffer.h"
 
-/* A GPU that does not end a copy within this time hangs. */
-static const uint64_t gpu_timeout_ns = 10ull * 1000 * 1000 * 1000;
-
 struct painter {
     struct vulkan *vk;
     VkFormat format;
@@ -73,6 +70,10 @@ void painter_destroy(struct painter *painter)
         return;
     struct vulkan *vk = painter->vk;
     painter_wait(painter);
+    if (vulkan_hangs(vk)) {
+        vulkan_abandon(vk, painter);
+        return;
+    }
     host_buffer_finish(vk, &painter->staging);
     host_buffer_finish(vk, &painter->pointer);
     brush_finish(&painter->brush, vk);
@@ -217,14 +218,25 @@ static void image_barrier(const struct vulkan *vk, VkCommandBuffer commands, VkI
 }
 
 /*
+ * Who else writes the frame. An opaque descriptor is of the same device and driver, in another process; a
+ * dma-buf may be of any. What is left has no queue at all.
+ */
+static uint32_t family_of_others(const struct vulkan *vk, enum import_tier tier)
+{
+    return tier == IMPORT_DMA_BUF     ? vk->foreign_family
+           : tier == IMPORT_OPAQUE_FD ? VK_QUEUE_FAMILY_EXTERNAL
+                                      : VK_QUEUE_FAMILY_IGNORED;
+}
+
+/*
  * What another process's GPU or a processor wrote into the frame is to be seen by ours. For memory from
  * another Vulkan that takes an acquisition from outside, and giving it back afterwards.
  */
 static void source_barrier(const struct vulkan *vk, VkCommandBuffer commands,
                            const struct source *source, enum import_tier tier, bool acquire)
 {
-    bool foreign = tier == IMPORT_DMA_BUF || tier == IMPORT_OPAQUE_FD;
-    uint32_t outside = foreign ? VK_QUEUE_FAMILY_EXTERNAL : VK_QUEUE_FAMILY_IGNORED;
+    uint32_t outside = family_of_others(vk, tier);
+    bool foreign = outside != VK_QUEUE_FAMILY_IGNORED;
     uint32_t inside = foreign ? vk->family : VK_QUEUE_FAMILY_IGNORED;
     if (!acquire && !foreign)
         return;
@@ -452,14 +464,10 @@ VkResult painter_paint(struct painter *painter, struct images *images, unsigned 
 
 VkResult painter_wait(struct painter *painter)
 {
-    const struct vulkan *vk = painter->vk;
     if (!painter->submitted)
         return VK_SUCCESS;
-    VkResult result = vk->WaitForFences(vk->device, 1, &painter->done, VK_TRUE, gpu_timeout_ns);
-    if (result == VK_SUCCESS)
-        result = vk->ResetFences(vk->device, 1, &painter->done);
     painter->submitted = false;
-    return result == VK_TIMEOUT ? VK_ERROR_DEVICE_LOST : result;
+    return vulkan_wait(painter->vk, painter->done);
 }
 
 VkFormat painter_format(const struct painter *painter)

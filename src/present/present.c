@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../start-thread.h"
 #include "presenter.h"
 
 static void wake_locked(struct presenter *presenter)
@@ -40,26 +40,18 @@ static void presenter_unref(struct presenter *presenter)
 
 static int open_pipe(int fds[2])
 {
-    if (pipe(fds) < 0) {
-        fds[0] = fds[1] = -1;
-        return -errno;
-    }
-    for (int i = 0; i < 2; i++) {
+#ifdef __linux__
+    int ret = pipe2(fds, O_CLOEXEC | O_NONBLOCK);
+#else
+    int ret = pipe(fds);
+    for (int i = 0; i < 2 && ret == 0; i++) {
         fcntl(fds[i], F_SETFD, FD_CLOEXEC);
         fcntl(fds[i], F_SETFL, O_NONBLOCK);
     }
-    return 0;
-}
-
-/* The thread, and those that Vulkan starts from it, are not to be interrupted by the monitor's signals. */
-static int start_thread(struct presenter *presenter)
-{
-    sigset_t all, former;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-    int ret = pthread_create(&presenter->thread, NULL, presenter_run, presenter);
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
-    return -ret;
+#endif
+    if (ret < 0)
+        fds[0] = fds[1] = -1;
+    return ret;
 }
 
 static struct presenter *presenter_create(struct venus_gpu *gpu, unsigned scanout,
@@ -156,7 +148,7 @@ int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
     if (!presenter)
         return 0;
 
-    int ret = start_thread(presenter);
+    int ret = start_thread(&presenter->thread, presenter_run, presenter);
     if (ret < 0) {
         presenter_unref(presenter);
         return ret;

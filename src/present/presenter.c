@@ -82,15 +82,14 @@ static VkResult paint(struct presenter *presenter, struct venus_gpu_frame *frame
     painting.pointer.width = screen->pointer_width;
     painting.pointer.height = screen->pointer_height;
 
+    bool hung = vulkan_hangs(screen->vk);
     screen_follow(screen, frame);
     VkResult result = screen_paint(screen, &painting);
-    if (result == VK_SUCCESS) {
+    if (result == VK_SUCCESS)
         presenter->presented_ns = presenter_now_ns();
-        stat_add(&presenter->gpu->stats, STAT_PRESENT_STAGING_BYTES,
-                 painter_staged(screen->painter));
-        stat_add(&presenter->gpu->stats,
-                 painter_copied(screen->painter) ? STAT_PRESENT_GPU_COPIES : STAT_PRESENT_GPU_DRAWS,
-                 1);
+    if (!hung && vulkan_hangs(screen->vk)) { /* it may read the frame still */
+        memory_abandon(memory_ref(memory));
+        vulkan_abandon(screen->vk, memory);
     }
     *tier = painting.import->tier;
     import_unref(painting.import);
@@ -110,6 +109,18 @@ static bool is_of_frame(struct presenter *presenter, VkResult result)
     return of_frame;
 }
 
+/* What the guest asked for, once for each frame: how often that is painted again depends on the window. */
+static void count_frame(struct presenter *presenter, const struct job *job, enum import_tier tier)
+{
+    struct stats *stats = &presenter->gpu->stats;
+    const struct painter *painter = presenter->screen.painter;
+    stat_add(stats, STAT_PRESENT_FRAMES, 1);
+    stat_add(stats, tier_stats[tier], 1);
+    stat_add(stats, STAT_PRESENT_STAGING_BYTES, painter_staged(painter));
+    stat_add(stats, painter_copied(painter) ? STAT_PRESENT_GPU_COPIES : STAT_PRESENT_GPU_DRAWS, 1);
+    stat_add_present_time(stats, presenter->presented_ns - job->time_ns);
+}
+
 /* Returns VK_SUCCESS also if the frame could not be shown for the moment. */
 static VkResult paint_job(struct presenter *presenter, struct job *job)
 {
@@ -120,10 +131,7 @@ static VkResult paint_job(struct presenter *presenter, struct job *job)
         presenter->redraw_wanted = result == VK_TIMEOUT;
         return result == VK_TIMEOUT || is_of_frame(presenter, result) ? VK_SUCCESS : result;
     }
-    struct stats *stats = &presenter->gpu->stats;
-    stat_add(stats, STAT_PRESENT_FRAMES, 1);
-    stat_add(stats, tier_stats[tier], 1);
-    stat_add_present_time(stats, presenter->presented_ns - job->time_ns);
+    count_frame(presenter, job, tier);
     answer(&job->flushes);
     venus_gpu_frame_unref(job->frame);
     presenter->redraw_wanted = false;
@@ -136,6 +144,8 @@ static VkResult paint_again(struct presenter *presenter)
                                         .height = presenter->shown->height };
     enum import_tier tier;
     VkResult result = paint(presenter, presenter->shown, &all, &tier);
+    if (result == VK_SUCCESS)
+        stat_add(&presenter->gpu->stats, STAT_PRESENT_REDRAWS, 1);
     presenter->redraw_wanted = result == VK_TIMEOUT;
     return result == VK_TIMEOUT || is_of_frame(presenter, result) ? VK_SUCCESS : result;
 }

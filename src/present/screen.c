@@ -41,10 +41,12 @@ static const struct surface_kind *surface_kind_of(enum venus_gpu_target_kind kin
 
 int screen_check_target(const struct venus_gpu_target *target)
 {
+    if (target->size != sizeof(*target)) /* the rest may not be there */
+        return -EINVAL;
     enum venus_gpu_target_kind kind = target->kind;
     bool has_display = kind == VENUS_GPU_TARGET_X11 || kind == VENUS_GPU_TARGET_WAYLAND;
-    if (target->size != sizeof(*target) || (unsigned)kind > VENUS_GPU_TARGET_WAYLAND ||
-        (has_display && !target->display) || (kind == VENUS_GPU_TARGET_X11 && !target->window) ||
+    if ((unsigned)kind > VENUS_GPU_TARGET_WAYLAND || (has_display && !target->display) ||
+        (kind == VENUS_GPU_TARGET_X11 && !target->window) ||
         (kind == VENUS_GPU_TARGET_WAYLAND && (!target->width || !target->height)) ||
         !target->width != !target->height)
         return -EINVAL;
@@ -58,11 +60,7 @@ int screen_init(struct screen *screen, struct venus_gpu *gpu, const struct venus
         screen->target.display = screen->display = strdup(target->display);
     if (target->title)
         screen->target.title = screen->title = strdup(target->title);
-    if ((target->display && !screen->display) || (target->title && !screen->title)) {
-        screen_finish(screen);
-        return -ENOMEM;
-    }
-    return 0;
+    return (target->display && !screen->display) || (target->title && !screen->title) ? -ENOMEM : 0;
 }
 
 void screen_finish(struct screen *screen)
@@ -175,9 +173,19 @@ static void drop_images(struct screen *screen)
 static void drop_vk_surface(struct screen *screen)
 {
     drop_images(screen);
-    if (screen->vk_surface)
+    if (screen->vk_surface && vulkan_hangs(screen->vk))
+        vulkan_abandon(screen->vk, (void *)(uintptr_t)screen->vk_surface);
+    else if (screen->vk_surface)
         screen->vk->DestroySurfaceKHR(screen->vk->instance, screen->vk_surface, NULL);
     screen->vk_surface = VK_NULL_HANDLE;
+}
+
+/* Of a device that hangs: the driver may use the window still, but nobody is to see it. */
+static void abandon_surface(struct vulkan *vk, struct surface *surface)
+{
+    if (surface->kind->show && !surface->kind->leave)
+        surface->kind->show(surface, false);
+    vulkan_abandon(vk, surface);
 }
 
 void screen_close(struct screen *screen)
@@ -187,7 +195,9 @@ void screen_close(struct screen *screen)
     painter_destroy(screen->painter);
     screen->painter = NULL;
     drop_vk_surface(screen);
-    if (screen->surface)
+    if (screen->surface && vulkan_hangs(screen->vk))
+        abandon_surface(screen->vk, screen->surface);
+    else if (screen->surface)
         screen->surface->kind->destroy(screen->surface);
     screen->surface = NULL;
     vulkan_unref(screen->vk);
@@ -268,6 +278,8 @@ static VkResult prepare(struct screen *screen)
 static VkResult paint_once(struct screen *screen, const struct painting *painting)
 {
     VkResult result = prepare(screen);
+    if (vulkan_hangs(screen->vk)) /* as another presenter found out, or prepare() */
+        return VK_ERROR_DEVICE_LOST;
     if (result != VK_SUCCESS)
         return result;
 

@@ -32,7 +32,7 @@ struct screen {
 /* Whether the target makes sense: 0, -EINVAL, or -ENOTSUP where this kind was not built. */
 int screen_check_target(const struct venus_gpu_target *target);
 
-/* Copies the target. Returns 0 or -ENOMEM. */
+/* Copies the target. Returns 0 or -ENOMEM. What was made is left to screen_finish(), also on failure. */
 int screen_init(struct screen *screen, struct venus_gpu *gpu,
                 const struct venus_gpu_target *target);
 void screen_finish(struct screen *screen);

@@ -8,6 +8,7 @@ struct swapchain {
     struct images base;
     struct surface *surface;
     VkSwapchainKHR chain;
+    VkFence idle;      /* for destroy(); made before anything is presented */
     VkSemaphore ready; /* an image can be painted; waited for before the next acquire */
     VkSemaphore
         painted[MAX_IMAGES]; /* presenting waits for it; free again once the image comes back */
@@ -57,13 +58,17 @@ static void destroy(struct images *images)
     struct swapchain *swapchain = (struct swapchain *)images;
     struct vulkan *vk = images->vk;
     /* Presenting has no fence of its own that would tell when its semaphores are free. */
-    pthread_mutex_lock(&vk->queue_lock);
-    vk->DeviceWaitIdle(vk->device);
-    pthread_mutex_unlock(&vk->queue_lock);
+    if (swapchain->idle && !vulkan_hangs(vk))
+        vulkan_wait_idle(vk, swapchain->idle);
+    if (vulkan_hangs(vk)) {
+        vulkan_abandon(vk, swapchain);
+        return;
+    }
     images_destroy_views(images);
     for (unsigned i = 0; i < MAX_IMAGES; i++)
         vk->DestroySemaphore(vk->device, swapchain->painted[i], NULL);
     vk->DestroySemaphore(vk->device, swapchain->ready, NULL);
+    vk->DestroyFence(vk->device, swapchain->idle, NULL);
     vk->DestroySwapchainKHR(vk->device, swapchain->chain, NULL);
     free(swapchain);
 }
@@ -202,7 +207,10 @@ static VkResult create_semaphores(struct swapchain *swapchain)
 {
     const struct vulkan *vk = swapchain->base.vk;
     const VkSemaphoreCreateInfo info = { .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO };
-    VkResult result = vk->CreateSemaphore(vk->device, &info, NULL, &swapchain->ready);
+    const VkFenceCreateInfo fence = { .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO };
+    VkResult result = vk->CreateFence(vk->device, &fence, NULL, &swapchain->idle);
+    if (result == VK_SUCCESS)
+        result = vk->CreateSemaphore(vk->device, &info, NULL, &swapchain->ready);
     for (unsigned i = 0; i < swapchain->base.count && result == VK_SUCCESS; i++)
         result = vk->CreateSemaphore(vk->device, &info, NULL, &swapchain->painted[i]);
     return result;

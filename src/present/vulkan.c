@@ -30,6 +30,7 @@ static const char *const device_extensions[] = {
     "VK_KHR_external_memory_fd",
     "VK_EXT_external_memory_dma_buf",
     "VK_EXT_external_memory_host",
+    "VK_EXT_queue_family_foreign",
 };
 
 enum { MAX_DEVICES = 16, MAX_EXTENSIONS = 8 };
@@ -279,6 +280,9 @@ static bool create_device(struct vulkan *vk, char **error)
     vk->imports_dma_buf =
         imports_fds && is_among("VK_EXT_external_memory_dma_buf", names, num_names);
     vk->imports_host_pointer = is_among("VK_EXT_external_memory_host", names, num_names);
+    vk->foreign_family = is_among("VK_EXT_queue_family_foreign", names, num_names)
+                             ? VK_QUEUE_FAMILY_FOREIGN_EXT
+                             : VK_QUEUE_FAMILY_EXTERNAL;
     if (!(vk->surface_kinds & 1)) {
         /* The swapchain extension may not be enabled without that of the instance. */
         for (uint32_t i = 0; i < num_names; i++) {
@@ -332,8 +336,68 @@ static bool create_device(struct vulkan *vk, char **error)
     return true;
 }
 
+/* Whatever may be in use, by object and by device, for as long as the process lives. */
+struct abandoned {
+    void *object;
+    struct abandoned *next;
+};
+
+static pthread_mutex_t abandoned_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct vulkan *abandoned_devices;
+
+void vulkan_abandon(struct vulkan *vk, void *object)
+{
+    struct abandoned *abandoned = malloc(sizeof(*abandoned));
+    if (!abandoned)
+        return; /* it stays where it is, only nobody remembers */
+    pthread_mutex_lock(&abandoned_lock);
+    *abandoned = (struct abandoned){ .object = object, .next = vk->abandoned };
+    vk->abandoned = abandoned;
+    pthread_mutex_unlock(&abandoned_lock);
+}
+
+void vulkan_set_hangs(struct vulkan *vk)
+{
+    atomic_store(&vk->lost, true);
+    if (atomic_exchange(&vk->hangs, true))
+        return;
+    pthread_mutex_lock(&abandoned_lock);
+    vk->next_abandoned = abandoned_devices;
+    abandoned_devices = vk;
+    pthread_mutex_unlock(&abandoned_lock);
+}
+
+bool vulkan_hangs(const struct vulkan *vk)
+{
+    return atomic_load(&vk->hangs);
+}
+
+/* A GPU that does not end a frame within this time hangs. */
+static const uint64_t gpu_timeout_ns = 10ull * 1000 * 1000 * 1000;
+
+VkResult vulkan_wait(struct vulkan *vk, VkFence fence)
+{
+    VkResult result = vk->WaitForFences(vk->device, 1, &fence, VK_TRUE, gpu_timeout_ns);
+    if (result == VK_SUCCESS)
+        return vk->ResetFences(vk->device, 1, &fence);
+    /* A device that is lost has ended its work. Any other error tells nothing of it. */
+    if (result != VK_ERROR_DEVICE_LOST)
+        vulkan_set_hangs(vk);
+    return VK_ERROR_DEVICE_LOST;
+}
+
+VkResult vulkan_wait_idle(struct vulkan *vk, VkFence fence)
+{
+    pthread_mutex_lock(&vk->queue_lock);
+    VkResult result = vk->QueueSubmit(vk->queue, 0, NULL, fence);
+    pthread_mutex_unlock(&vk->queue_lock);
+    return result == VK_SUCCESS ? vulkan_wait(vk, fence) : result;
+}
+
 static void destroy(struct vulkan *vk)
 {
+    if (vulkan_hangs(vk))
+        return;
     if (vk->DestroyDevice)
         vk->DestroyDevice(vk->device, NULL);
     if (vk->DestroyInstance)

@@ -5,6 +5,10 @@
  * It is counted by reference: each presenter holds one, and each import of memory, so that the device
  * outlives whatever was made with it. Where it is lost (VK_ERROR_DEVICE_LOST), it stays until the last
  * of those is gone; the next presenter opens a new one.
+ *
+ * A GPU that does not end its work in time *hangs*. What it was given it may still use: destroying that is
+ * forbidden, and waiting for it could last for ever. So nothing of such a device is destroyed or waited for
+ * any more; all that is left of it is abandoned, and the process keeps it to its end.
  */
 #ifndef PRESENT_VULKAN_H
 #define PRESENT_VULKAN_H
@@ -77,7 +81,6 @@
     X(DestroyPipelineLayout)       \
     X(DestroySemaphore)            \
     X(DestroyShaderModule)         \
-    X(DeviceWaitIdle)              \
     X(EndCommandBuffer)            \
     X(FreeMemory)                  \
     X(GetBufferMemoryRequirements) \
@@ -98,8 +101,9 @@
 
 struct vulkan {
     atomic_uint refs;
-    atomic_bool lost; /* the device is; set by whoever saw VK_ERROR_DEVICE_LOST */
-    void *library;    /* of dlopen(), or NULL if the functions came from elsewhere */
+    atomic_bool lost;  /* the device is; set by whoever saw VK_ERROR_DEVICE_LOST */
+    atomic_bool hangs; /* and it is not known to have ended its work */
+    void *library;     /* of dlopen(), or NULL if the functions came from elsewhere */
 
     PFN_vkGetInstanceProcAddr GetInstanceProcAddr;
 #define VULKAN_MEMBER(name) PFN_vk##name name;
@@ -116,7 +120,7 @@ struct vulkan {
     VkDevice device;
     uint32_t family; /* of the one queue: graphics */
 
-    /* One thread at a time for the queue: QueueSubmit, QueuePresentKHR, DeviceWaitIdle. */
+    /* One thread at a time for the queue: QueueSubmit, QueuePresentKHR. Never held for a wait. */
     pthread_mutex_t queue_lock;
     VkQueue queue;
 
@@ -125,9 +129,13 @@ struct vulkan {
     bool has_surfaces;      /* VK_KHR_surface and VK_KHR_swapchain */
     bool imports_dma_buf, imports_opaque, imports_host_pointer;
     VkDeviceSize host_pointer_alignment, max_buffer_size;
+    uint32_t foreign_family; /* of queues of other drivers, as far as it can be said */
     VkPhysicalDeviceProperties properties;
     bool is_renderer; /* the guest's Vulkan is on the same device, by the same driver */
     VkPhysicalDeviceMemoryProperties memory;
+
+    struct abandoned *abandoned; /* see vulkan.c */
+    struct vulkan *next_abandoned;
 };
 
 /* Which device to present with. */
@@ -144,6 +152,19 @@ struct vulkan_choice {
 struct vulkan *vulkan_create(const struct vulkan_choice *choice, char **error);
 struct vulkan *vulkan_ref(struct vulkan *vk);
 void vulkan_unref(struct vulkan *vk); /* takes NULL */
+
+/* Wait for a fence, and reset it. VK_ERROR_DEVICE_LOST also if the GPU is not known to have ended its work: it
+ * takes so long that it must hang. */
+VkResult vulkan_wait(struct vulkan *vk, VkFence fence);
+/* Wait, by that unsignalled fence, until the queue has ended all that it was given: as vkDeviceWaitIdle(),
+ * but not for ever. */
+VkResult vulkan_wait_idle(struct vulkan *vk, VkFence fence);
+
+/* The GPU hangs, or a thread that called its driver does. */
+void vulkan_set_hangs(struct vulkan *vk);
+bool vulkan_hangs(const struct vulkan *vk);
+/* Keep an object, allocated in whichever way, with Vulkan's objects that may be in use. Any thread. */
+void vulkan_abandon(struct vulkan *vk, void *object);
 
 /* Whether an extension of the instance is enabled; used for the kinds of surfaces. */
 bool vulkan_has_surface_kind(const struct vulkan *vk, const char *extension);

@@ -5,14 +5,40 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "device.h"
 #include "exporter.h"
 #include "screen.h"
 
 enum { WIDTH = 96, HEIGHT = 64, SEED = 6 };
+
+/* ---- the C library, in place of the real one ------------------------------------------------------ */
+
+/* Of the test's own thread. */
+static _Thread_local unsigned strings_until_failure; /* 0: none fails */
+static _Thread_local unsigned inheritable_pipes;
+
+char *strdup(const char *string)
+{
+    if (strings_until_failure && !--strings_until_failure) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    size_t size = strlen(string) + 1;
+    char *copy = malloc(size);
+    return copy ? memcpy(copy, string, size) : NULL;
+}
+
+/* A pipe that another thread's fork() hands on, if that comes before an fcntl(). */
+int pipe(int fds[2])
+{
+    inheritable_pipes++;
+    return pipe2(fds, 0);
+}
 
 /* A machine that shows a picture on scanout 0, and nobody presents it. */
 static void start(void)
@@ -195,7 +221,11 @@ static void ends_with_frame(const struct fault *fault, bool at_first)
     assert_can_present_again();
     /* Only a device that was lost is opened again. */
     assert_int_equal(shim_count(SHIM_CREATE_DEVICE), !strcmp(fault->why, "was lost"));
+    bool may_hang = fault->call == SHIM_WAIT && fault->result != VK_ERROR_DEVICE_LOST;
+    vm.leaves_files = may_hang;
     vm_stop();
+    if (may_hang)
+        shim_forget_memories();
 }
 
 static void test_ends(void **state)
@@ -216,17 +246,110 @@ static void test_ends(void **state)
         { HEADLESS, SHIM_SUBMIT, VK_ERROR_OUT_OF_DEVICE_MEMORY, "OUT_OF_DEVICE_MEMORY" },
         { HEADLESS, SHIM_ACQUIRE, VK_ERROR_OUT_OF_DEVICE_MEMORY, "OUT_OF_DEVICE_MEMORY" },
         { HEADLESS, SHIM_PRESENT, VK_ERROR_OUT_OF_HOST_MEMORY, "OUT_OF_HOST_MEMORY" },
-        { HEADLESS, SHIM_WAIT, VK_ERROR_OUT_OF_DEVICE_MEMORY, "OUT_OF_DEVICE_MEMORY" },
+        { HEADLESS, SHIM_WAIT, VK_ERROR_OUT_OF_DEVICE_MEMORY, "was lost" },
         { OFFSCREEN, SHIM_SUBMIT, VK_ERROR_DEVICE_LOST, "was lost" },
         { OFFSCREEN, SHIM_WAIT, VK_ERROR_DEVICE_LOST, "was lost" },
         { OFFSCREEN, SHIM_SUBMIT, VK_ERROR_OUT_OF_DEVICE_MEMORY, "OUT_OF_DEVICE_MEMORY" },
-        { OFFSCREEN, SHIM_WAIT, VK_ERROR_OUT_OF_HOST_MEMORY, "OUT_OF_HOST_MEMORY" },
+        { OFFSCREEN, SHIM_WAIT, VK_ERROR_OUT_OF_HOST_MEMORY, "was lost" },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(faults); i++) {
         ends_with_frame(&faults[i], true);
         ends_with_frame(&faults[i], false);
     }
+}
+
+/* ---- the GPU hangs ---------------------------------------------------------------------------------- */
+
+/* Nobody knows when, or whether, it will be done with what it was given: so nothing of that goes away. */
+static void hangs_with_frame(enum venus_gpu_target_kind kind, VkResult result)
+{
+    start();
+    vm.leaves_files = true;
+    present_on(kind);
+    assert_ok(flush_it());
+    shim_fail(SHIM_WAIT, result, 0, 1);
+    struct sent *sent = send_flush(1, rect(0, 0, WIDTH, HEIGHT), 0, 0);
+    assert_ok(wait_for(sent));
+    unsigned destroyed = shim_destroyed();
+    wait_for_present_ends(1);
+    shim_hold_waits(true); /* it would be for ever */
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, NULL), 0);
+    assert_ok(unref(1));
+    vm_stop();
+    shim_hold_waits(false);
+    assert_int_equal(shim_destroyed(), destroyed);
+    assert_true(shim_memories() > 0);
+    shim_forget_memories();
+}
+
+static void test_hang(void **state)
+{
+    (void)state;
+    hangs_with_frame(HEADLESS, VK_TIMEOUT);
+    hangs_with_frame(OFFSCREEN, VK_TIMEOUT);
+    /* Whatever else a wait says that does not end: it tells no more of the GPU. */
+    hangs_with_frame(OFFSCREEN, VK_ERROR_OUT_OF_HOST_MEMORY);
+}
+
+/* What it shows is in the memory of the guest's resource, which stays mapped, however the guest goes on. */
+static void test_hang_keeps_memory(void **state)
+{
+    (void)state;
+    start();
+    vm.leaves_files = true;
+    present_offscreen(0, 0, 0, false);
+    assert_ok(flush_it());
+    const volatile uint32_t *pixels = shown(0)->pixels;
+    shim_fail(SHIM_WAIT, VK_TIMEOUT, 0, 1);
+    assert_ok(flush_it());
+    wait_for_present_ends(1);
+    vm_stop();
+    assert_int_equal(le32(pixels[0]) & 0xffffff, pattern(0, 0, SEED) & 0xffffff);
+    shim_forget_memories();
+}
+
+/* The renderer's own mapping is its resource's: that id is not to be had again, which nobody waits for. */
+static void test_hang_with_pinned_memory(void **state)
+{
+    (void)state;
+    start();
+    vm.leaves_files = true;
+    fake_set_memory(FAKE_PINNED);
+    fake_let_blobs_be_left();
+    assert_ok(create_context(1));
+    assert_ok(create_host_blob(2, WIDTH * HEIGHT * 4));
+    present_offscreen(0, 0, 0, false);
+    show_blob(2, WIDTH, HEIGHT);
+    shim_fail(SHIM_WAIT, VK_TIMEOUT, 0, 1);
+    assert_ok(flush(2, rect(0, 0, WIDTH, HEIGHT)));
+    wait_for_present_ends(1);
+    assert_ok(unref(2));
+    assert_error(create_host_blob(2, WIDTH * HEIGHT * 4), INVALID_RESOURCE_ID);
+    assert_ok(create_host_blob(3, WIDTH * HEIGHT * 4));
+    shim_forget_memories();
+}
+
+/* A window that goes waits for what is still presented in it: not for ever, and not with the queue locked. */
+static void test_hang_at_the_end(void **state)
+{
+    (void)state;
+    start();
+    vm.leaves_files = true;
+    assert_ok(set_scanout(1, 1, rect(0, 0, WIDTH, HEIGHT)));
+    present_offscreen(1, 0, 0, false);
+    present_headless(0);
+    assert_ok(flush_it());
+    shim_fail(SHIM_WAIT, VK_TIMEOUT, 0, 1);
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, NULL), 0);
+    assert_int_equal(shim_count(SHIM_DESTROY_SWAPCHAIN), 0);
+    /* Who has that device too finds out with the next frame. */
+    assert_ok(flush_it());
+    wait_for_present_ends(1);
+    assert_ok(set_scanout(1, 0, rect(0, 0, 0, 0)));
+    assert_can_present_again();
+    vm_stop();
+    shim_forget_memories();
 }
 
 /* When the target is opened. */
@@ -421,12 +544,57 @@ static void test_targets_that_make_no_sense(void **state)
     assert_int_equal(venus_gpu_present(vm.gpu, 3, &good), -EINVAL);
     assert_ok(flush_it());
     assert_int_equal(count_flushes(), 1);
+    /* Of another version's nothing is read but its size. */
+    static const size_t other_size = 0;
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, at_end_of_memory(&other_size, sizeof(size_t))),
+                     -EINVAL);
     /* What is presented stays so when another target is refused. */
     present_offscreen(0, 0, 0, false);
     assert_int_equal(venus_gpu_present(vm.gpu, 0, &bad[0]), -EINVAL);
     assert_ok(flush_it());
     assert_int_equal(count_flushes(), 1);
     assert_int_equal(count_present_ends(), 0);
+}
+
+static void test_no_memory_for_strings(void **state)
+{
+    static const struct venus_gpu_target target = {
+        .size = sizeof(target),
+        .kind = VENUS_GPU_TARGET_HEADLESS,
+        .display = "a display",
+        .title = "a title",
+    };
+    (void)state;
+    start();
+    for (unsigned i = 1; i <= 2; i++) {
+        strings_until_failure = i;
+        assert_int_equal(venus_gpu_present(vm.gpu, 0, &target), -ENOMEM);
+        assert_int_equal(strings_until_failure, 0);
+    }
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, &target), 0);
+    assert_ok(flush_it());
+    assert_int_equal(count_present_ends(), 0);
+}
+
+static void test_no_descriptor_is_inherited(void **state)
+{
+    (void)state;
+    start();
+    inheritable_pipes = 0;
+    present_headless(0);
+    assert_ok(flush_it());
+    assert_int_equal(inheritable_pipes, 0);
+}
+
+/* Neither the presenter's thread nor any that Vulkan starts gets the monitor's signals. */
+static void test_signals_stay_away(void **state)
+{
+    (void)state;
+    start();
+    threads_mark();
+    present_headless(0);
+    assert_ok(flush_it());
+    assert_true(threads_are_deaf());
 }
 
 /* ---- other sizes -------------------------------------------------------------------------------------- */
@@ -513,6 +681,10 @@ int main(void)
         PRESENT_TEST(test_no_image),
         PRESENT_TEST(test_always_out_of_date),
         PRESENT_TEST(test_ends),
+        PRESENT_TEST(test_hang),
+        PRESENT_TEST(test_hang_keeps_memory),
+        PRESENT_TEST(test_hang_with_pinned_memory),
+        PRESENT_TEST(test_hang_at_the_end),
         PRESENT_TEST(test_cannot_open),
         PRESENT_TEST(test_device_of_three),
         PRESENT_TEST(test_device_often),
@@ -522,6 +694,9 @@ int main(void)
         PRESENT_TEST(test_choice_of_device),
         PRESENT_TEST(test_no_surfaces),
         PRESENT_TEST(test_targets_that_make_no_sense),
+        PRESENT_TEST(test_no_memory_for_strings),
+        PRESENT_TEST(test_no_descriptor_is_inherited),
+        PRESENT_TEST(test_signals_stay_away),
         PRESENT_TEST(test_sizes),
         PRESENT_TEST(test_larger_than_images),
     };

@@ -126,6 +126,23 @@ static void test_blob_larger_than_a_buffer(void **state)
     assert_int_equal(stat_value("present-frames"), 1);
 }
 
+/* What is painted again without the guest's asking counts once, and elsewhere: here, since it was shown
+ * before there was a target. */
+static void test_redraws_are_not_frames(void **state)
+{
+    (void)state;
+    present_start(NULL);
+    shim_hide_extension("VK_EXT_external_memory_host");
+    show_2d(1, formats[0], WIDTH, HEIGHT, 1);
+    present_offscreen(0, 0, 0, false);
+    assert_shows_pattern(0, WIDTH, HEIGHT, 0, 0, 1);
+    assert_int_equal(stat_value("present-redraws"), 1);
+    static const char *const of_frames[] = { "present-frames", "present-staging",
+                                             "present-staging-bytes", "present-gpu-copies" };
+    for (size_t i = 0; i < COUNT(of_frames); i++)
+        assert_int_equal(stat_value(of_frames[i]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +151,7 @@ int main(void)
         TEST(test_staging),
         TEST(test_rows_far_apart),
         TEST(test_blob_larger_than_a_buffer),
+        TEST(test_redraws_are_not_frames),
     };
     return RUN_TESTS(tests);
 }

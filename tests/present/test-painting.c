@@ -594,6 +594,24 @@ static void test_pointer_scaled(void **state)
     }
 }
 
+/* In a large window a tiny frame's pointer is larger than any viewport can be; what is seen of it is not. */
+static void test_pointer_over_tiny_frame(void **state)
+{
+    enum { WIDTH = 1200, HEIGHT = 600 };
+    const uint32_t under = 0xff204060, on_top = 0xff80c010;
+    (void)state;
+    start(WIDTH, HEIGHT);
+    show_colour(2, 1, under);
+    set_pointer(1, 0, 0, 0, &on_top);
+    uint32_t *seen = read_screen(0, WIDTH, HEIGHT);
+    for (uint32_t y = 0; y < HEIGHT; y++) {
+        for (uint32_t x = 0; x < WIDTH; x++)
+            assert_pixel(x, y, seen[y * WIDTH + x], x < WIDTH / 2 ? under : on_top, 0);
+    }
+    free(seen);
+    assert_true(shim_largest_viewport() <= WIDTH);
+}
+
 /* A smaller frame under a pointer that was where no frame is now. */
 static void test_pointer_and_other_sizes(void **state)
 {
@@ -647,6 +665,7 @@ int main(void)
         PRESENT_TEST(test_pointer_and_changes),
         PRESENT_TEST(test_pointer_drawn),
         PRESENT_TEST(test_pointer_scaled),
+        PRESENT_TEST(test_pointer_over_tiny_frame),
         PRESENT_TEST(test_pointer_and_other_sizes),
         PRESENT_TEST(test_pointer_of_others),
     };

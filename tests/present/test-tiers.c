@@ -80,6 +80,7 @@ static void show_exported(enum renderer_fd type, const struct renderer_device *d
     }
     assert_only(tier);
     assert_int_equal(stat_value("present-imports"), 1);
+    assert_int_equal(shim_inheritable_imports(), 0);
     vm_stop();
     exporter_free(&exporter, &exported);
 }
@@ -125,6 +126,23 @@ static void test_dma_buf(void **state)
     struct renderer_device other = exporter.device;
     other.device_uuid[3] ^= 1;
     show_exported(RENDERER_FD_DMABUF, &other, "present-dma-buf");
+}
+
+/* From whom memory is taken over: a dma-buf may be of another driver, where that can be said at all. */
+static void test_whose_queues(void **state)
+{
+    struct exported exported;
+    (void)state;
+    show_exported(RENDERER_FD_OPAQUE, &exporter.device, "present-opaque-fd");
+    assert_true(shim_acquired_from_external() > 0);
+    assert_int_equal(shim_acquired_from_foreign(), 0);
+    if (!exporter_allocate(&exporter, SIZE, RENDERER_FD_DMABUF, &exported))
+        skip();
+    exporter_free(&exporter, &exported);
+    show_exported(RENDERER_FD_DMABUF, &exporter.device, "present-dma-buf");
+    bool has_foreign = exporter.vk->foreign_family == VK_QUEUE_FAMILY_FOREIGN_EXT;
+    assert_int_equal(shim_acquired_from_foreign() > 0, has_foreign);
+    assert_int_equal(shim_acquired_from_external() > 0, !has_foreign);
 }
 
 /* A guest that flips between two buffers costs two imports, however long it does. */
@@ -313,6 +331,7 @@ int main(void)
         PRESENT_TEST(test_opaque_of_others),
         PRESENT_TEST(test_opaque_of_one_of_two),
         PRESENT_TEST(test_dma_buf),
+        PRESENT_TEST(test_whose_queues),
         PRESENT_TEST(test_flips),
         PRESENT_TEST(test_refused),
         PRESENT_TEST(test_pinned),

@@ -3,6 +3,7 @@
 #include "vulkan-shim.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -24,6 +25,10 @@ static struct {
     uint32_t max_image_side;      /* 0: the driver's */
     VkDeviceSize max_buffer_size; /* likewise */
     VkDeviceSize largest_buffer;
+    unsigned inheritable;
+    unsigned from_foreign, from_external;
+    float largest_viewport;
+    unsigned destroyed;
 
     PFN_vkCreateInstance CreateInstance;
     PFN_vkCreateDevice CreateDevice;
@@ -39,6 +44,15 @@ static struct {
     PFN_vkCreateBuffer CreateBuffer;
     PFN_vkAllocateMemory AllocateMemory;
     PFN_vkFreeMemory FreeMemory;
+    PFN_vkCmdPipelineBarrier CmdPipelineBarrier;
+    PFN_vkCmdSetViewport CmdSetViewport;
+    PFN_vkDestroyBuffer DestroyBuffer;
+    PFN_vkDestroyCommandPool DestroyCommandPool;
+    PFN_vkDestroyDevice DestroyDevice;
+    PFN_vkDestroyFence DestroyFence;
+    PFN_vkDestroyImage DestroyImage;
+    PFN_vkDestroySurfaceKHR DestroySurfaceKHR;
+    PFN_vkDestroySwapchainKHR DestroySwapchainKHR;
 } shim = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 /* What this call is to return instead of being made, or VK_SUCCESS. */
@@ -175,9 +189,23 @@ static VkResult create_buffer(VkDevice device, const VkBufferCreateInfo *info,
     return shim.CreateBuffer(device, info, allocator, buffer);
 }
 
+/* A descriptor that is imported belongs to the driver, which never asks how it was made. */
+static void look_at_descriptor(const VkMemoryAllocateInfo *info)
+{
+    for (const VkBaseInStructure *part = info->pNext; part; part = part->pNext) {
+        if (part->sType != VK_STRUCTURE_TYPE_IMPORT_MEMORY_FD_INFO_KHR)
+            continue;
+        int flags = fcntl(((const VkImportMemoryFdInfoKHR *)part)->fd, F_GETFD);
+        pthread_mutex_lock(&shim.lock);
+        shim.inheritable += !(flags & FD_CLOEXEC);
+        pthread_mutex_unlock(&shim.lock);
+    }
+}
+
 static VkResult allocate_memory(VkDevice device, const VkMemoryAllocateInfo *info,
                                 const VkAllocationCallbacks *allocator, VkDeviceMemory *memory)
 {
+    look_at_descriptor(info);
     VkResult result = info->pNext ? fault(SHIM_ALLOCATE_IMPORT) : VK_SUCCESS;
     if (result == VK_SUCCESS)
         result = shim.AllocateMemory(device, info, allocator, memory);
@@ -192,8 +220,73 @@ static void free_memory(VkDevice device, VkDeviceMemory memory,
 {
     shim.FreeMemory(device, memory, allocator);
     pthread_mutex_lock(&shim.lock);
+    shim.destroyed += memory != VK_NULL_HANDLE;
     shim.memories -= memory != VK_NULL_HANDLE;
     pthread_mutex_unlock(&shim.lock);
+}
+
+static void pipeline_barrier(VkCommandBuffer commands, VkPipelineStageFlags from,
+                             VkPipelineStageFlags to, VkDependencyFlags flags, uint32_t num_memory,
+                             const VkMemoryBarrier *memory, uint32_t num_buffers,
+                             const VkBufferMemoryBarrier *buffers, uint32_t num_images,
+                             const VkImageMemoryBarrier *images)
+{
+    pthread_mutex_lock(&shim.lock);
+    for (uint32_t i = 0; i < num_buffers; i++) {
+        shim.from_foreign += buffers[i].srcQueueFamilyIndex == VK_QUEUE_FAMILY_FOREIGN_EXT;
+        shim.from_external += buffers[i].srcQueueFamilyIndex == VK_QUEUE_FAMILY_EXTERNAL;
+    }
+    pthread_mutex_unlock(&shim.lock);
+    shim.CmdPipelineBarrier(commands, from, to, flags, num_memory, memory, num_buffers, buffers,
+                            num_images, images);
+}
+
+static void set_viewport(VkCommandBuffer commands, uint32_t first, uint32_t count,
+                         const VkViewport *viewports)
+{
+    pthread_mutex_lock(&shim.lock);
+    for (uint32_t i = 0; i < count; i++) {
+        float width = viewports[i].width, height = viewports[i].height;
+        float larger = width > height ? width : height;
+        if (shim.largest_viewport < larger)
+            shim.largest_viewport = larger;
+    }
+    pthread_mutex_unlock(&shim.lock);
+    shim.CmdSetViewport(commands, first, count, viewports);
+}
+
+static void count_destroyed(bool exists)
+{
+    pthread_mutex_lock(&shim.lock);
+    shim.destroyed += exists;
+    pthread_mutex_unlock(&shim.lock);
+}
+
+#define DESTROY(function, ours, owner_type, type)                                           \
+    static void ours(owner_type owner, type object, const VkAllocationCallbacks *allocator) \
+    {                                                                                       \
+        count_destroyed(object != VK_NULL_HANDLE);                                          \
+        shim.function(owner, object, allocator);                                            \
+    }
+DESTROY(DestroyBuffer, destroy_buffer, VkDevice, VkBuffer)
+DESTROY(DestroyCommandPool, destroy_command_pool, VkDevice, VkCommandPool)
+DESTROY(DestroyFence, destroy_fence, VkDevice, VkFence)
+DESTROY(DestroyImage, destroy_image, VkDevice, VkImage)
+DESTROY(DestroySurfaceKHR, destroy_surface, VkInstance, VkSurfaceKHR)
+#undef DESTROY
+
+static void destroy_swapchain(VkDevice device, VkSwapchainKHR swapchain,
+                              const VkAllocationCallbacks *allocator)
+{
+    fault(SHIM_DESTROY_SWAPCHAIN);
+    count_destroyed(swapchain != VK_NULL_HANDLE);
+    shim.DestroySwapchainKHR(device, swapchain, allocator);
+}
+
+static void destroy_device(VkDevice device, const VkAllocationCallbacks *allocator)
+{
+    count_destroyed(true);
+    shim.DestroyDevice(device, allocator);
 }
 
 static PFN_vkVoidFunction get_device_proc_addr(VkDevice device, const char *name);
@@ -220,6 +313,15 @@ static PFN_vkVoidFunction replace(const char *name, PFN_vkVoidFunction real)
     REPLACE(CreateBuffer, create_buffer)
     REPLACE(AllocateMemory, allocate_memory)
     REPLACE(FreeMemory, free_memory)
+    REPLACE(CmdPipelineBarrier, pipeline_barrier)
+    REPLACE(CmdSetViewport, set_viewport)
+    REPLACE(DestroyBuffer, destroy_buffer)
+    REPLACE(DestroyCommandPool, destroy_command_pool)
+    REPLACE(DestroyDevice, destroy_device)
+    REPLACE(DestroyFence, destroy_fence)
+    REPLACE(DestroyImage, destroy_image)
+    REPLACE(DestroySurfaceKHR, destroy_surface)
+    REPLACE(DestroySwapchainKHR, destroy_swapchain)
 #undef REPLACE
     if (!strcmp(name, "vkGetDeviceProcAddr")) {
         shim.get_device_proc_addr = (PFN_vkGetDeviceProcAddr)real;
@@ -246,6 +348,8 @@ void shim_reset(void)
     shim.hidden = NULL;
     shim.max_image_side = 0;
     shim.max_buffer_size = shim.largest_buffer = 0;
+    shim.inheritable = shim.from_foreign = shim.from_external = 0;
+    shim.largest_viewport = 0;
     pthread_cond_broadcast(&shim.changed);
     pthread_mutex_unlock(&shim.lock);
 }
@@ -312,12 +416,52 @@ void shim_wait_held(void)
     pthread_mutex_unlock(&shim.lock);
 }
 
-unsigned shim_memories(void)
+static unsigned read_count(const unsigned *count)
 {
     pthread_mutex_lock(&shim.lock);
-    unsigned count = shim.memories;
+    unsigned value = *count;
     pthread_mutex_unlock(&shim.lock);
-    return count;
+    return value;
+}
+
+unsigned shim_memories(void)
+{
+    return read_count(&shim.memories);
+}
+
+void shim_forget_memories(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    shim.memories = 0;
+    pthread_mutex_unlock(&shim.lock);
+}
+
+unsigned shim_inheritable_imports(void)
+{
+    return read_count(&shim.inheritable);
+}
+
+unsigned shim_acquired_from_foreign(void)
+{
+    return read_count(&shim.from_foreign);
+}
+
+unsigned shim_acquired_from_external(void)
+{
+    return read_count(&shim.from_external);
+}
+
+unsigned shim_destroyed(void)
+{
+    return read_count(&shim.destroyed);
+}
+
+float shim_largest_viewport(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    float largest = shim.largest_viewport;
+    pthread_mutex_unlock(&shim.lock);
+    return largest;
 }
 
 void shim_hide_extension(const char *name)

@@ -28,7 +28,8 @@ enum shim_call {
     SHIM_SUBMIT,
     SHIM_PRESENT,
     SHIM_WAIT,
-    SHIM_ALLOCATE_IMPORT, /* vkAllocateMemory with imported memory */
+    SHIM_DESTROY_SWAPCHAIN, /* only counted */
+    SHIM_ALLOCATE_IMPORT,   /* vkAllocateMemory with imported memory */
     SHIM_CALLS,
 };
 
@@ -51,6 +52,21 @@ void shim_wait_held(void);
 
 /* How many allocations of memory there are. */
 unsigned shim_memories(void);
+/* Those that there are are left for good. */
+void shim_forget_memories(void);
+
+/* How many descriptors were imported since shim_reset() that a program started by exec() would have. */
+unsigned shim_inheritable_imports(void);
+
+/* How often a buffer was acquired from VK_QUEUE_FAMILY_FOREIGN_EXT, and from _EXTERNAL. */
+unsigned shim_acquired_from_foreign(void);
+unsigned shim_acquired_from_external(void);
+
+/* How many objects that a GPU may use were destroyed so far, or freed; the device is one of them. */
+unsigned shim_destroyed(void);
+
+/* The width or height of the largest viewport that was set since shim_reset(). */
+float shim_largest_viewport(void);
 
 /* Do as if no device had that extension. */
 void shim_hide_extension(const char *name);

@@ -55,7 +55,7 @@ static struct {
     pthread_cond_t changed;     /* the fence thread waits here */
     pthread_cond_t interrupted; /* a call that hangs waits here */
 
-    bool running;
+    bool running, blobs_may_be_left;
     struct renderer_events events;
     void *opaque;
     LIST_HEAD(, fake_context) contexts;
@@ -274,6 +274,11 @@ static int init(const struct renderer_config *config, char **error)
     return ret;
 }
 
+void fake_let_blobs_be_left(void)
+{
+    fake.blobs_may_be_left = true;
+}
+
 static void fini(void)
 {
     pthread_mutex_lock(&fake.lock);
@@ -281,7 +286,7 @@ static void fini(void)
     bool was_running = fake.running;
     if (!LIST_EMPTY(&fake.contexts))
         misuse("ended while context %u lives", LIST_FIRST(&fake.contexts)->id);
-    if (!LIST_EMPTY(&fake.blobs))
+    if (!LIST_EMPTY(&fake.blobs) && !fake.blobs_may_be_left)
         misuse("ended while blob %u lives", LIST_FIRST(&fake.blobs)->id);
     fake.running = false;
     pthread_cond_signal(&fake.changed);
@@ -722,6 +727,7 @@ void fake_reset(void)
     }
     TAILQ_INIT(&fake.fences);
     fake.misuse[0] = '\0';
+    fake.blobs_may_be_left = false;
     fake.memory = FAKE_SHM;
     fake.device = (struct renderer_device){ .name = "a renderer in memory" };
     fake.map_info = 1;

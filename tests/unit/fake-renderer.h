@@ -93,6 +93,8 @@ void fake_set_memory(enum fake_memory memory);
 void fake_lend(enum renderer_fd type, int fd, void *ptr);
 /* What first_device() answers from now on. */
 void fake_set_device(const struct renderer_device *device);
+/* A GPU hangs that uses some: they may live when the renderer ends. */
+void fake_let_blobs_be_left(void);
 /* What map_info answers from now on. */
 void fake_set_map_info(uint32_t map_info);
 void fake_set_fences(enum fake_fences fences);

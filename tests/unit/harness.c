@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -470,7 +471,7 @@ void vm_stop(void)
     vm.ram = NULL;
 
     const char *complaint = vm.complaint[0] ? vm.complaint : fake_complaint();
-    if (!complaint && count_open_files() != vm.open_files)
+    if (!complaint && !vm.leaves_files && count_open_files() != vm.open_files)
         complaint = "a file descriptor is left open";
     if (complaint)
         fail_msg("%s", complaint);
@@ -981,6 +982,93 @@ struct virtio_gpu_mem_entry entry(uint64_t addr, uint32_t length)
 void *ram_at(uint64_t addr)
 {
     return vm.ram + (addr - RAM_ADDR);
+}
+
+enum { MAX_THREADS = 256 };
+
+static struct {
+    long id[MAX_THREADS];
+    unsigned count;
+} threads_before;
+
+/* The threads of this process, up to so many. */
+static unsigned list_threads(long *ids, unsigned max)
+{
+    unsigned count = 0;
+    DIR *dir = opendir("/proc/self/task");
+    for (struct dirent *entry; dir && (entry = readdir(dir)) && count < max;) {
+        if (entry->d_name[0] != '.')
+            ids[count++] = strtol(entry->d_name, NULL, 10);
+    }
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+void threads_mark(void)
+{
+    threads_before.count = list_threads(threads_before.id, MAX_THREADS);
+}
+
+static bool is_marked(long id)
+{
+    for (unsigned i = 0; i < threads_before.count; i++) {
+        if (threads_before.id[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* The signals that a thread blocks, one bit each; false: it has ended. */
+static bool blocked_signals(long id, unsigned long long *set)
+{
+    char path[64], line[256];
+    snprintf(path, sizeof(path), "/proc/self/task/%ld/status", id);
+    FILE *file = fopen(path, "re");
+    bool found = false;
+    while (file && !found && fgets(line, sizeof(line), file))
+        found = sscanf(line, "SigBlk: %llx", set) == 1;
+    if (file)
+        fclose(file);
+    return found;
+}
+
+/* Whether every new thread has all of these signals blocked, or none of them. */
+static bool new_threads_block(const int *signals, unsigned num_signals, bool blocked)
+{
+    long ids[MAX_THREADS];
+    unsigned count = list_threads(ids, MAX_THREADS), looked_at = 0;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned long long set;
+        if (is_marked(ids[i]) || !blocked_signals(ids[i], &set))
+            continue;
+        looked_at++;
+        for (unsigned k = 0; k < num_signals; k++) {
+            if ((set >> (signals[k] - 1) & 1) != blocked)
+                return false;
+        }
+    }
+    return looked_at > 0;
+}
+
+bool threads_are_deaf(void)
+{
+    static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGALRM, SIGCHLD, SIGIO };
+    return new_threads_block(signals, COUNT(signals), true);
+}
+
+bool threads_hear_faults(void)
+{
+    static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+    return new_threads_block(signals, COUNT(signals), false);
+}
+
+void *at_end_of_memory(const void *object, size_t size)
+{
+    char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED || mprotect(pages + PAGE, PAGE, PROT_NONE) < 0)
+        abort();
+    return memcpy(pages + PAGE - size, object, size);
 }
 
 void fill_ram(void)

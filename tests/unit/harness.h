@@ -105,6 +105,7 @@ struct vm {
     /* To be set by a test at any time. */
     bool hold_flushes; /* answer them with answer_flush() */
     bool keep_frames;  /* drop_frames() gives them back */
+    bool leaves_files; /* a GPU hangs: what it was given stays open */
     enum region_answers regions;
     uint64_t map_piece;           /* the longest piece that map_guest() gives, 0: any */
     int map_guest_fails_after;    /* that many calls; -1: never */
@@ -253,6 +254,13 @@ struct virtio_gpu_rect rect(uint32_t x, uint32_t y, uint32_t width, uint32_t hei
 struct virtio_gpu_mem_entry entry(uint64_t addr, uint32_t length);
 /* Guest memory at an address of the guest. */
 void *ram_at(uint64_t addr);
+/* Whether all threads that were started since threads_mark(), those of drivers included, have the monitor's
+ * signals blocked; and none has those of its own faults blocked. */
+void threads_mark(void);
+bool threads_are_deaf(void);
+bool threads_hear_faults(void);
+/* A copy of an object's first bytes, behind which nothing can be read. */
+void *at_end_of_memory(const void *object, size_t size);
 /* Fill guest memory with numbers that differ from one word to the next. */
 void fill_ram(void);
 

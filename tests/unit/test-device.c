@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -38,6 +39,42 @@ static void test_wrong_versions(void **state)
     vm.config.size = sizeof(vm.config);
     vm.ops.size--;
     check_refused(venus_gpu_version());
+}
+
+/* What a caller built against another version has: nothing is read of it but its size. */
+static void test_nothing_behind_the_size_is_read(void **state)
+{
+    static const size_t sizes[] = { 0, sizeof(size_t), sizeof(struct venus_gpu_config) - 1 };
+    (void)state;
+    vm_prepare(NULL);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        vm.config.size = sizes[i];
+        struct venus_gpu_config *config = at_end_of_memory(&vm.config, sizeof(size_t));
+        char *error = NULL;
+        assert_null(device_create(config, &vm.ops, &vm, &fake_renderer, &error));
+        assert_non_null(strstr(error, "another version"));
+        free(error);
+    }
+    vm.config.size = sizeof(vm.config);
+    vm.ops.size = 0;
+    struct venus_gpu_ops *ops = at_end_of_memory(&vm.ops, sizeof(size_t));
+    assert_null(device_create(&vm.config, ops, &vm, &fake_renderer, NULL));
+}
+
+/* And what may be a descriptor there stays the caller's: 0 in a configuration of zeros is the standard
+ * input. */
+static void test_descriptor_of_unknown_config_is_left(void **state)
+{
+    static const size_t sizes[] = { 0, sizeof(struct venus_gpu_config) - 1 };
+    (void)state;
+    vm_prepare(NULL);
+    int fd = vm.config.render_server_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        vm.config.size = sizes[i];
+        assert_null(device_create(&vm.config, &vm.ops, &vm, &fake_renderer, NULL));
+        assert_true(fcntl(fd, F_GETFD) >= 0);
+    }
+    assert_int_equal(close(fd), 0);
 }
 
 static void test_required_callbacks(void **state)
@@ -159,6 +196,29 @@ static void test_start_and_stop(void **state)
         vm_stop();
         assert_int_equal(fake_count(FAKE_FINI), 1);
     }
+}
+
+/* The monitor's signals are none of the device thread's business, nor of those that the renderer starts. */
+static void test_signals_stay_away(void **state)
+{
+    sigset_t before, after;
+    (void)state;
+    vm_prepare(NULL);
+    sigemptyset(&before);
+    sigemptyset(&after);
+    pthread_sigmask(SIG_BLOCK, NULL, &before);
+    threads_mark();
+    fake_set_fences(FAKE_FENCES_SOON); /* from a thread of its own */
+    char *error = NULL;
+    vm.gpu = device_create(&vm.config, &vm.ops, &vm, &fake_renderer, &error);
+    assert_non_null(vm.gpu);
+    assert_ok(create_context(1));
+    assert_ok(wait_for(send_fence(1, 1, 1)));
+    assert_true(threads_are_deaf());
+    assert_true(threads_hear_faults());
+    pthread_sigmask(SIG_BLOCK, NULL, &after);
+    for (int signal = 1; signal < 32; signal++)
+        assert_int_equal(sigismember(&before, signal), sigismember(&after, signal));
 }
 
 static void test_defaults(void **state)
@@ -305,6 +365,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_wrong_versions),
+        TEST(test_nothing_behind_the_size_is_read),
+        TEST(test_descriptor_of_unknown_config_is_left),
         TEST(test_required_callbacks),
         TEST(test_wrong_config),
         TEST(test_wrong_server),
@@ -313,6 +375,7 @@ int main(void)
         TEST(test_renderer_fails),
         TEST(test_second_device),
         TEST(test_start_and_stop),
+        TEST(test_signals_stay_away),
         TEST(test_defaults),
         TEST(test_features),
         TEST(test_version),
