@@ -3,8 +3,9 @@
 """Runs the test suites and sums them up.
 
 Each suite has a function below that returns its results. One that cannot start, or that runs no test,
-counts as a failure, and the others run all the same. What a suite printed is in out/check/SUITE.log.
-The last line is always "N passed, N failed, N skipped"; the exit status is 0 if none failed.
+counts as a failure, and the others run all the same. What a suite printed is in out/check/SUITE.log,
+which begins with the processor that it ran on. The last line is always "N passed, N failed, N skipped"; the
+exit status is 0 if none failed.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import threading
 import time
 import unittest
 from pathlib import Path
+
+from surroundings import machine
 
 TOP = Path(__file__).resolve().parent.parent
 SCRIPTS = TOP / "scripts"
@@ -297,7 +300,7 @@ ON_REQUEST = {"guest-aarch64", "legacy"}  # those that run only if they are name
 
 def check(name):
     log = OUT / f"{name}.log"
-    log.write_text("", encoding="utf-8")
+    log.write_text(f"on {machine()}\n", encoding="utf-8")
     print(f"==> check {name} ...", flush=True)
     begin = time.monotonic()
     try:
@@ -334,6 +337,7 @@ def main():
         signal.signal(signum, stop)
     OUT.mkdir(parents=True, exist_ok=True)
 
+    print(f"on {machine()}", flush=True)
     # An image takes a minute of mostly waiting, so begin it while the library and QEMU are built.
     if {"guest", "present", "legacy"} & set(suites):
         threading.Thread(target=begin, args=["guest-image.sh"], daemon=True).start()
