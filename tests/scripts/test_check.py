@@ -5,6 +5,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import re
 import sys
 import tempfile
 import unittest
@@ -75,3 +76,16 @@ class Summary(unittest.TestCase):
     def test_the_log_says_what_machine_it_was(self):
         self.summary(OUTPUT)
         self.assertRegex(self.log, rf"\Aon .+, {os.cpu_count()} cores\n")
+
+
+class EverySuiteRuns(unittest.TestCase):
+    """A suite that nobody runs says nothing of what has changed elsewhere."""
+
+    def test_what_is_not_part_of_check_is_in_the_weekly_run(self):
+        text = (SCRIPT.parents[1] / ".github" / "workflows" / "check.yml").read_text(encoding="utf-8")
+        named = re.search(r"suite: \[(.*)\]", text)[1].split(", ")
+        self.assertEqual(set(named), check.ON_REQUEST)
+
+    def test_each_has_its_target(self):
+        makefile = (SCRIPT.parents[1] / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+        self.assertEqual(set(re.search(r"suites := (.*)", makefile)[1].split()), set(check.SUITES))
