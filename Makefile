@@ -4,13 +4,14 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict scripts unit renderer qtest guest present asan tsan guest-aarch64 legacy
+suites := strict scripts unit renderer qtest guest present asan tsan guest-aarch64 guest-backports \
+          guest-forky legacy
 
 .NOTPARALLEL:
 .PHONY: help demo check examples figures bench $(suites:%=check-%) lib qemu image clean cache-clean
 
 help:            ## this list
-	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 21
+	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 23
 
 demo:            ## set up, boot a guest with no window, run vkcube through the device, show what happened
 	@scripts/setup.sh
@@ -30,6 +31,8 @@ check-present:   ## frames on the host's screen by its Vulkan: pictures, faults,
 check-asan:      ## unit, renderer and presenting tests under AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan:      ## unit, renderer and presenting tests under ThreadSanitizer
 check-guest-aarch64: ## an emulated aarch64 guest, in a second QEMU; not part of check
+check-guest-backports: ## a guest with the kernel of Debian's backports; not part of check
+check-guest-forky: ## a guest of the next Debian, as it is today; not part of check
 check-legacy:    ## the archived OpenGL device, in another QEMU (6 minutes to build); not part of check
 $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3

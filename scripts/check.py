@@ -3,8 +3,9 @@
 """Runs the test suites and sums them up.
 
 Each suite has a function below that returns its results. One that cannot start, or that runs no test,
-counts as a failure, and the others run all the same. What a suite printed is in out/check/SUITE.log.
-The last line is always "N passed, N failed, N skipped"; the exit status is 0 if none failed.
+counts as a failure, and the others run all the same. What a suite printed is in out/check/SUITE.log,
+which begins with the processor that it ran on. The last line is always "N passed, N failed, N skipped"; the
+exit status is 0 if none failed.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import threading
 import time
 import unittest
 from pathlib import Path
+
+from surroundings import machine
 
 TOP = Path(__file__).resolve().parent.parent
 SCRIPTS = TOP / "scripts"
@@ -261,9 +264,10 @@ def qtest(log):
     return results
 
 
-def guest_program(log, *options):
+def guest_program(log, *options, variant=()):
     made_by("build-qemu.sh")
-    made_by("guest-image.sh")
+    made_by("guest-image.sh", *variant)
+    options += variant
     return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", *options], log, 2400)
 
 
@@ -274,6 +278,22 @@ def guest(log):
 def present(log):
     """Presenting: the library's own tests, then guests on an X server and on a Wayland compositor."""
     return meson_suites(["present"], None, log) + guest_program(log, "--present")
+
+
+def newer_guest(log, name):
+    """Both suites with a guest, one that is newer than Debian 13's."""
+    variant = ("--variant", name)
+    return guest_program(log, variant=variant) + guest_program(log, "--present", variant=variant)
+
+
+def guest_backports(log):
+    """Debian 13 with the kernel of its backports."""
+    return newer_guest(log, "backports")
+
+
+def guest_forky(log):
+    """The next Debian, as it is today."""
+    return newer_guest(log, "forky")
 
 
 def guest_aarch64(log):
@@ -291,13 +311,18 @@ def legacy(log):
 
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
-          (strict, scripts, unit, renderer, qtest, guest, present, asan, tsan, guest_aarch64, legacy)}
-ON_REQUEST = {"guest-aarch64", "legacy"}  # those that run only if they are named
+          (strict, scripts, unit, renderer, qtest, guest, present, asan, tsan, guest_aarch64, guest_backports,
+           guest_forky, legacy)}
+# Those that run only if they are named; .github/workflows/check.yml does so once a week.
+ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "legacy"}
+# The guest images that suites need.
+IMAGES = {"guest": (), "present": (), "legacy": (), "guest-aarch64": ("--arch", "aarch64"),
+          "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
 
 
 def check(name):
     log = OUT / f"{name}.log"
-    log.write_text("", encoding="utf-8")
+    log.write_text(f"on {machine()}\n", encoding="utf-8")
     print(f"==> check {name} ...", flush=True)
     begin = time.monotonic()
     try:
@@ -334,11 +359,10 @@ def main():
         signal.signal(signum, stop)
     OUT.mkdir(parents=True, exist_ok=True)
 
+    print(f"on {machine()}", flush=True)
     # An image takes a minute of mostly waiting, so begin it while the library and QEMU are built.
-    if {"guest", "present", "legacy"} & set(suites):
-        threading.Thread(target=begin, args=["guest-image.sh"], daemon=True).start()
-    if "guest-aarch64" in suites:
-        threading.Thread(target=begin, args=["guest-image.sh", "--arch", "aarch64"], daemon=True).start()
+    for options in {IMAGES[name] for name in suites if name in IMAGES}:
+        threading.Thread(target=begin, args=["guest-image.sh", *options], daemon=True).start()
     total = {PASSED: 0, FAILED: 0, SKIPPED: 0}
     for name in suites:
         for status, count in check(name).items():

@@ -5,8 +5,10 @@
 # Xwayland, mpv and other programs that know nothing of us; an ext4 without partitions). About a minute
 # and a half, 1.2 GB.
 #
-# usage: guest-image.sh [--arch ARCH]
-#   --arch ARCH  of the guest's processor: x86_64 (the default) or aarch64
+# usage: guest-image.sh [--arch ARCH] [--variant VARIANT]
+#   --arch ARCH        of the guest's processor: x86_64 (the default) or aarch64
+#   --variant VARIANT  a newer guest: backports (Debian 13 with the kernel of its backports) or forky (the next
+#                      Debian, as it is on that day)
 # GUEST_IMAGE=DIR: your own directory of that layout instead, for x86_64.
 #
 # The image holds nothing of ours but /sbin/venus-init, which hands over to /opt/venus/init on a second
@@ -15,13 +17,18 @@ set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
 arch=x86_64
-case ${1:-} in
---help) usage; exit ;;
---arch) arch=${2:-} ;;
---arch=*) arch=${1#*=} ;;
-'') ;;
-*) die "unknown option $1; see $program --help" ;;
-esac
+variant=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --help) usage; exit ;;
+    --arch) [ $# -gt 1 ] || die "--arch takes a processor"; arch=$2; shift ;;
+    --arch=*) arch=${1#*=} ;;
+    --variant) [ $# -gt 1 ] || die "--variant takes backports or forky"; variant=$2; shift ;;
+    --variant=*) variant=${1#*=} ;;
+    *) die "unknown option $1; see $program --help" ;;
+    esac
+    shift
+done
 case $arch in
 x86_64) debian_arch=amd64 ;;
 aarch64) debian_arch=arm64 ;;
@@ -35,6 +42,23 @@ packages=(
     # programs that know nothing of us: X, films, OpenGL by Zink
     xwayland mpv ffmpeg libgl1-mesa-dri mesa-utils glmark2-es2-wayland
 )
+
+# What a variant does in the new root before apt reads its lists there.
+variant_options=()
+case $variant in
+'') ;;
+backports)
+    variant_options=(--setup-hook="printf 'Package: linux-image-*\nPin: release n=$debian_suite-backports\nPin-Priority: 900\n' \
+        >\"\$1/etc/apt/preferences.d/linux\"")
+    ;;
+forky)
+    debian_suite=forky
+    debian_name="Debian forky"
+    # It has no backports yet. What a mirror has of it may be past its date, as a snapshot's is.
+    variant_options=(--setup-hook="sed -i '/backports/d; s/^deb /deb [check-valid-until=no] /' \"\$1/etc/apt/sources.list\"")
+    ;;
+*) die "--variant takes backports or forky, not $variant" ;;
+esac
 
 # What a virtual machine never has; a third of the kernel's modules.
 excluded=(sound drivers/media drivers/infiniband drivers/net/wireless drivers/net/ethernet
@@ -184,7 +208,7 @@ chmod 644 "$OUT"/*
 '
 
 make_image() {
-    local option options=()
+    local option options=("${variant_options[@]}")
     for option in "${excluded[@]}"; do
         options+=(--dpkgopt="path-exclude=/usr/lib/modules/*/kernel/$option/*")
     done
@@ -204,7 +228,7 @@ make_image() {
     mv -T "$work/image" "$image"
 }
 
-if [ -n "${GUEST_IMAGE:-}" ] && [ "$arch" = x86_64 ]; then
+if [ -n "${GUEST_IMAGE:-}" ] && [ "$arch$variant" = x86_64 ]; then
     for file in vmlinuz initrd.img disk.img; do
         [ -r "$GUEST_IMAGE/$file" ] || die "GUEST_IMAGE=$GUEST_IMAGE has no $file"
     done
@@ -219,9 +243,10 @@ if [ "$arch" = x86_64 ]; then
 else
     name="guest image for $arch"
 fi
+[ "$variant" != backports ] || name="$name with backports' kernel"
 key=$( (
     printf '%s\n' "$debian_suite" "${packages[@]}" "${excluded[@]}" "$venus_init" "$initrd_init" \
-        "$make_initrd" "$finish" "$lay_out$set_up"
+        "$make_initrd" "$finish" "$lay_out$set_up" "${variant_options[@]}"
     declare -f make_debian make_image
 ) | key_of)
 image=$cache/guest/$key

@@ -11,6 +11,7 @@ interrupted, and nothing is left behind but what the caller asked for.
 """
 
 import atexit
+import contextlib
 import json
 import os
 import platform
@@ -45,11 +46,23 @@ class GuestError(Exception):
 
 
 def made_by(script, *options):
-    """What a set-up script made: the path that it prints. Its progress goes to our stderr."""
-    done = subprocess.run([SCRIPTS / script, *options], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
+    """What a set-up script made: the path that it prints. Its progress goes to our stderr.
+
+    The script and those that it calls are a process group, which is told to end if we are: a shell that
+    waits for another script hears of a signal only when that one has ended.
+    """
+    child = subprocess.Popen([SCRIPTS / script, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             text=True, start_new_session=True)
+    try:
+        printed = child.communicate()[0]
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
+        child.wait()  # until it has tidied up
+        raise
+    if child.returncode:
         raise GuestError(f"{script} failed")
-    return Path(done.stdout.strip())
+    return Path(printed.strip())
 
 
 class Job:

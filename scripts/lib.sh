@@ -197,9 +197,11 @@ list_tree() (
     } | LC_ALL=C sort
 )
 
-# compiler_cache: one for all builds of all checkouts, which lie in other directories but alike inside.
+# compiler_cache: one for all builds of all checkouts, which lie in other directories but alike inside. QEMU's
+# build names those directories to the compiler, so what is below the cache counts as seen from where it runs.
 compiler_cache() {
-    export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=3G CCACHE_COMPILERCHECK=content CCACHE_NOHASHDIR=1
+    export CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$cache CCACHE_MAXSIZE=3G
+    export CCACHE_COMPILERCHECK=content CCACHE_NOHASHDIR=1
 }
 
 # root_key ROOT: what identifies the system that host-root.sh chose: builds made in another are not to

@@ -57,6 +57,23 @@ class Picture:
                 return at // 3, y
         return None
 
+    def find(self, other):
+        """Where another picture is inside this one, whole: (x, y), or None."""
+        # By the row that there is most in: those of one colour are found in many places.
+        key = max(range(other.height), key=lambda y: len(zlib.compress(other.row(y), 1)))
+        for y in range(self.height - other.height + 1):
+            row = self.row(y + key)
+            at = row.find(other.row(key))
+            while at >= 0:
+                if at % 3 == 0 and self.shows(other, at // 3, y):
+                    return at // 3, y
+                at = row.find(other.row(key), at + 1)
+        return None
+
+    def shows(self, other, x, y):
+        """Whether another picture is at that place."""
+        return all(self.row(y + line)[3 * x:3 * (x + other.width)] == other.row(line) for line in range(other.height))
+
     def write_png(self, path, smallest=False):
         """smallest: takes longer, with every filter that looks at one neighbour."""
         def chunk(kind, data):

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Prints the path of QEMU's source, untouched, unpacked in the cache: Debian's source package with
 # Debian's own patches (its firmware is stripped, and without them configure fails). Of the versions in
-# versions.sh it is the first that the mirror still has; each file is checked by its hash.
+# versions.sh it is the first that the mirror still has; each file is checked by its hash. A mirror may have moved
+# on from all of them: then it is what Debian 13 has on that day, checked by apt.
 #
 # usage: qemu-source.sh [VERSION]     VERSION is one of versions.sh's, such as 10.0.13
 # QEMU_SRC=DIR: your own source tree instead; nothing is fetched.
@@ -35,6 +36,22 @@ fetch_and_unpack() {
     mv -T source "$sources/$1"
 }
 
+# What the release has now, with lists of apt's own for it.
+# shellcheck disable=SC2317
+fetch_newest() {
+    local apt=(-o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache"
+        -o APT::Sandbox::User=root -o Acquire::Retries=3)
+    cd "$work"
+    mkdir -p lists/partial cache/archives/partial
+    printf 'deb-src [check-valid-until=no] %s %s main\n' "$(debian_mirror)" "$debian_suite" >sources.list
+    apt-get "${apt[@]}" update
+    apt-get "${apt[@]}" source --download-only qemu
+    dpkg-source --no-check -x qemu_*.dsc source
+    rm -rf source/roms
+    mv -T source "$newest"
+}
+
 case ${1:-} in
 --help) usage; exit ;;
 -*) die "unknown option $1; see $program --help" ;;
@@ -46,15 +63,22 @@ if [ -n "${QEMU_SRC:-}" ]; then
     exit
 fi
 versions=("${qemu_versions[@]}")
+asked=$#
 if [ $# -gt 0 ]; then
     [ -n "${qemu_dsc[$1]:-}" ] || die "QEMU $1 is not known; choose of: ${qemu_versions[*]}"
     versions=("$1")
 fi
 
+# What the release had when a mirror had none of ours. It is kept: a newer one would be built anew.
+newest=$cache/qemu-source/$debian_suite/newest
+have_newest() {
+    [ "$asked" = 0 ] && [ -d "$newest" ]
+}
+
 # The hash is part of the path: another package of the same version is another source.
 for version in "${versions[@]}"; do
     sources=$cache/qemu-source/${qemu_dsc_sha256[$version]:0:16}
-    if [ ! -d "$sources/$version" ]; then
+    if [ ! -d "$sources/$version" ] && ! have_newest; then
         need dpkg-source:dpkg-dev xz:xz-utils patch flock:util-linux
         lock qemu-source
         if [ ! -d "$sources/$version" ]; then
@@ -64,10 +88,25 @@ for version in "${versions[@]}"; do
             remove_step_tmp
         fi
         unlock
-        [ -d "$sources/$version" ] || continue
     fi
+    [ -d "$sources/$version" ] || continue
     touch -c "$sources"
     printf '%s\n' "$sources/$version"
     exit
 done
+if [ "$asked" = 0 ] && ! have_newest; then
+    lock qemu-source
+    if ! have_newest; then
+        mkdir -p "${newest%/*}"
+        step_dir qemu-source
+        try_step "source of $debian_name's QEMU" fetch_newest
+        remove_step_tmp
+    fi
+    unlock
+fi
+if have_newest; then
+    touch -c "${newest%/*}"
+    printf '%s\n' "$newest"
+    exit
+fi
 die "the Debian mirror has no source package of QEMU ${versions[*]}; set DEBIAN_MIRROR or QEMU_SRC"

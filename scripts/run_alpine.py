@@ -79,6 +79,7 @@ def in_bytes(text):
 
 def main():
     options = parse(sys.argv[1:])
+    vm.end_on_signals()
     disk = options.disk
     kind = launch.disk_format(disk) if disk.is_file() else "raw"
     machine = launch.Launch(options, options.arch)

@@ -40,6 +40,7 @@ def parse(arguments):
 
 def main():
     options = parse(sys.argv[1:])
+    vm.end_on_signals()
     machine = launch.Launch(options)
     # Its driver wants the modern virtio device, which the VGA one is too; the boot loader wants VGA.
     machine.machine("virtio-vga-venus")

@@ -100,28 +100,41 @@ class Shown:
             wait_until_given_back(self.guest, self.before)
 
 
-def both_shown(screen, large, small):
-    """True if both windows of guest/compositor are on the screen, all that is to be seen of them; or what is wrong.
+def row_of_another(screen, window, begin, covered):
+    """The first row of the screen that shows something else than a window that begins at a row, which may be above
+    it; None if there is none.
 
-    The large one ends where the screen does. If it asked before weston had its panel, it is as high as
-    the screen and begins beneath that.
+    A compositor's panel may hide what is in the screen's first tenth, and another window what is covered: which
+    bytes of a row, by its number.
     """
-    front, behind = (screen.find_row(window.pixel(0, 0), window.width) for window in (small, large))
-    if not front or not behind:
-        return f"the small window at {front}, the large one at {behind}"
-    try:
-        if screen.crop(*front, small.width, small.height).rgb != small.rgb:
-            return "another picture in the small window"
-    except ValueError as outside:
-        return str(outside)
-    begin = screen.height - large.height
-    if not begin <= behind[1] <= screen.height // 10:
-        return f"the large window from row {behind[1]} on"
-    for y in range(behind[1], screen.height):
-        seen, wanted = bytearray(screen.row(y)), bytearray(large.row(y - begin))
-        if front[1] <= y < front[1] + small.height:
-            covered = slice(3 * front[0], 3 * (front[0] + small.width))
-            seen[covered] = wanted[covered] = b""
+    for y in range(max(begin, screen.height // 10), min(screen.height, begin + window.height)):
+        seen, wanted = screen.row(y), window.row(y - begin)
+        if y in covered:
+            first, end = covered[y]
+            seen, wanted = seen[:first] + seen[end:], wanted[:first] + wanted[end:]
         if seen != wanted:
-            return f"another picture in the large window's row {y - begin}"
-    return True
+            return y
+    return None
+
+
+def both_shown(screen, large, small):
+    """True if both windows of guest/compositor are on the screen, the small one in front; or what is wrong.
+
+    Where they are is for the compositor to say. The small one is there as a whole. The large one is to be as wide
+    as the screen and as high as is left of it; if it asks before the compositor has its panel it is higher, and
+    reaches beyond the screen or beneath the panel.
+    """
+    front, most_hidden = screen.find(small), screen.height // 5
+    if not front:
+        return "the small window nowhere, as a whole"
+    if large.width != screen.width or large.height < screen.height - most_hidden:
+        return f"a large window of only {large.width}x{large.height}"
+    bytes_of_small = (3 * front[0], 3 * (front[0] + small.width))
+    covered = {y: bytes_of_small for y in range(front[1], front[1] + small.height)}
+    furthest = 0
+    for begin in sorted(range(-most_hidden, most_hidden + 1), key=abs):
+        row = row_of_another(screen, large, begin, covered)
+        if row is None:
+            return True
+        furthest = max(furthest, row)
+    return f"the large window nowhere: row {furthest} is another picture's, wherever it begins"

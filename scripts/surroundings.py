@@ -19,6 +19,11 @@ def processor():
         return platform.machine()
 
 
+def machine():
+    """The processors, in words: what tests and figures ran on."""
+    return f"{processor()}, {os.cpu_count()} cores"
+
+
 def virglrenderer():
     done = subprocess.run([guests.SCRIPTS / "in-root.sh", "--", "pkg-config", "--modversion", "virglrenderer"],
                           stdout=subprocess.PIPE, text=True, check=False)
@@ -32,7 +37,7 @@ def commit():
 
 
 def of_host():
-    return {"machine": f"{processor()}, {os.cpu_count()} cores", "kernel": platform.release(),
+    return {"machine": machine(), "kernel": platform.release(),
             "commit": commit(), "virglrenderer": virglrenderer()}
 
 

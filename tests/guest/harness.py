@@ -82,6 +82,21 @@ class Case:
         self.wait_for(question, f"stat-{name} = {value}", timeout)
 
 
+def own_qemu(case, *options):
+    """QEMU as scripts/build-qemu.sh makes it, for tests that look at how it was built.
+
+    Where another one was named there is none of that, and none is made.
+    """
+    if case.options.get("qemu"):
+        raise Skipped("it looks at the QEMU that scripts/build-qemu.sh makes, and another was named")
+    return guests.made_by("build-qemu.sh", *options)
+
+
+def qemu_of(case, *options):
+    """The QEMU to run: the one that was named, or ours."""
+    return case.options.get("qemu") or own_qemu(case, *options)
+
+
 def offered_devices(qemu):
     """The names of all devices that a QEMU program has."""
     return set(re.findall(r'^name "([^"]+)"', on_host([qemu, "-device", "help"]), re.MULTILINE))

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests of QEMU with a Linux guest, printing TAP.
 
-usage: run.py [--present | --legacy | --aarch64] [--list] [--accel ACCEL] [--qemu PROGRAM] [NAME...]     NAME: part of a test's name, such as vkcube
+usage: run.py [--present | --legacy | --aarch64] [--list] [--accel ACCEL] [--qemu PROGRAM] [--variant VARIANT]
+              [NAME...]     NAME: part of a test's name, such as vkcube
 
 A test is a function test_* of one of the modules below, in the order in which they stand there; its
 first line of documentation is its name in the output. Where a test fails, what it expected and what it
@@ -83,6 +84,7 @@ def main():
     parser.add_argument("--aarch64", action="store_true", help="the tests of an aarch64 guest instead")
     parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
     parser.add_argument("--qemu", help="another QEMU than the one that scripts/build-qemu.sh makes")
+    parser.add_argument("--variant", help="another guest: one of the variants of scripts/guest-image.sh")
     arguments = parser.parse_args()
     tests = collect(arguments.name, PRESENT if arguments.present else LEGACY if arguments.legacy
                     else AARCH64 if arguments.aarch64 else MODULES)
@@ -95,6 +97,8 @@ def main():
     guests.end_on_signals()
     options = {"accel": arguments.accel, "qemu": arguments.qemu,
                "arch": "aarch64" if arguments.aarch64 else "x86_64"}
+    if arguments.variant:
+        options["image"] = guests.made_by("guest-image.sh", "--arch", options["arch"], "--variant", arguments.variant)
     print(f"1..{len(tests)}", flush=True)
     shared, failed = SharedGuest(options), 0
     try:

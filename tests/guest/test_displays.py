@@ -12,16 +12,6 @@ from host_screen import HostScreen
 SIZE = (800, 600)
 
 
-def find(screen, wanted):
-    """Where a picture is inside a larger one: (x, y), or None."""
-    for y in range(screen.height - wanted.height + 1):
-        x = screen.row(y).find(wanted.row(0))
-        if x >= 0 and x % 3 == 0 and x // 3 + wanted.width <= screen.width:
-            if screen.crop(x // 3, y, wanted.width, wanted.height).rgb == wanted.rgb:
-                return x // 3, y
-    return None
-
-
 def test_sdl_and_vnc(case):
     """an SDL window, VNC and screendump show the same frame of vkcube, with virtio-vga-venus"""
     with HostScreen(1024, 768) as host, tempfile.TemporaryDirectory(prefix="venus-vnc-") as folder:
@@ -44,7 +34,7 @@ def test_sdl_and_vnc(case):
                    picture.Difference(seen, dump))
             window = host.settled()
             window.write_png(case.file("sdl.png"))
-            expect(find(window, dump), "the screendump's picture in the SDL window",
+            expect(window.find(dump), "the screendump's picture in the SDL window",
                    f"it nowhere in {window}; see {case.file('sdl.png')}")
 
 

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, VENUS, Failed, expect, guests, host_tools, \
-    json_on_host, offered_devices, picture
+    json_on_host, offered_devices, own_qemu, picture, qemu_of
 from host_screen import HostScreen, host_vkcube, window_of_vkcube
 from test_present import end, hold_cube
 
@@ -24,12 +24,12 @@ SIZE = (800, 600)
 CARD = re.compile(r"virtio-(gpu|vga)")
 
 
-def legacy_build():
-    return guests.made_by("build-qemu.sh", "--legacy", "--build-dir")
+def legacy_build(case):
+    return own_qemu(case, "--legacy", "--build-dir")
 
 
-def legacy_qemu():
-    return guests.made_by("build-qemu.sh", "--legacy")
+def legacy_qemu(case):
+    return qemu_of(case, "--legacy")
 
 
 def archived_sources(build):
@@ -40,9 +40,9 @@ def archived_sources(build):
     return {file.name for file in files if ARCHIVED.search(file.name)}
 
 
-def configure(folder, leave_out):
+def configure(case, folder, leave_out):
     """Configures the patched QEMU in a folder as the build with the archive was, less some options."""
-    build = legacy_build()
+    build = legacy_build(case)
     first = (build / "config.log").read_text(encoding="utf-8").splitlines()
     words = shlex.split(next(line for line in first if "Configured with:" in line).split(":", 1)[1])
     expect(set(OPTIONS) <= set(words), f"{' '.join(OPTIONS)} among the options", words)
@@ -56,9 +56,9 @@ def configure(folder, leave_out):
 
 def test_built(case):
     """with the option QEMU has the old devices beside the new ones, and configure has warned"""
-    build = legacy_build()
+    build = legacy_build(case)
     expect(archived_sources(build) == SOURCES, SOURCES, archived_sources(build))
-    offered = offered_devices(legacy_qemu())
+    offered = offered_devices(legacy_qemu(case))
     wanted = ARCHIVED_DEVICES | {"virtio-gpu-venus-pci", "virtio-vga-venus", "virtio-gpu-venus-device"}
     expect(wanted <= offered, wanted, {name for name in offered if CARD.match(name)})
     log = (build / "meson-logs" / "meson-log.txt").read_text(encoding="utf-8", errors="replace")
@@ -67,10 +67,10 @@ def test_built(case):
     case.note(warning[0])
 
 
-def test_only_with_option(_case):
+def test_only_with_option(case):
     """OpenGL and virglrenderer without the option build nothing of the archive, and say nothing of it"""
     with tempfile.TemporaryDirectory(prefix="venus-configure-") as folder:
-        done = configure(folder, [LEGACY])
+        done = configure(case, folder, [LEGACY])
         expect(done.returncode == 0, "configure to succeed", done.stdout[-1500:])
         for name in ("virglrenderer", "epoxy"):
             expect(re.search(rf"dependency {name} found: YES", done.stdout), f"{name} to be used",
@@ -79,10 +79,10 @@ def test_only_with_option(_case):
         expect("WARNING: build_legacy" not in done.stdout, "no warning", "it")
 
 
-def test_option_alone(_case):
+def test_option_alone(case):
     """the option without OpenGL is refused with what to do"""
     with tempfile.TemporaryDirectory(prefix="venus-configure-") as folder:
-        done = configure(folder, ["--enable-opengl"])
+        done = configure(case, folder, ["--enable-opengl"])
         expect(done.returncode != 0, "configure to fail", "status 0")
         expect("configure with --enable-virglrenderer --enable-opengl" in done.stdout,
                "the options that are missing", done.stdout[-1500:])
@@ -126,7 +126,7 @@ def test_old_device_works(case):
     """the old device's guest has Venus, draws a frame as the host does, and shows vkcube in QEMU's window"""
     for device in ("virtio-gpu-gl-pci", "virtio-vga-gl"):
         with HostScreen(1024, 768) as host, \
-                case.another_guest(qemu=legacy_qemu(), device=device, display="sdl,gl=on",
+                case.another_guest(qemu=legacy_qemu(case), device=device, display="sdl,gl=on",
                                    resolution=SIZE, properties={"blob": "on", "venus": "on"},
                                    env={"DISPLAY": host.display, "SDL_VIDEODRIVER": "x11"}) as guest:
             case.note(device)
@@ -136,14 +136,14 @@ def test_old_device_works(case):
 
 def test_new_device_works(case):
     """the new device in the same QEMU works as ever, with no display"""
-    with case.another_guest(qemu=legacy_qemu()) as guest:
+    with case.another_guest(qemu=legacy_qemu(case)) as guest:
         draw(case, guest)
         expect(guest.stat("contexts-created") > 0, "contexts counted", guest.stats())
 
 
-def test_old_device_says_what_it_lacks(_case):
+def test_old_device_says_what_it_lacks(case):
     """without OpenGL in the display the old device says so and QEMU ends"""
-    command = [*IN_ROOT, str(legacy_qemu()), "-nodefaults", "-M", "q35", "-accel", "tcg", "-S", "-display",
+    command = [*IN_ROOT, str(legacy_qemu(case)), "-nodefaults", "-M", "q35", "-accel", "tcg", "-S", "-display",
                "none", "-monitor", "stdio", "-device", "virtio-gpu-gl-pci,hostmem=1G,blob=on,venus=on"]
     done = subprocess.run(command, input="quit\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=60, check=False)

@@ -61,7 +61,6 @@ def expect_no_complaint(guest):
 
 def wait_until_shown(case, look, guest, suffix, at=None, output=0, colours=100):
     """The host's screen shows an output's scanout, to the bit, at that place or anywhere."""
-    from test_displays import find
     dump = None
 
     def question():
@@ -72,7 +71,7 @@ def wait_until_shown(case, look, guest, suffix, at=None, output=0, colours=100):
         if at:
             same = screen.crop(*at, dump.width, dump.height).rgb == dump.rgb
             return same, picture.Difference(screen.crop(*at, dump.width, dump.height), dump)
-        return find(screen, dump), f"it nowhere in {screen}"
+        return screen.find(dump), f"it nowhere in {screen}"
 
     case.wait_for(question, f"the scanout on the host's screen ({case.file(suffix + '-screen.png')})",
                   timeout=20)

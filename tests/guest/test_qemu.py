@@ -5,14 +5,11 @@ import json
 import re
 import subprocess
 
-from harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, expect, guests, offered_devices, on_host
+from harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, expect, guests, offered_devices, on_host, own_qemu, \
+    qemu_of
 
 FOREIGN = re.compile(r"lib(EGL|GL|GLX|GLESv2|OpenGL|gbm|epoxy)\b")
 DEVICE = "virtio-gpu-venus-pci"
-
-
-def qemu_of(case):
-    return case.options.get("qemu") or guests.made_by("build-qemu.sh")
 
 
 def needed(path):
@@ -29,7 +26,7 @@ def start(case, *options, in_root=()):
 
 def test_libraries(case):
     """QEMU and libvenusgpu need no library of OpenGL, EGL or GBM of their own"""
-    qemu = guests.made_by("build-qemu.sh")
+    qemu = own_qemu(case)
     library = guests.made_by("build-lib.sh") / "lib" / "libvenusgpu.so"
     expect(any(name.startswith("libvenusgpu") for name in needed(qemu)), "libvenusgpu among what "
            "QEMU needs", needed(qemu))
@@ -64,7 +61,7 @@ def test_mistakes(case):
 
 def test_nothing_archived(case):
     """QEMU has no object of the archived OpenGL device, and does not offer it, unless it was asked for"""
-    qemu, build = guests.made_by("build-qemu.sh"), guests.made_by("build-qemu.sh", "--build-dir")
+    qemu, build = own_qemu(case), own_qemu(case, "--build-dir")
     commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
     compiled = [item["output"] for item in commands]
     objects = [str(path.relative_to(build)) for path in build.rglob("*.o")]

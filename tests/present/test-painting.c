@@ -254,8 +254,8 @@ static void test_changes_staged(void **state)
     shim_hide_extension("VK_EXT_external_memory_host");
     change_and_compare(VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM);
     assert_int_equal(stat_value("present-staging"), CHANGES + 1);
-    assert_in_range(stat_value("present-staging-bytes"), 1,
-                    (CHANGES + 1) * frame.width * frame.height * 4 * 3 / 4);
+    assert_uint_in_range(stat_value("present-staging-bytes"), 1,
+                         (CHANGES + 1) * frame.width * frame.height * 4 * 3 / 4);
 }
 
 static void test_changes_staged_drawn(void **state)

@@ -126,7 +126,7 @@ static void start(enum venus_gpu_present_mode mode)
     eventually(x_server_shows(0, 0, WIDTH, HEIGHT, 1));
 }
 
-static int stop(void **state)
+static int end(void **state)
 {
     int ret = vm_teardown(state);
     end_weston(SIGTERM);
@@ -267,7 +267,7 @@ static void test_no_compositor(void **state)
 }
 
 #undef TEST
-#define TEST(function) cmocka_unit_test_teardown(function, stop)
+#define TEST(function) cmocka_unit_test_teardown(function, end)
 
 int main(void)
 {

@@ -79,7 +79,7 @@ static void start(void)
     present_x11();
 }
 
-static int stop(void **state)
+static int end(void **state)
 {
     int ret = vm_teardown(state);
     x_server_stop();
@@ -369,7 +369,7 @@ static void test_random_resizes(void **state)
 }
 
 #undef TEST
-#define TEST(function) cmocka_unit_test_teardown(function, stop)
+#define TEST(function) cmocka_unit_test_teardown(function, end)
 
 int main(void)
 {

@@ -297,7 +297,7 @@ uint32_t guest_finish(struct ticket *ticket, void *answer, size_t answer_size)
     struct virtio_gpu_ctrl_hdr hdr;
     if (!guest_wait_for(ticket, PATIENCE_MS))
         fail_msg("no answer");
-    assert_in_range(ticket->written, sizeof(hdr), ticket->in.iov_len);
+    assert_uint_in_range(ticket->written, sizeof(hdr), ticket->in.iov_len);
     memcpy(&hdr, ticket->in.iov_base, sizeof(hdr));
     if (answer && hdr.type < VIRTIO_GPU_RESP_ERR_UNSPEC) {
         assert_int_equal(ticket->written, answer_size);
@@ -551,7 +551,7 @@ uint64_t guest_stat(struct guest *guest, const char *name)
 {
     struct venus_gpu_stat stats[64];
     size_t count = venus_gpu_stats(guest->gpu, stats, 64);
-    assert_in_range(count, 1, 64);
+    assert_uint_in_range(count, 1, 64);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(stats[i].name, name) == 0)
             return stats[i].value;

@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "../cmocka-both.h"
 #include "protocol.h"
 #include "venus-gpu.h"
 

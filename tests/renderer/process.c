@@ -3,6 +3,7 @@
 #include "process.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,6 +42,21 @@ unsigned process_maps(void)
     assert_non_null(file);
     for (int c; (c = getc(file)) != EOF;)
         count += c == '\n';
+    fclose(file);
+    return count;
+}
+
+unsigned process_libraries(const char *name)
+{
+    char line[PATH_MAX + 128];
+    unsigned count = 0;
+    FILE *file = fopen("/proc/self/maps", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        const char *last = strrchr(line, '/');
+        /* Each has one mapping of its code. */
+        count += last && strstr(line, " r-xp ") && strncmp(last + 1, name, strlen(name)) == 0;
+    }
     fclose(file);
     return count;
 }

@@ -10,6 +10,9 @@ unsigned process_fds(void);
 unsigned process_threads(void);
 unsigned process_maps(void);
 
+/* How many libraries are loaded whose file's name begins so. */
+unsigned process_libraries(const char *name);
+
 /* How many mappings may be made for heaps while a test runs. Those of sanitizers are many. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)

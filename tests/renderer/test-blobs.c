@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Blobs of every kind: where their memory comes from, who may use it, what is refused. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "venus.h"
 
 static void shm_is_shared_memory_of_zeroes(void **state)
@@ -52,6 +54,26 @@ static void vulkan_memory_becomes_a_blob(void **state)
     assert_ok(guest_unref(guest, resource));
     venus_free(&venus, memory);
     venus_close(&venus);
+}
+
+/* What virglrenderer maps by a driver, it loads into this process; tests/meson.build says why it stays. */
+static void driver_stays_loaded(void **state)
+{
+    struct guest *guest = *state;
+    struct venus venus;
+    uint64_t memory;
+
+    if (!getenv("MESON_TEST_ITERATION")) {
+        print_message("# meson's environment is not there\n");
+        skip();
+    }
+    venus_open_all(&venus, guest, 1);
+    guest_map_anywhere(guest, venus_blob(&venus, PAGE, &memory), PAGE);
+    unsigned loaded = process_libraries("libvulkan_"); /* as Mesa's are called */
+    venus_free(&venus, memory);
+    venus_close(&venus);
+    guest_stop(guest);
+    assert_int_equal(process_libraries("libvulkan_"), loaded);
 }
 
 static void what_is_no_memory_is_refused(void **state)
@@ -236,6 +258,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(odd_sizes_can_be_touched_to_the_end_of_their_page,
                                         guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(vulkan_memory_becomes_a_blob, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(driver_stays_loaded, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(what_is_no_memory_is_refused, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(blob_is_no_longer_than_its_memory, guest_setup,
                                         guest_teardown),

@@ -32,7 +32,7 @@ static void capset_is_that_of_venus(void **state)
         VIRTIO_GPU_RESP_OK_CAPSET_INFO);
     assert_int_equal(info_answer.capset_id, VIRTIO_GPU_CAPSET_VENUS);
     assert_int_equal(info_answer.capset_max_version, 0);
-    assert_in_range(info_answer.capset_max_size, 160, 4096);
+    assert_uint_in_range(info_answer.capset_max_size, 160, 4096);
 
     /* As virglrenderer lays it out (struct virgl_renderer_capset_venus). */
     struct {

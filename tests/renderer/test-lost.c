@@ -17,7 +17,7 @@ static void assert_idle(void)
 {
     uint64_t before = process_cpu_ms();
     sleep_ms(200);
-    assert_in_range(process_cpu_ms() - before, 0, 40);
+    assert_uint_in_range(process_cpu_ms() - before, 0, 40);
 }
 
 static void assert_works(struct guest *guest, uint32_t context)

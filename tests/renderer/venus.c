@@ -179,7 +179,7 @@ static void enumerate_physical_devices(struct venus *venus)
     put_null(&stream); /* pPhysicalDevices */
     finish_with_result(venus, &stream, ENUMERATE_PHYSICAL_DEVICES);
     uint32_t count = reply32(venus, 16);
-    assert_in_range(count, 1, 16);
+    assert_uint_in_range(count, 1, 16);
 
     venus->physical_device = venus->last_handle + 1;
     start(venus, &stream, ENUMERATE_PHYSICAL_DEVICES);

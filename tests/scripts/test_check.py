@@ -4,12 +4,16 @@
 import contextlib
 import importlib.util
 import io
+import os
+import re
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "check.py"
+sys.path.insert(0, str(SCRIPT.parent))
 spec = importlib.util.spec_from_file_location("check_script", SCRIPT)
 check = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(check)
@@ -53,6 +57,7 @@ class Summary(unittest.TestCase):
         with mock.patch.object(check, "OUT", Path(folder.name)), mock.patch.object(check, "SUITES", suite), \
                 contextlib.redirect_stdout(printed):
             self.count = check.check("some")
+        self.log = Path(folder.name, "some.log").read_text(encoding="utf-8")
         return printed.getvalue()
 
     def test_it_says_why_a_test_failed(self):
@@ -67,3 +72,20 @@ class Summary(unittest.TestCase):
 
     def test_a_suite_without_tests_has_failed(self):
         self.assertIn("FAILED the suite itself (it ran no test)", self.summary("hello\n"))
+
+    def test_the_log_says_what_machine_it_was(self):
+        self.summary(OUTPUT)
+        self.assertRegex(self.log, rf"\Aon .+, {os.cpu_count()} cores\n")
+
+
+class EverySuiteRuns(unittest.TestCase):
+    """A suite that nobody runs says nothing of what has changed elsewhere."""
+
+    def test_what_is_not_part_of_check_is_in_the_weekly_run(self):
+        text = (SCRIPT.parents[1] / ".github" / "workflows" / "check.yml").read_text(encoding="utf-8")
+        named = re.search(r"suite: \[(.*)\]", text)[1].split(", ")
+        self.assertEqual(set(named), check.ON_REQUEST)
+
+    def test_each_has_its_target(self):
+        makefile = (SCRIPT.parents[1] / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+        self.assertEqual(set(re.search(r"suites := (.*)", makefile)[1].split()), set(check.SUITES))

@@ -30,6 +30,7 @@
 
 #include <cmocka.h>
 
+#include "../cmocka-both.h"
 #include "fake-renderer.h"
 #include "protocol.h"
 #include "venus-gpu.h"

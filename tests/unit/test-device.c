@@ -265,7 +265,7 @@ static void test_counters(void **state)
     vm_start(NULL);
     struct venus_gpu_stat stats[128];
     size_t count = venus_gpu_stats(vm.gpu, stats, COUNT(stats));
-    assert_in_range(count, 10, COUNT(stats));
+    assert_uint_in_range(count, 10, COUNT(stats));
     for (size_t i = 0; i < count; i++) {
         assert_true(stats[i].name[0] && stats[i].help[0]);
         for (const char *c = stats[i].name; *c; c++)
@@ -331,7 +331,7 @@ static void test_log_is_held_to_a_rate(void **state)
         assert_error(unref(1), INVALID_RESOURCE_ID);
     /* Ten, or more if the machine was so slow that seconds went by. */
     unsigned lines = lines_logged(VENUS_GPU_LOG_GUEST);
-    assert_in_range(lines, 10, 100);
+    assert_uint_in_range(lines, 10, 100);
     fake_log(true, "another level"); /* is not held up by these */
     assert_true(was_logged(VENUS_GPU_LOG_WARNING, "another level"));
 

@@ -249,8 +249,8 @@ static void test_sizes_in_mm(void **state)
     vm_start(NULL);
     set_output(0, 1920, 1080, 60000);
     struct mode mode = get_mode(0);
-    assert_in_range(mode.width_mm, 487, 488); /* 100 dots per inch */
-    assert_in_range(mode.height_mm, 274, 275);
+    assert_uint_in_range(mode.width_mm, 487, 488); /* 100 dots per inch */
+    assert_uint_in_range(mode.height_mm, 274, 275);
     assert_int_equal(mode.width_cm, 48);
     assert_int_equal(mode.height_cm, 27);
 

@@ -56,7 +56,7 @@ static void test_descriptors(void **state)
     uint32_t id = 1;
     while (id < 1000 && create_2d(id, format, 1, 1) == VIRTIO_GPU_RESP_OK_NODATA)
         id++;
-    assert_in_range(id, 50, 250);
+    assert_uint_in_range(id, 50, 250);
     assert_error(create_2d(id, format, 1, 1), OUT_OF_MEMORY);
     assert_true(was_logged(VENUS_GPU_LOG_GUEST, "max_resources"));
     assert_ok(unref(1));

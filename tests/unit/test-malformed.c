@@ -353,7 +353,7 @@ static void run_spoiled(struct request *request)
     uint32_t type = run(request, size, room);
     if (!type)
         return; /* too little room for an answer to look at */
-    assert_in_range(type, VIRTIO_GPU_RESP_OK_NODATA, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
+    assert_uint_in_range(type, VIRTIO_GPU_RESP_OK_NODATA, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
     if (is_error(type))
         check_unchanged(&before);
     else
@@ -419,7 +419,8 @@ static void test_random_bytes(void **state)
         }
         uint32_t type = run(&request, request.size, 64);
         if (type)
-            assert_in_range(type, VIRTIO_GPU_RESP_OK_NODATA, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
+            assert_uint_in_range(type, VIRTIO_GPU_RESP_OK_NODATA,
+                                 VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
     }
 }
 
