@@ -88,8 +88,9 @@ struct venus_gpu_output {
     bool enabled;
     uint32_t x, y, width, height; /* pixels */
     uint32_t width_mm, height_mm; /* 0: derived from 100 dots per inch */
-    uint32_t refresh_mhz;         /* millihertz; 0: 75 Hz, or less where the mode needs it */
+    uint32_t refresh_mhz;         /* millihertz; 0: 60 Hz, or less where the mode needs it */
     const char *name;             /* monitor name, up to 12 characters; NULL: a default. Copied. */
+    bool fixed;                   /* it has this mode only, and no common ones beside it */
 };
 
 /* ---- what the front end lends ---------------------------------------------------------------- */
