@@ -208,6 +208,8 @@ struct venus_gpu_ops {
     void (*window_resized)(void *opaque, unsigned scanout, uint32_t width, uint32_t height);
     void (*window_closed)(void *opaque, unsigned scanout);
     void (*input)(void *opaque, unsigned scanout, const struct venus_gpu_input *input);
+    /* The monitor that such a window is on has that rate, in millihertz; see struct venus_gpu_output. */
+    void (*window_refreshed)(void *opaque, unsigned scanout, uint32_t refresh_mhz);
 };
 
 /* ---- the device ------------------------------------------------------------------------------- */
