@@ -96,8 +96,9 @@ struct venus_gpu_output {
     bool enabled;
     uint32_t x, y, width, height; /* pixels; a side above VENUS_GPU_MAX_SIDE becomes that */
     uint32_t width_mm, height_mm; /* 0: derived from 100 dots per inch */
-    uint32_t refresh_mhz;         /* millihertz; 0: 75 Hz, or less where the mode needs it */
+    uint32_t refresh_mhz;         /* millihertz; 0: 60 Hz, or less where the mode needs it */
     const char *name;             /* monitor name, up to 12 characters; NULL: a default. Copied. */
+    bool fixed;                   /* it has this mode only, and no common ones beside it */
 };
 
 /* ---- what the front end lends ---------------------------------------------------------------- */
@@ -218,6 +219,8 @@ struct venus_gpu_ops {
     void (*window_resized)(void *opaque, unsigned scanout, uint32_t width, uint32_t height);
     void (*window_closed)(void *opaque, unsigned scanout);
     void (*input)(void *opaque, unsigned scanout, const struct venus_gpu_input *input);
+    /* The monitor that such a window is on has that rate, in millihertz; see struct venus_gpu_output. */
+    void (*window_refreshed)(void *opaque, unsigned scanout, uint32_t refresh_mhz);
 };
 
 /* ---- the device ------------------------------------------------------------------------------- */

@@ -225,8 +225,9 @@ void device_clear(struct venus_gpu *gpu)
 {
     for (unsigned i = 0; i < gpu->config.num_outputs; i++) {
         const struct venus_gpu_cursor none = { .image_changed = true };
-        if (gpu->scanouts[i].cursor.visible)
+        if (gpu->scanouts[i].cursor.pixels)
             cursor_show(gpu, i, &none);
+        gpu->scanouts[i].moves_name_image = false;
     }
     /* Contexts first: what a resource is attached to need not be told of its end one by one. */
     context_destroy_all(gpu);

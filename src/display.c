@@ -56,7 +56,8 @@ static bool same_output(const struct output *a, const struct output *b)
     return a->info.enabled == b->info.enabled && a->info.x == b->info.x && a->info.y == b->info.y &&
            a->info.width == b->info.width && a->info.height == b->info.height &&
            a->info.width_mm == b->info.width_mm && a->info.height_mm == b->info.height_mm &&
-           a->info.refresh_mhz == b->info.refresh_mhz && !strcmp(a->name, b->name);
+           a->info.refresh_mhz == b->info.refresh_mhz && a->info.fixed == b->info.fixed &&
+           !strcmp(a->name, b->name);
 }
 
 /* A window of the host's can be larger than any frame. */

@@ -11,10 +11,10 @@
 /* Characters of a monitor name (EDID 1.4, display product name descriptor, without the newline). */
 enum { EDID_NAME_MAX = 12 };
 
-/* A base block, and one extension block for modes that the base block cannot hold. */
-enum { EDID_SIZE_MAX = 256 };
+/* A base block, and two extension blocks for modes that the base block cannot hold. */
+enum { EDID_SIZE_MAX = 384 };
 
-/* Write the EDID to data and return its size, 128 or 256. */
+/* Write the EDID to data and return its size, a multiple of 128. */
 size_t edid_make(const struct venus_gpu_output *output, uint8_t data[EDID_SIZE_MAX]);
 
 #endif

@@ -22,7 +22,8 @@ struct scanout {
     uint64_t offset;               /* of the rectangle's first pixel in the resource's bytes */
     struct venus_gpu_frame *frame; /* written under the device's lock: others look at it */
     /* The pointer as it is now, for whoever comes to show it; written under the device's lock. */
-    struct venus_gpu_cursor cursor; /* visible: UPDATE_CURSOR gave it an image, which is the next */
+    struct venus_gpu_cursor cursor; /* with pixels: UPDATE_CURSOR gave it an image, the next */
+    bool moves_name_image;          /* of this driver, a MOVE_CURSOR without one hides */
     uint32_t cursor_pixels[CURSOR_SIZE * CURSOR_SIZE];
 };
 

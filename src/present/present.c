@@ -107,7 +107,7 @@ static void take_pointer_locked(struct presenter *presenter, const struct venus_
         return;
     if (cursor->image_changed) {
         free(presenter->pointer_pixels);
-        presenter->pointer_pixels = cursor->visible && size ? malloc(size) : NULL;
+        presenter->pointer_pixels = cursor->pixels && size ? malloc(size) : NULL;
         presenter->pointer_width = cursor->width;
         presenter->pointer_height = cursor->height;
         presenter->hot_x = cursor->hot_x;
@@ -158,7 +158,7 @@ int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
     pthread_mutex_lock(&presenter->lock);
     show_locked(presenter, gpu->scanouts[scanout].frame);
     presenter->redraw = presenter->frame;
-    if (gpu->scanouts[scanout].cursor.visible)
+    if (gpu->scanouts[scanout].cursor.pixels)
         take_pointer_locked(presenter, &gpu->scanouts[scanout].cursor);
     wake_locked(presenter);
     pthread_mutex_unlock(&presenter->lock);

@@ -338,6 +338,14 @@ static void on_resized(void *opaque, uint32_t width, uint32_t height)
         gpu->ops.window_resized(gpu->opaque, presenter->scanout, width, height);
 }
 
+static void on_refreshed(void *opaque, uint32_t refresh_mhz)
+{
+    struct presenter *presenter = opaque;
+    struct venus_gpu *gpu = presenter->gpu;
+    if (gpu->ops.window_refreshed)
+        gpu->ops.window_refreshed(gpu->opaque, presenter->scanout, refresh_mhz);
+}
+
 static void on_closed(void *opaque)
 {
     struct presenter *presenter = opaque;
@@ -359,6 +367,7 @@ static void on_input(void *opaque, const struct venus_gpu_input *event)
 
 static const struct surface_listener listener = {
     .resized = on_resized,
+    .refreshed = on_refreshed,
     .closed = on_closed,
     .input = on_input,
 };

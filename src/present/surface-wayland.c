@@ -32,6 +32,7 @@
 #include <vulkan/vulkan_wayland.h>
 
 #include "message.h"
+#include "wayland-output.h"
 #include "wayland-seat.h"
 #include "xdg-decoration-unstable-v1-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
@@ -61,7 +62,7 @@ struct window {
     struct wl_compositor *compositor;
     struct xdg_wm_base *wm_base;
     struct zxdg_decoration_manager_v1 *decorations; /* may be NULL */
-    struct wl_list seats;
+    struct wl_list seats, outputs;
     struct wl_surface *surface;
 
     /* NULL while hidden; the last one also where nobody else draws decorations. */
@@ -237,6 +238,13 @@ static void bind_seat(struct window *window, const struct global *global)
         wayland_seats_add(&window->seats, &window->base, seat, global->name);
 }
 
+static void bind_output(struct window *window, const struct global *global)
+{
+    struct wl_output *output = bind_global(global, &wl_output_interface, WAYLAND_OUTPUT_VERSION);
+    if (output)
+        wayland_outputs_add(&window->outputs, &window->base, output, global->name);
+}
+
 static void registry_global(void *data, struct wl_registry *registry, uint32_t name,
                             const char *interface, uint32_t version)
 {
@@ -251,6 +259,8 @@ static void registry_global(void *data, struct wl_registry *registry, uint32_t n
             bind_global(&global, &zxdg_decoration_manager_v1_interface, DECORATION_VERSION);
     else if (!strcmp(interface, wl_seat_interface.name))
         bind_seat(window, &global);
+    else if (!strcmp(interface, wl_output_interface.name))
+        bind_output(window, &global);
 }
 
 static void registry_global_remove(void *data, struct wl_registry *registry, uint32_t name)
@@ -258,11 +268,33 @@ static void registry_global_remove(void *data, struct wl_registry *registry, uin
     (void)registry;
     struct window *window = data;
     wayland_seats_remove(&window->seats, name);
+    wayland_outputs_remove(&window->outputs, name);
 }
 
 static const struct wl_registry_listener registry_listener = {
     .global = registry_global,
     .global_remove = registry_global_remove,
+};
+
+/* ---- wl_surface --------------------------------------------------------------------------------- */
+
+static void surface_enter(void *data, struct wl_surface *surface, struct wl_output *output)
+{
+    (void)surface;
+    struct window *window = data;
+    wayland_outputs_enter(&window->outputs, output);
+}
+
+static void surface_leave(void *data, struct wl_surface *surface, struct wl_output *output)
+{
+    (void)surface;
+    struct window *window = data;
+    wayland_outputs_leave(&window->outputs, output);
+}
+
+static const struct wl_surface_listener surface_listener = {
+    .enter = surface_enter,
+    .leave = surface_leave,
 };
 
 /* ---- the connection ----------------------------------------------------------------------------- */
@@ -482,6 +514,7 @@ static void window_leave(struct surface *surface)
 static void destroy_globals(struct window *window)
 {
     wayland_seats_destroy(&window->seats);
+    wayland_outputs_destroy(&window->outputs);
     if (window->decorations)
         zxdg_decoration_manager_v1_destroy(window->decorations);
     if (window->wm_base)
@@ -552,6 +585,7 @@ static bool open_window(struct window *window, const struct venus_gpu_target *ta
     window->surface = wl_compositor_create_surface(window->compositor);
     if (!window->surface)
         return refuse(error, "Out of memory.");
+    wl_surface_add_listener(window->surface, &surface_listener, window);
     return true;
 }
 
@@ -566,6 +600,7 @@ static struct surface *window_create(const struct venus_gpu_target *target, char
     window->base.width = window->floating_width = target->width;
     window->base.height = window->floating_height = target->height;
     wl_list_init(&window->seats);
+    wl_list_init(&window->outputs);
     if (!open_window(window, target, error)) {
         window_destroy(&window->base);
         return NULL;

@@ -18,6 +18,8 @@
 struct surface_listener {
     /* The person, or the window system, made the window this large, in pixels. */
     void (*resized)(void *opaque, uint32_t width, uint32_t height);
+    /* The monitor that the window is on has that rate, in millihertz. Only where there is one. */
+    void (*refreshed)(void *opaque, uint32_t refresh_mhz);
     /* The person wants the window closed. */
     void (*closed)(void *opaque);
     /* x and y are in pixels of the surface. */

@@ -494,6 +494,25 @@ static void test_pointer_of_before(void **state)
     assert_screen();
 }
 
+/* One that is hidden for a while is there again, also where the target is another one by then. */
+static void test_pointer_hidden_by_move(void **state)
+{
+    (void)state;
+    start(0, 0);
+    show_pattern(200, 150, 5);
+    set_pointer(50, 40, 0, 0, NULL);
+    send_pointer(VIRTIO_GPU_CMD_MOVE_CURSOR, 50, 40, POINTER_ID, 0, 0);
+    assert_screen();
+    send_pointer(VIRTIO_GPU_CMD_MOVE_CURSOR, 50, 40, 0, 0, 0);
+    pointer.visible = false;
+    assert_screen();
+    present_offscreen(0, 0, 0, true);
+    assert_screen();
+    send_pointer(VIRTIO_GPU_CMD_MOVE_CURSOR, 50, 40, POINTER_ID, 0, 0);
+    pointer.visible = true;
+    assert_screen();
+}
+
 /* A guest may say that it is anywhere. */
 static void test_pointer_far_away(void **state)
 {
@@ -660,6 +679,7 @@ int main(void)
         PRESENT_TEST(test_pointer_moves),
         PRESENT_TEST(test_pointer_at_edges),
         PRESENT_TEST(test_pointer_of_before),
+        PRESENT_TEST(test_pointer_hidden_by_move),
         PRESENT_TEST(test_pointer_far_away),
         PRESENT_TEST(test_pointer_hot_spot),
         PRESENT_TEST(test_pointer_and_changes),

@@ -192,6 +192,15 @@ static void test_size(void **state)
     eventually(x_server_shows(0, 0, WIDTH, HEIGHT, 2));
 }
 
+/* And of the monitor's rate: weston says 60 Hz of an X server's. */
+static void test_refresh(void **state)
+{
+    (void)state;
+    start(VENUS_GPU_PRESENT_MAILBOX);
+    eventually(count_of(&vm.window_refresh) > 0);
+    assert_int_equal(count_of(&vm.window_refresh), 60000);
+}
+
 static void xdotool(const char *arguments)
 {
     char command[256];
@@ -274,7 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_fifo),          TEST(test_mailbox),           TEST(test_size),
         TEST(test_input),         TEST(test_compositor_killed), TEST(test_compositor_stopped),
-        TEST(test_no_compositor),
+        TEST(test_no_compositor), TEST(test_refresh),
     };
     return RUN_TESTS(tests);
 }

@@ -246,7 +246,7 @@ static void limit_of_context_memory_is_kept(void **state)
     while (pieces <= most && venus_try_allocate(&venus, PIECE, &memory) == 0)
         pieces++;
     print_message("# %u MiB were to be had\n", pieces * (PIECE >> 20));
-    assert_in_range(pieces, LIMIT_PIECES, most);
+    assert_uint_in_range(pieces, LIMIT_PIECES, most);
     assert_ok(guest_wait(venus_submit_nothing(&venus)));
 }
 

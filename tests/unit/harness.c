@@ -213,6 +213,16 @@ static void window_resized(void *opaque, unsigned scanout, uint32_t width, uint3
     unlock();
 }
 
+static void window_refreshed(void *opaque, unsigned scanout, uint32_t refresh_mhz)
+{
+    (void)scanout;
+    assert(opaque == &vm);
+    lock();
+    vm.window_refresh = refresh_mhz;
+    pthread_cond_broadcast(&vm.changed);
+    unlock();
+}
+
 static void config_changed(void *opaque)
 {
     assert(opaque == &vm);
@@ -389,6 +399,7 @@ void vm_prepare(const struct vm_options *options)
         vm.ops.log = log_callback;
         vm.ops.present_ended = present_ended;
         vm.ops.window_resized = window_resized;
+        vm.ops.window_refreshed = window_refreshed;
         vm.ops.thread_started = thread_started;
         vm.ops.thread_stopping = thread_stopping;
     }

@@ -135,6 +135,7 @@ struct vm {
     char present_why[512]; /* of the newest; "-" where there was none */
     unsigned window_resizes;
     uint32_t window_width, window_height; /* the newest */
+    uint32_t window_refresh;
     struct {
         enum venus_gpu_log_level level;
         char text[512];

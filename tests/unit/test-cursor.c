@@ -24,11 +24,17 @@ static uint32_t update(uint32_t scanout, uint32_t id)
     return wait_for(send_on(VENUS_GPU_QUEUE_CURSOR, &request, sizeof(request), 24));
 }
 
-static uint32_t move(uint32_t scanout)
+/* Which resource it names does not matter, but for 0. */
+static uint32_t move_as(uint32_t scanout, uint32_t id)
 {
     const struct virtio_gpu_update_cursor request =
-        cursor_request(VIRTIO_GPU_CMD_MOVE_CURSOR, scanout, 99);
+        cursor_request(VIRTIO_GPU_CMD_MOVE_CURSOR, scanout, id);
     return wait_for(send_on(VENUS_GPU_QUEUE_CURSOR, &request, sizeof(request), 24));
+}
+
+static uint32_t move(uint32_t scanout)
+{
+    return move_as(scanout, 99);
 }
 
 /* An image whose bytes say alpha (or X) 0x44, red 0x11, green 0x22, blue 0x33 in that format. */
@@ -133,6 +139,48 @@ static void test_move(void **state)
     assert_int_equal(stat_value("cursor-updates"), 1);
 }
 
+/* As Windows' driver hides the pointer for a while, and QEMU's own device does it. */
+static void test_move_hides(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    make_image(1, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM);
+    assert_ok(update(0, 1));
+    assert_ok(move_as(0, 1));
+    assert_ok(move_as(0, 0));
+    assert_false(vm.cursor.visible);
+    assert_false(vm.cursor.image_changed);
+    assert_ok(move_as(0, 1));
+    assert_true(vm.cursor.visible);
+    assert_false(vm.cursor.image_changed);
+
+    /* A new driver does not see the former one's image, and may have other manners. */
+    assert_ok(move_as(0, 0));
+    vm_reset();
+    assert_ok(move_as(0, 0));
+    assert_false(vm.cursor.visible);
+    make_image(1, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM);
+    assert_ok(update(0, 1));
+    assert_ok(move_as(0, 0));
+    assert_true(vm.cursor.visible);
+}
+
+/* As Redox' driver moves it, and the specification has it. */
+static void test_move_names_nothing(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    make_image(1, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM);
+    assert_ok(update(0, 1));
+    for (unsigned i = 0; i < 3; i++) {
+        assert_ok(move_as(0, 0));
+        assert_true(vm.cursor.visible);
+    }
+    assert_ok(update(0, 0));
+    assert_ok(move_as(0, 0));
+    assert_false(vm.cursor.visible);
+}
+
 /* As drivers do it: no room for an answer, on both queues at once. */
 static void test_no_response(void **state)
 {
@@ -147,6 +195,18 @@ static void test_no_response(void **state)
     assert_int_equal(vm.cursor_changes, 1);
 }
 
+/* What cannot be shown does not leave the image before it on the screen. */
+static void check_refused(uint32_t id, uint32_t code)
+{
+    assert_ok(update(0, 1));
+    assert_true(vm.cursor.visible);
+    assert_int_equal(update(0, id), code);
+    assert_false(vm.cursor.visible);
+    assert_null(vm.cursor.pixels);
+    assert_ok(move(0));
+    assert_false(vm.cursor.visible);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -155,16 +215,74 @@ static void test_errors(void **state)
     assert_error(update(2, 1), INVALID_SCANOUT_ID);
     assert_error(update(UINT32_MAX, 0), INVALID_SCANOUT_ID);
     assert_error(move(2), INVALID_SCANOUT_ID);
-    assert_error(update(0, 2), INVALID_RESOURCE_ID);
-    static const uint32_t sizes[][2] = {
-        { 63, 64 }, { 64, 63 }, { 65, 64 }, { 128, 128 }, { 1, 1 }
-    };
-    for (uint32_t i = 0; i < COUNT(sizes); i++) {
-        assert_ok(create_2d(10 + i, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, sizes[i][0], sizes[i][1]));
-        assert_error(update(0, 10 + i), INVALID_PARAMETER);
-    }
     assert_int_equal(vm.cursor_changes, 0);
     assert_int_equal(stat_value("cursor-updates"), 0);
+    check_refused(2, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+    static const uint32_t sizes[][2] = { { 257, 64 }, { 1, 257 }, { 512, 512 } };
+    for (uint32_t i = 0; i < COUNT(sizes); i++) {
+        assert_ok(create_2d(10 + i, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, sizes[i][0], sizes[i][1]));
+        check_refused(10 + i, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
+    }
+}
+
+/* The pixel at x, y of a picture in which each differs from all others. */
+static uint32_t pixel_at(uint32_t x, uint32_t y)
+{
+    return 0x80000000 | y << 12 | x;
+}
+
+/* Every `scale`th pixel of it, in the upper left corner, and nothing elsewhere. */
+static void check_corner(uint32_t width, uint32_t height, uint32_t scale)
+{
+    assert_true(vm.cursor.visible);
+    assert_int_equal(vm.cursor.width, SIDE);
+    assert_int_equal(vm.cursor.height, SIDE);
+    assert_int_equal(vm.cursor.hot_x, 5 / scale);
+    assert_int_equal(vm.cursor.hot_y, 6 / scale);
+    for (uint32_t y = 0; y < SIDE; y++)
+        for (uint32_t x = 0; x < SIDE; x++)
+            assert_int_equal(vm.cursor_pixels[y * SIDE + x], x * scale < width && y * scale < height
+                                                                 ? pixel_at(x * scale, y * scale)
+                                                                 : 0);
+}
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    static const struct {
+        uint32_t width, height, scale;
+    } images[] = {
+        { 1, 1, 1 },    { 32, 32, 1 },   { 63, 64, 1 },  { 64, 63, 1 },   { 65, 64, 2 },
+        { 64, 128, 2 }, { 128, 128, 2 }, { 129, 20, 3 }, { 192, 192, 3 }, { 256, 256, 4 },
+    };
+    for (uint32_t i = 0; i < COUNT(images); i++) {
+        uint32_t width = images[i].width, height = images[i].height;
+        for (uint32_t at = 0; at < width * height; at++)
+            ((uint32_t *)vm.ram)[at] = le32(pixel_at(at % width, at / width));
+        assert_ok(create_2d(i + 1, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, width, height));
+        assert_ok(attach_ram(i + 1, RAM_ADDR, 4 * width * height));
+        assert_ok(transfer(i + 1, rect(0, 0, width, height), 0));
+        assert_ok(update(0, i + 1));
+        check_corner(width, height, images[i].scale);
+    }
+}
+
+/* A blob has no width: a square of a page is one of 32 by 32, what is larger than 64 by 64 begins with it. */
+static void test_sizes_of_blobs(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    assert_ok(create_context(1));
+    static const uint32_t sides[] = { 32, 64, 128 };
+    for (uint32_t i = 0; i < COUNT(sides); i++) {
+        uint32_t side = sides[i] < SIDE ? sides[i] : SIDE;
+        assert_ok(create_host_blob(i + 1, (uint64_t)4 * sides[i] * sides[i]));
+        for (uint32_t at = 0; at < side * side; at++)
+            ((uint32_t *)fake_blob(i + 1))[at] = le32(pixel_at(at % side, at / side));
+        assert_ok(update(0, i + 1));
+        check_corner(side, side, 1);
+    }
 }
 
 static void check_blob_image(void)
@@ -231,10 +349,20 @@ static void test_reset_hides(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_formats),     TEST(test_update),     TEST(test_hot_spot_is_inside),
-        TEST(test_hide),        TEST(test_move),       TEST(test_no_response),
-        TEST(test_errors),      TEST(test_guest_blob), TEST(test_host_blob),
+        TEST(test_formats),
+        TEST(test_update),
+        TEST(test_hide),
+        TEST(test_move),
+        TEST(test_no_response),
+        TEST(test_errors),
+        TEST(test_guest_blob),
+        TEST(test_host_blob),
         TEST(test_reset_hides),
+        TEST(test_move_hides),
+        TEST(test_move_names_nothing),
+        TEST(test_sizes),
+        TEST(test_sizes_of_blobs),
+        TEST(test_hot_spot_is_inside),
     };
     return RUN_TESTS(tests);
 }

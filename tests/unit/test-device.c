@@ -347,7 +347,7 @@ static void test_log_is_held_to_a_rate(void **state)
     forget_lines();
     for (unsigned i = 0; i < 200; i++)
         fake_log(true, "x");
-    assert_in_range(lines_logged(VENUS_GPU_LOG_WARNING), 19, 40); /* one is above */
+    assert_uint_in_range(lines_logged(VENUS_GPU_LOG_WARNING), 19, 40); /* one is above */
     fake_fail(FAKE_CONTEXT_CREATE, -EIO, 0, 1);
     fake_fail(FAKE_INIT, -EIO, 0, 1);
     forget_lines();

@@ -3,10 +3,12 @@
  * Tests of outputs as the guest is told of them: display information, configuration space, EDID.
  *
  * The EDID is read back by a decoder of our own, written from the standards' tables (EDID 1.4
- * section 3, DisplayID 1.3 section 4) and not from what writes it.
+ * section 3, CTA-861 section 7, DisplayID 1.3 section 4) and not from what writes it; and by
+ * edid-decode, where there is one, which knows what else these standards want.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "harness.h"
 
@@ -14,6 +16,8 @@
 
 struct mode {
     bool extension; /* it stood in a DisplayID extension */
+    bool has_range; /* the monitor has limits */
+    char list[512]; /* modes that stand beside it */
     double clock;   /* hertz */
     unsigned width, hblank, hfront, hsync;
     unsigned height, vblank, vfront, vsync;
@@ -54,9 +58,182 @@ static void decode_detailed(const uint8_t *d, struct mode *mode)
     assert_int_equal(d[17] & 0x18, 0x18); /* digital separate sync */
 }
 
+/* What a monitor says that it can do; has_range is false where it says nothing. */
+struct range {
+    double clock, least_khz, most_khz, least_hz, most_hz;
+};
+
+static struct range decode_range(const uint8_t *d)
+{
+    assert_int_equal(d[0] | d[1] | d[2], 0);
+    assert_int_equal(d[4] & ~0x0a, 0); /* only the upper ones have 255 more */
+    assert_int_equal(d[10], 1);        /* bare limits: no formula to make others by */
+    assert_int_equal(d[11], '\n');
+    for (unsigned i = 12; i < 18; i++)
+        assert_int_equal(d[i], ' ');
+    const struct range range = {
+        .clock = d[9] * 10e6,
+        .least_hz = d[5],
+        .most_hz = d[6] + (d[4] & 0x02 ? 255 : 0),
+        .least_khz = d[7],
+        .most_khz = d[8] + (d[4] & 0x08 ? 255 : 0),
+    };
+    assert_true(range.least_hz >= 1 && range.least_hz < range.most_hz);
+    assert_true(range.least_khz >= 1 && range.least_khz < range.most_khz);
+    return range;
+}
+
+static void check_in_range(const struct range *range, double clock, double khz, double hz)
+{
+    assert_true(clock <= range->clock);
+    assert_true(khz >= range->least_khz && khz <= range->most_khz);
+    assert_true(hz >= range->least_hz && hz <= range->most_hz);
+}
+
+static void check_mode_in_range(const struct range *range, const struct mode *mode)
+{
+    double lines = mode->clock / (mode->width + mode->hblank);
+    check_in_range(range, mode->clock, lines / 1000, lines / (mode->height + mode->vblank));
+}
+
+/* Common modes at 60 Hz as VESA's DMT and CTA-861 have them: MHz, kHz and Hz. */
+static const struct common {
+    unsigned width, height;
+    double mhz, khz, hz;
+} common[] = {
+    { 640, 480, 25.175, 31.469, 59.940 },
+    { 800, 600, 40, 37.879, 60.317 },
+    { 1024, 768, 65, 48.363, 60.004 },
+    { 1280, 720, 74.25, 45, 60 },
+    { 1280, 800, 83.5, 49.702, 59.810 },
+    { 1600, 900, 108, 60, 60 },
+    { 1920, 1080, 148.5, 67.5, 60 },
+    { 2048, 1152, 162, 72, 60 },
+    { 848, 480, 33.75, 31.020, 60 },
+    { 1280, 768, 79.5, 47.776, 59.870 },
+    { 1280, 960, 108, 60, 60 },
+    { 1280, 1024, 108, 63.981, 60.020 },
+    { 1360, 768, 85.5, 47.712, 60.015 },
+    { 1440, 900, 106.5, 55.935, 59.887 },
+    { 1400, 1050, 121.75, 65.317, 59.978 },
+    { 1680, 1050, 146.25, 65.290, 59.954 },
+    { 1600, 1200, 162, 75, 60 },
+    { 1792, 1344, 204.75, 83.640, 60 },
+    { 1856, 1392, 218.25, 86.333, 59.995 },
+    { 1920, 1200, 154, 74.038, 59.950 },
+    { 1920, 1440, 234, 90, 60 },
+    { 2560, 1080, 198, 66, 60 },
+    { 3840, 2160, 594, 135, 60 },
+    { 4096, 2160, 594, 135, 60 },
+    { 5120, 2160, 742.5, 135, 60 },
+};
+
+/* A mode that is listed by no more than a bit or a number. */
+static void add_common(struct mode *mode, const struct range *range, unsigned width,
+                       unsigned height)
+{
+    size_t i = 0;
+    while (i < COUNT(common) && (common[i].width != width || common[i].height != height))
+        i++;
+    assert_true(i < COUNT(common));
+    if (mode->has_range)
+        check_in_range(range, common[i].mhz * 1e6, common[i].khz, common[i].hz);
+    size_t used = strlen(mode->list);
+    snprintf(mode->list + used, sizeof(mode->list) - used, "%ux%u ", width, height);
+}
+
+static void decode_established(const uint8_t *e, const struct range *range, struct mode *mode)
+{
+    assert_int_equal(e[35] & ~0x21, 0);
+    assert_int_equal(e[36] & ~0x08, 0);
+    assert_int_equal(e[37], 0);
+    if (e[35] & 0x20)
+        add_common(mode, range, 640, 480);
+    if (e[35] & 0x01)
+        add_common(mode, range, 800, 600);
+    if (e[36] & 0x08)
+        add_common(mode, range, 1024, 768);
+}
+
+static void decode_standard(const uint8_t *e, const struct range *range, struct mode *mode)
+{
+    static const unsigned ratios[4][2] = { { 16, 10 }, { 4, 3 }, { 5, 4 }, { 16, 9 } };
+    for (unsigned i = 38; i < 54; i += 2) {
+        unsigned width = (e[i] + 31u) * 8, ratio = e[i + 1] >> 6;
+        if (e[i] == 1 && e[i + 1] == 1)
+            continue;
+        assert_int_equal(e[i + 1] & 0x3f, 0); /* 60 Hz */
+        add_common(mode, range, width, width * ratios[ratio][1] / ratios[ratio][0]);
+    }
+}
+
+/* Established timings III: those that are at 60 Hz. */
+static void decode_more(const uint8_t *d, const struct range *range, struct mode *mode)
+{
+    static const struct {
+        unsigned byte, bit, width, height;
+    } bits[] = {
+        { 6, 3, 848, 480 },    { 7, 6, 1280, 768 },   { 7, 3, 1280, 960 },   { 7, 1, 1280, 1024 },
+        { 8, 7, 1360, 768 },   { 8, 5, 1440, 900 },   { 8, 1, 1400, 1050 },  { 9, 5, 1680, 1050 },
+        { 9, 2, 1600, 1200 },  { 10, 5, 1792, 1344 }, { 10, 3, 1856, 1392 }, { 10, 1, 1920, 1200 },
+        { 11, 5, 1920, 1440 },
+    };
+    uint8_t rest[18];
+    memcpy(rest, d, sizeof(rest));
+    assert_int_equal(d[5], 10);
+    for (size_t i = 0; i < COUNT(bits); i++) {
+        if (d[bits[i].byte] & 1 << bits[i].bit)
+            add_common(mode, range, bits[i].width, bits[i].height);
+        rest[bits[i].byte] &= (uint8_t) ~(1 << bits[i].bit);
+    }
+    for (unsigned i = 6; i < 18; i++)
+        assert_int_equal(rest[i], 0);
+}
+
+static void decode_cta(const uint8_t *e, const struct range *range, struct mode *mode)
+{
+    static const unsigned numbers[][3] = {
+        { 90, 2560, 1080 }, { 97, 3840, 2160 }, { 102, 4096, 2160 }, { 126, 5120, 2160 }
+    };
+    check_sum(e, 128);
+    assert_int_equal(e[1], 3);
+    for (const uint8_t *block = e + 4; block < e + e[2]; block += 1 + (*block & 31)) {
+        for (unsigned at = 1; *block >> 5 == 2 && at <= (*block & 31u); at++)
+            for (size_t i = 0; i < COUNT(numbers); i++)
+                if (block[at] == numbers[i][0])
+                    add_common(mode, range, numbers[i][1], numbers[i][2]);
+    }
+    for (const uint8_t *d = e + e[2]; d + 18 < e + 128 && (d[0] || d[1]); d += 18) {
+        struct mode detailed = { .extension = false };
+        decode_detailed(d, &detailed);
+        assert_int_equal(detailed.width_mm, mode->width_mm);
+        assert_int_equal(detailed.height_mm, mode->height_mm);
+        if (mode->has_range)
+            check_mode_in_range(range, &detailed);
+        size_t used = strlen(mode->list);
+        snprintf(mode->list + used, sizeof(mode->list) - used, "%ux%u ", detailed.width,
+                 detailed.height);
+    }
+}
+
+static void decode_type_1(const uint8_t *d, struct mode *mode)
+{
+    mode->clock = ((d[0] | d[1] << 8 | d[2] << 16) + 1) * 10000.0;
+    assert_true(d[3] & 0x80);         /* preferred */
+    assert_int_equal(d[3] & 0x10, 0); /* not interlaced */
+    mode->width = u16(d + 4) + 1;
+    mode->hblank = u16(d + 6) + 1;
+    mode->hfront = (u16(d + 8) & 0x7fff) + 1;
+    mode->hsync = u16(d + 10) + 1;
+    mode->height = u16(d + 12) + 1;
+    mode->vblank = u16(d + 14) + 1;
+    mode->vfront = (u16(d + 16) & 0x7fff) + 1;
+    mode->vsync = u16(d + 18) + 1;
+    mode->extension = true;
+}
+
 static void decode_displayid(const uint8_t *e, struct mode *mode)
 {
-    assert_int_equal(e[0], 0x70);
     check_sum(e, 128);
     const uint8_t *section = e + 1;
     assert_int_equal(section[0] >> 4, 1); /* version 1.x */
@@ -65,59 +242,48 @@ static void decode_displayid(const uint8_t *e, struct mode *mode)
     assert_int_equal(section[3], 0); /* no extensions of its own */
     check_sum(section, bytes + 5);
 
-    bool found = false;
-    for (const uint8_t *block = section + 4; block < section + 4 + bytes && block[2];
-         block += 3 + block[2]) {
-        if (block[0] != 0x03)
-            continue;
-        assert_int_equal(block[2] % 20, 0);
-        const uint8_t *d = block + 3;
-        mode->clock = ((d[0] | d[1] << 8 | d[2] << 16) + 1) * 10000.0;
-        assert_true(d[3] & 0x80);         /* preferred */
-        assert_int_equal(d[3] & 0x10, 0); /* not interlaced */
-        mode->width = u16(d + 4) + 1;
-        mode->hblank = u16(d + 6) + 1;
-        mode->hfront = (u16(d + 8) & 0x7fff) + 1;
-        mode->hsync = u16(d + 10) + 1;
-        mode->height = u16(d + 12) + 1;
-        mode->vblank = u16(d + 14) + 1;
-        mode->vfront = (u16(d + 16) & 0x7fff) + 1;
-        mode->vsync = u16(d + 18) + 1;
-        mode->extension = true;
-        found = true;
+    const uint8_t *block = section + 4;
+    for (; block < section + 4 + bytes; block += 3 + block[2]) {
+        if (block[0] == 0x01) {
+            assert_int_equal(u16(block + 3), mode->width_mm * 10);
+            assert_int_equal(u16(block + 5), mode->height_mm * 10);
+        } else if (block[0] == 0x03) {
+            assert_int_equal(block[2], 20);
+            decode_type_1(block + 3, mode);
+        }
     }
-    assert_true(found);
+    assert_ptr_equal(block, section + 4 + bytes);
+    assert_true(mode->extension);
 }
 
-/* Smaller and larger sizes are there to choose, all at 60 Hz. */
-static void decode_common_modes(const uint8_t *e)
+static void decode_descriptors(const uint8_t *e, struct range *range, struct mode *mode)
 {
-    static const unsigned ratios[4][2] = { { 16, 10 }, { 4, 3 }, { 5, 4 }, { 16, 9 } };
-    static const char expected[] = "640x480 800x600 1024x768 1280x720 1280x800 1280x1024 1440x900 "
-                                   "1600x900 1680x1050 1920x1080 1920x1200 ";
-    char modes[256] = "";
-    size_t used = 0;
-
-    if (e[35] & 0x20)
-        used += (size_t)snprintf(modes + used, sizeof(modes) - used, "640x480 ");
-    if (e[35] & 0x01)
-        used += (size_t)snprintf(modes + used, sizeof(modes) - used, "800x600 ");
-    if (e[36] & 0x08)
-        used += (size_t)snprintf(modes + used, sizeof(modes) - used, "1024x768 ");
-    assert_int_equal(e[35] & ~0x21, 0);
-    assert_int_equal(e[36] & ~0x08, 0);
-    for (unsigned i = 38; i < 54; i += 2) {
-        unsigned width = (e[i] + 31u) * 8, ratio = e[i + 1] >> 6;
-        assert_int_equal(e[i + 1] & 0x3f, 0); /* 60 Hz */
-        used += (size_t)snprintf(modes + used, sizeof(modes) - used, "%ux%u ", width,
-                                 width * ratios[ratio][1] / ratios[ratio][0]);
+    decode_detailed(e + 54, mode); /* the first one is a timing, always */
+    for (const uint8_t *d = e + 72; d < e + 126; d += 18) {
+        assert_int_equal(d[0] | d[1], 0);
+        if (d[3] == 0xfc) {
+            memcpy(mode->name, d + 5, 13);
+            char *end = strchr(mode->name, '\n');
+            if (end)
+                *end = '\0';
+            for (const char *pad = end ? end + 1 : ""; *pad; pad++)
+                assert_int_equal(*pad, ' ');
+        } else if (d[3] == 0xfd) {
+            *range = decode_range(d);
+            mode->has_range = true;
+            check_mode_in_range(range, mode);
+        } else if (d[3] == 0xf7) {
+            decode_more(d, range, mode);
+        } else {
+            assert_int_equal(d[3], 0x10);
+        }
     }
-    assert_string_equal(modes, expected);
 }
 
 static void decode(const uint8_t *e, size_t size, struct mode *mode)
 {
     static const uint8_t header[8] = { 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0 };
+    struct range range;
     memset(mode, 0, sizeof(*mode));
     assert_memory_equal(e, header, sizeof(header));
     check_sum(e, 128);
@@ -130,32 +296,21 @@ static void decode(const uint8_t *e, size_t size, struct mode *mode)
     assert_true(e[20] & 0x80); /* digital */
     mode->width_cm = e[21];
     mode->height_cm = e[22];
-    decode_common_modes(e);
     assert_int_equal(size, 128u * (1 + e[126]));
-
-    bool has_range = false;
-    for (unsigned i = 54; i < 126; i += 18) {
-        const uint8_t *d = e + i;
-        if (d[0] || d[1]) {
-            assert_int_equal(i, 54); /* the preferred timing is the first descriptor */
-            decode_detailed(d, mode);
-        } else if (d[3] == 0xfc) {
-            memcpy(mode->name, d + 5, 13);
-            char *end = strchr(mode->name, '\n');
-            if (end)
-                *end = '\0';
-            for (const char *pad = end ? end + 1 : ""; *pad; pad++)
-                assert_int_equal(*pad, ' ');
-        } else if (d[3] == 0xfd) {
-            has_range = true;
-            assert_true(d[5] <= d[6] && d[7] <= d[8]);
+    decode_descriptors(e, &range, mode);
+    decode_established(e, &range, mode);
+    decode_standard(e, &range, mode);
+    for (const uint8_t *block = e + 128; block < e + size; block += 128) {
+        if (block[0] == 0x02) {
+            decode_cta(block, &range, mode);
         } else {
-            assert_int_equal(d[3], 0x10);
+            assert_int_equal(block[0], 0x70);
+            decode_displayid(block, mode);
         }
     }
-    assert_true(has_range);
-    if (size > 128)
-        decode_displayid(e + 128, mode);
+    if (mode->has_range)
+        check_mode_in_range(&range, mode);
+    assert_int_equal(!!(e[24] & 0x02), !mode->extension); /* the first timing is the native one */
     assert_true(mode->hfront + mode->hsync < mode->hblank);
     assert_true(mode->vfront + mode->vsync < mode->vblank);
 }
@@ -172,7 +327,7 @@ static struct mode get_mode(uint32_t scanout)
     struct mode mode;
     assert_int_equal(get_edid(scanout, &response), VIRTIO_GPU_RESP_OK_EDID);
     uint32_t size = le32(response.size);
-    assert_true(size == 128 || size == 256);
+    assert_true(size && size <= 384 && size % 128 == 0);
     for (unsigned i = size; i < sizeof(response.edid); i++)
         assert_int_equal(response.edid[i], 0);
     decode(response.edid, size, &mode);
@@ -209,7 +364,7 @@ static void test_modes(void **state)
         { 1280, 800, 0, false },       { 1366, 768, 59940, false },   { 1920, 1080, 60000, false },
         { 1920, 1080, 240000, false }, { 2560, 1440, 144000, false }, { 3840, 2160, 60000, false },
         { 3840, 2160, 75000, true },   { 3440, 1440, 120000, false }, { 4095, 2160, 60000, false },
-        { 4096, 2160, 60000, true },   { 5120, 2880, 60000, true },   { 5120, 2880, 0, true },
+        { 4096, 2160, 60000, true },   { 5120, 2880, 60000, true },   { 5120, 2160, 0, true },
         { 7680, 4320, 60000, true },   { 8192, 4320, 60000, true },   { 16384, 16384, 60000, true },
         { 1080, 1920, 60000, false },  { 100, 4096, 60000, true },    { 1921, 1081, 50001, false },
     };
@@ -219,10 +374,77 @@ static void test_modes(void **state)
         assert_int_equal(mode.width, modes[i].width);
         assert_int_equal(mode.height, modes[i].height);
         assert_int_equal(mode.extension, modes[i].extension);
-        double wanted = modes[i].refresh_mhz ? modes[i].refresh_mhz / 1000.0 : 75;
+        double wanted = modes[i].refresh_mhz ? modes[i].refresh_mhz / 1000.0 : 60;
         /* The clock is a multiple of 10 kHz. */
         double step = 10000 / (mode.clock / refresh(&mode));
         assert_float_equal(refresh(&mode), wanted, step);
+    }
+}
+
+/* Smaller and larger sizes are there to choose, all at 60 Hz; but for an output whose size is fixed. */
+static void test_common_modes(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    set_output(0, 1280, 800, 0);
+    assert_string_equal(
+        get_mode(0).list,
+        "848x480 1280x768 1280x960 1280x1024 1360x768 1440x900 1400x1050 1680x1050 "
+        "1600x1200 1792x1344 1856x1392 1920x1200 1920x1440 640x480 800x600 1024x768 "
+        "1280x720 1280x800 1600x900 1920x1080 2048x1152 2560x1080 3840x2160 "
+        "4096x2160 5120x2160 2560x1440 2560x1600 3440x1440 ");
+    static const uint32_t sizes[][2] = { { 1280, 800 }, { 7680, 4320 } };
+    for (unsigned i = 0; i < COUNT(sizes); i++) {
+        const struct venus_gpu_output output = {
+            .enabled = true,
+            .width = sizes[i][0],
+            .height = sizes[i][1],
+            .fixed = true,
+        };
+        assert_int_equal(venus_gpu_set_output(vm.gpu, 0, &output), 0);
+        const struct mode mode = get_mode(0);
+        assert_int_equal(mode.width, sizes[i][0]);
+        assert_int_equal(mode.height, sizes[i][1]);
+        assert_string_equal(mode.list, "");
+    }
+}
+
+/* No limit rules out a mode: whatever can be said of it is said, and what cannot is no limit. */
+static void test_range_limits(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    static const struct {
+        uint32_t width, height, refresh_mhz;
+        bool has_range;
+    } modes[] = {
+        { 1280, 800, 0, true },        { 1280, 800, 24000, true },     { 800, 600, 360000, true },
+        { 1920, 1080, 240000, true },  { 7680, 4320, 60000, true },    { 5120, 2880, 75000, true },
+        { 7680, 4320, 120000, false }, { 16384, 16384, 60000, false }, { 640, 480, 600000, false },
+        { 100, 16384, 60000, false },
+    };
+    for (unsigned i = 0; i < COUNT(modes); i++) {
+        set_output(0, modes[i].width, modes[i].height, modes[i].refresh_mhz);
+        assert_int_equal(get_mode(0).has_range, modes[i].has_range);
+    }
+}
+
+/* What is no monitor reads like any: nobody is to find one with a single pixel. */
+static void test_edid_when_off(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    static const struct venus_gpu_output outputs[] = {
+        { .enabled = false },
+        { .enabled = true },
+        { .enabled = true, .width = 1024 },
+        { .enabled = true, .height = 768 },
+    };
+    for (unsigned i = 0; i < COUNT(outputs); i++) {
+        assert_int_equal(venus_gpu_set_output(vm.gpu, 1, &outputs[i]), 0);
+        const struct mode mode = get_mode(1);
+        assert_int_equal(mode.width, 1280);
+        assert_int_equal(mode.height, 800);
     }
 }
 
@@ -231,14 +453,14 @@ static void test_odd_modes(void **state)
 {
     (void)state;
     vm_start(NULL);
-    static const uint32_t sizes[] = { 0, 1, 2, 7, 639, 4095, 4096, 16384, 16385, UINT32_MAX };
+    static const uint32_t sizes[] = { 1, 2, 7, 639, 4095, 4096, 16384, 16385, UINT32_MAX };
     static const uint32_t rates[] = { 0, 1, 1000, 60000, 1000000, UINT32_MAX };
     for (unsigned i = 0; i < COUNT(sizes) * COUNT(sizes) * COUNT(rates); i++) {
         uint32_t width = sizes[i % COUNT(sizes)], height = sizes[i / COUNT(sizes) % COUNT(sizes)];
         set_output(0, width, height, rates[i / COUNT(sizes) / COUNT(sizes)]);
         const struct mode mode = get_mode(0);
-        assert_int_equal(mode.width, !width ? 1 : width > 16384 ? 16384 : width);
-        assert_int_equal(mode.height, !height ? 1 : height > 16384 ? 16384 : height);
+        assert_int_equal(mode.width, width > 16384 ? 16384 : width);
+        assert_int_equal(mode.height, height > 16384 ? 16384 : height);
         assert_true(mode.clock > 0);
     }
 }
@@ -270,8 +492,66 @@ static void test_sizes_in_mm(void **state)
     output.width_mm = output.height_mm = 100000;
     assert_int_equal(venus_gpu_set_output(vm.gpu, 0, &output), 0);
     mode = get_mode(0);
-    assert_int_equal(mode.width_mm, 4095);
+    assert_int_equal(mode.width_mm, 2550);
     assert_int_equal(mode.height_cm, 255);
+    output.width_mm = output.height_mm = 1;
+    assert_int_equal(venus_gpu_set_output(vm.gpu, 0, &output), 0);
+    mode = get_mode(0);
+    assert_int_equal(mode.width_mm, 10);
+    assert_int_equal(mode.height_cm, 1);
+}
+
+/* edid-decode finds nothing that a standard forbids. */
+static void check_conformity(const struct venus_gpu_output *output)
+{
+    struct virtio_gpu_resp_edid response;
+    char command[] = "edid-decode --check - >edid-decode.XXXXXX 2>&1", line[256];
+    char *name = strstr(command, "edid-decode.");
+    char *end = strchr(name, ' ');
+
+    assert_int_equal(venus_gpu_set_output(vm.gpu, 0, output), 0);
+    assert_int_equal(get_edid(0, &response), VIRTIO_GPU_RESP_OK_EDID);
+    *end = '\0';
+    int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    FILE *said = fdopen(fd, "r");
+    assert_non_null(said);
+    *end = ' ';
+    FILE *checker = popen(command, "w");
+    assert_non_null(checker);
+    size_t size = le32(response.size);
+    assert_int_equal(fwrite(response.edid, 1, size, checker), size);
+    int status = pclose(checker);
+    while (status && fgets(line, sizeof(line), said))
+        print_message("%s", line);
+    fclose(said);
+    *end = '\0';
+    remove(name);
+    assert_int_equal(status, 0);
+}
+
+static void test_conformity(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[][2] = {
+        { 800, 600 },   { 1280, 800 },    { 2560, 1440 }, { 5120, 2160 }, { 1366, 768 },
+        { 641, 479 },   { 7680, 4320 },   { 3840, 2160 }, { 4096, 2160 }, { 320, 200 },
+        { 1080, 1920 }, { 16384, 16384 }, { 1, 1 },       { 16384, 1 },   { 1, 16384 },
+    };
+    static const uint32_t rates[] = { 0, 59940, 75000, 144000, 360000 };
+    if (system("command -v edid-decode >/dev/null"))
+        skip();
+    vm_start(NULL);
+    for (unsigned i = 0; i < 2 * COUNT(sizes) * COUNT(rates); i++) {
+        const uint32_t *size = sizes[i / 2 % COUNT(sizes)];
+        check_conformity(&(struct venus_gpu_output){
+            .enabled = true,
+            .width = size[0],
+            .height = size[1],
+            .refresh_mhz = rates[i / 2 / COUNT(sizes)],
+            .fixed = i % 2,
+        });
+    }
 }
 
 static void test_names(void **state)
@@ -524,6 +804,8 @@ static void test_changes(void **state)
     venus_gpu_set_output(vm.gpu, 0, &output);
     output.refresh_mhz = 1;
     venus_gpu_set_output(vm.gpu, 0, &output);
+    output.fixed = true;
+    venus_gpu_set_output(vm.gpu, 0, &output);
     output.name = NULL;
     venus_gpu_set_output(vm.gpu, 0, &output);
     /* The name was copied: what the caller does with its own does not matter. */
@@ -532,9 +814,9 @@ static void test_changes(void **state)
     name[0] = 'x';
     assert_string_equal(get_mode(0).name, "one");
     venus_gpu_set_output(vm.gpu, 0, &output);
-    assert_int_equal(vm.config_changes, before + 11);
+    assert_int_equal(vm.config_changes, before + 12);
     venus_gpu_set_output(vm.gpu, 0, &output);
-    assert_int_equal(vm.config_changes, before + 11);
+    assert_int_equal(vm.config_changes, before + 12);
 }
 
 /* Outputs are the host's: a reset does not touch them. */
@@ -551,18 +833,12 @@ static void test_reset_keeps_outputs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_modes),
-        TEST(test_odd_modes),
-        TEST(test_sizes_in_mm),
-        TEST(test_names),
-        TEST(test_edid_of_scanouts),
-        TEST(test_display_info),
+        TEST(test_modes),         TEST(test_common_modes), TEST(test_range_limits),
+        TEST(test_edid_when_off), TEST(test_odd_modes),    TEST(test_sizes_in_mm),
+        TEST(test_conformity),    TEST(test_names),        TEST(test_edid_of_scanouts),
+        TEST(test_display_info),  TEST(test_config),       TEST(test_events),
+        TEST(test_late_events),   TEST(test_changes),      TEST(test_reset_keeps_outputs),
         TEST(test_size_has_a_bound),
-        TEST(test_config),
-        TEST(test_events),
-        TEST(test_late_events),
-        TEST(test_changes),
-        TEST(test_reset_keeps_outputs),
     };
     return RUN_TESTS(tests);
 }

@@ -1158,7 +1158,7 @@ static void test_cursor(void)
     struct virtio_gpu_ctrl_hdr resp;
 
     make_picture(v, 1, &formats[0], 64, 64);
-    make_picture(v, 2, &formats[0], 32, 64);
+    make_picture(v, 2, &formats[0], 257, 64);
     assert_ok(transfer(v, 1, RECT(0, 0, 64, 64), 0));
 
     /* as drivers send it: with no room for a response */
