@@ -202,6 +202,14 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
     return ret;
 }
 
+static void count_mapped(struct venus_gpu *gpu, uint64_t size)
+{
+    stat_add(&gpu->stats, STAT_MAPPED, 1);
+    stat_add(&gpu->stats, STAT_MAPPED_BYTES, size);
+    stat_raise(&gpu->stats, STAT_MAPPED_BYTES_MOST, stat_get(&gpu->stats, STAT_MAPPED_BYTES));
+    stat_raise(&gpu->stats, STAT_MAPPED_LARGEST, size);
+}
+
 enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command *cmd,
                                           const void *request)
 {
@@ -250,8 +258,7 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
             "the host cannot map resource %u (%d)", resource->id, ret);
     }
     resource->mapped = true;
-    stat_add(&gpu->stats, STAT_MAPPED, 1);
-    stat_add(&gpu->stats, STAT_MAPPED_BYTES, size);
+    count_mapped(gpu, size);
 
     cmd->response.map_info.map_info = le32(map_info);
     cmd->response.map_info.padding = 0;

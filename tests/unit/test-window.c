@@ -382,6 +382,29 @@ static void test_mapped_and_shown(void **state)
     }
 }
 
+/* ---- when it is full ------------------------------------------------------------------------- */
+
+/* The counters of the most keep what they saw when all is gone. */
+static void test_most_mapped(void **state)
+{
+    (void)state;
+    start(NULL);
+    assert_ok(create_host_blob(1, 3 * PAGE));
+    assert_ok(create_host_blob(2, 5 * PAGE));
+    assert_int_equal(stat_value("mapped-largest"), 0);
+    assert_int_equal(map_blob(1, 0), OK_MAP);
+    assert_int_equal(stat_value("mapped-largest"), 3 * PAGE);
+    assert_int_equal(map_blob(2, 8 * PAGE), OK_MAP);
+    assert_ok(unmap_blob(1));
+    assert_ok(unmap_blob(2));
+    assert_int_equal(map_blob(1, 0), OK_MAP);
+    assert_int_equal(stat_value("mapped-bytes"), 3 * PAGE);
+    assert_int_equal(stat_value("mapped-bytes-most"), 8 * PAGE);
+    assert_int_equal(stat_value("mapped-largest"), 5 * PAGE);
+    vm_reset();
+    assert_int_equal(stat_value("mapped-bytes-most"), 8 * PAGE);
+}
+
 /* ---- regions --------------------------------------------------------------------------------- */
 
 static const struct vm_options by_regions = { .window_mode = VENUS_GPU_WINDOW_REGIONS };
@@ -699,6 +722,7 @@ int main(void)
         TEST(test_reuse_of_a_place),
         TEST(test_many),
         TEST(test_mapped_and_shown),
+        TEST(test_most_mapped),
         TEST(test_regions_by_order),
         TEST(test_late_answers),
         TEST(test_answers_before_a_wait),
