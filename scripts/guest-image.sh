@@ -41,6 +41,8 @@ packages=(
     vulkan-validationlayers
     # programs that know nothing of us: X, films, OpenGL by Zink
     xwayland mpv ffmpeg libgl1-mesa-dri mesa-utils glmark2-es2-wayland
+    # what draws a desktop by Vulkan, and by OpenGL on the bare display
+    labwc kmscube
 )
 
 # What a variant does in the new root before apt reads its lists there.

@@ -233,6 +233,7 @@ void device_clear(struct venus_gpu *gpu)
     context_destroy_all(gpu);
     resource_destroy_all(gpu);
     memory_reap(gpu);
+    gpu->window.hint_given = false;
 }
 
 static void close_fd(int fd)

@@ -186,6 +186,8 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
     resource->in_renderer = true;
     resource->context_id = context->id;
     stat_add(&gpu->stats, STAT_BLOB_BYTES, resource->size);
+    if (resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE)
+        window_expect(gpu, resource->size);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 

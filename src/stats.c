@@ -35,6 +35,8 @@ static const struct {
     [STAT_ADDRESS_RANGES] = { "address-ranges", "address ranges that mapped memory takes up" },
     [STAT_MAPPED] = { "mapped", "blobs in the host-visible window" },
     [STAT_MAPPED_BYTES] = { "mapped-bytes", "bytes of them" },
+    [STAT_MAPPED_BYTES_MOST] = { "mapped-bytes-most", "the most of them at a time since the start" },
+    [STAT_MAPPED_LARGEST] = { "mapped-largest", "bytes of the largest blob that was among them" },
     [STAT_MAPS_FIXED] = { "maps-fixed", "blobs placed by mapping their descriptor" },
     [STAT_MAPS_ALIAS] = { "maps-alias", "blobs placed by aliasing the renderer's mapping" },
     [STAT_MAPS_REGION] = { "maps-region", "blobs placed by the front end as memory regions" },

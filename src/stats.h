@@ -23,6 +23,8 @@ enum stat_id {
     STAT_ADDRESS_RANGES,
     STAT_MAPPED,
     STAT_MAPPED_BYTES,
+    STAT_MAPPED_BYTES_MOST,
+    STAT_MAPPED_LARGEST,
     STAT_MAPS_FIXED,
     STAT_MAPS_ALIAS,
     STAT_MAPS_REGION,
@@ -67,6 +69,13 @@ static inline void stat_add(struct stats *stats, enum stat_id stat, uint64_t n)
 static inline void stat_sub(struct stats *stats, enum stat_id stat, uint64_t n)
 {
     atomic_fetch_sub_explicit(&stats->value[stat], n, memory_order_relaxed);
+}
+
+/* For the largest value so far; only the device thread raises one. */
+static inline void stat_raise(struct stats *stats, enum stat_id stat, uint64_t value)
+{
+    if (atomic_load_explicit(&stats->value[stat], memory_order_relaxed) < value)
+        atomic_store_explicit(&stats->value[stat], value, memory_order_relaxed);
 }
 
 static inline uint64_t stat_get(const struct stats *stats, enum stat_id stat)

@@ -243,6 +243,52 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
     return ret;
 }
 
+static uint64_t window_room(const struct venus_gpu *gpu)
+{
+    return gpu->window.size - stat_get(&gpu->stats, STAT_MAPPED_BYTES);
+}
+
+/* The size for a window that has run out, when so many bytes more are wanted: a power of two, in MiB. */
+static unsigned long long better_size(const struct venus_gpu *gpu, uint64_t wanted)
+{
+    unsigned long long mib = 1, least = (gpu->window.size >> 20) + (wanted >> 20);
+    while (mib <= least && mib < 1 << 20)
+        mib *= 2;
+    return mib;
+}
+
+/*
+ * The guest's kernel shares out the window and knows what is left: what does not fit fails there, and
+ * the device hears nothing of it. So a person is told while one can still tell, once until the next reset.
+ */
+static void hint(struct venus_gpu *gpu, const char *what, uint64_t wanted)
+{
+    if (gpu->window.hint_given || !gpu->window.size)
+        return;
+    gpu->window.hint_given = true;
+    log_line(&gpu->log, VENUS_GPU_LOG_WARNING,
+             "%s: %llu of its %llu MiB are mapped, and what does not fit fails in the guest; "
+             "make it larger (window_size, in QEMU hostmem=%lluM)",
+             what, (unsigned long long)stat_get(&gpu->stats, STAT_MAPPED_BYTES) >> 20,
+             (unsigned long long)gpu->window.size >> 20, better_size(gpu, wanted));
+}
+
+void window_expect(struct venus_gpu *gpu, uint64_t size)
+{
+    if (size > window_room(gpu))
+        hint(gpu, "the guest has a blob that does not fit into the host-visible window", size);
+}
+
+static void count_mapped(struct venus_gpu *gpu, uint64_t size)
+{
+    stat_add(&gpu->stats, STAT_MAPPED, 1);
+    stat_add(&gpu->stats, STAT_MAPPED_BYTES, size);
+    stat_raise(&gpu->stats, STAT_MAPPED_BYTES_MOST, stat_get(&gpu->stats, STAT_MAPPED_BYTES));
+    stat_raise(&gpu->stats, STAT_MAPPED_LARGEST, size);
+    if (window_room(gpu) < gpu->window.size / 8)
+        hint(gpu, "the host-visible window is nearly full", 0);
+}
+
 enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command *cmd,
                                           const void *request)
 {
@@ -291,8 +337,7 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
             "the host cannot map resource %u (%d)", resource->id, ret);
     }
     resource->mapped = true;
-    stat_add(&gpu->stats, STAT_MAPPED, 1);
-    stat_add(&gpu->stats, STAT_MAPPED_BYTES, size);
+    count_mapped(gpu, size);
 
     cmd->response.map_info.map_info = le32(map_info);
     cmd->response.map_info.padding = 0;

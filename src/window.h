@@ -20,11 +20,15 @@ struct window {
     uint64_t size;
     bool locks_memory; /* mlockall() locks what this process maps from now on */
     void *ranges; /* struct window_range, in a tree of tsearch() */
+    bool hint_given; /* since the last reset */
 };
 
 /* Reserve the window. 0 or a negative errno value. */
 int window_init(struct window *window, uint64_t size);
 void window_finish(struct window *window);
+
+/* A blob of so many bytes is going to be mapped, as far as one can tell. Device thread. */
+void window_expect(struct venus_gpu *gpu, uint64_t size);
 
 /* Take a blob out of the window if it is there. Device thread. */
 void window_unmap(struct venus_gpu *gpu, struct resource *resource);

@@ -418,6 +418,96 @@ static void test_mapped_and_shown(void **state)
     }
 }
 
+/* ---- when it is full ------------------------------------------------------------------------- */
+
+enum { LOG_WARNING = VENUS_GPU_LOG_WARNING };
+
+/* The counters of the most keep what they saw when all is gone. */
+static void test_most_mapped(void **state)
+{
+    (void)state;
+    start(NULL);
+    assert_ok(create_host_blob(1, 3 * PAGE));
+    assert_ok(create_host_blob(2, 5 * PAGE));
+    assert_int_equal(stat_value("mapped-largest"), 0);
+    assert_int_equal(map_blob(1, 0), OK_MAP);
+    assert_int_equal(stat_value("mapped-largest"), 3 * PAGE);
+    assert_int_equal(map_blob(2, 8 * PAGE), OK_MAP);
+    assert_ok(unmap_blob(1));
+    assert_ok(unmap_blob(2));
+    assert_int_equal(map_blob(1, 0), OK_MAP);
+    assert_int_equal(stat_value("mapped-bytes"), 3 * PAGE);
+    assert_int_equal(stat_value("mapped-bytes-most"), 8 * PAGE);
+    assert_int_equal(stat_value("mapped-largest"), 5 * PAGE);
+    vm_reset();
+    assert_int_equal(stat_value("mapped-bytes-most"), 8 * PAGE);
+}
+
+/* One line when an eighth is left, and one more after a reset. */
+static void test_nearly_full(void **state)
+{
+    (void)state;
+    start(NULL);
+    for (unsigned boot = 1; boot <= 2; boot++) {
+        assert_ok(create_host_blob(1, WINDOW_SIZE - WINDOW_SIZE / 8));
+        assert_int_equal(map_blob(1, 0), OK_MAP);
+        assert_int_equal(lines_logged(LOG_WARNING), boot - 1);
+        for (unsigned i = 0; i < 3; i++) {
+            assert_ok(create_host_blob(2, PAGE));
+            assert_int_equal(map_blob(2, WINDOW_SIZE - PAGE), OK_MAP);
+            assert_int_equal(lines_logged(LOG_WARNING), boot);
+            assert_ok(unref(2));
+        }
+        vm_reset();
+        assert_ok(create_context(1));
+    }
+    assert_true(was_logged(LOG_WARNING, "the host-visible window is nearly full"));
+    assert_true(was_logged(LOG_WARNING, "hostmem=2M"));
+}
+
+/* A kernel that has no room left for a blob does not ask for it to be mapped. */
+static void test_no_room(void **state)
+{
+    (void)state;
+    start(NULL);
+    assert_ok(create_host_blob(1, WINDOW_SIZE / 2));
+    assert_int_equal(map_blob(1, 0), OK_MAP);
+    assert_ok(create_host_blob(2, WINDOW_SIZE / 2));
+    assert_int_equal(lines_logged(LOG_WARNING), 0);
+    assert_ok(unref(2));
+    assert_ok(create_host_blob(2, WINDOW_SIZE / 2 + 1));
+    assert_int_equal(lines_logged(LOG_WARNING), 1);
+    assert_true(was_logged(LOG_WARNING, "does not fit into the host-visible window"));
+    assert_ok(create_host_blob(3, 8 * WINDOW_SIZE));
+    assert_int_equal(lines_logged(LOG_WARNING), 1);
+    vm_reset();
+    assert_ok(create_context(1));
+    assert_ok(create_host_blob(3, 8 * WINDOW_SIZE));
+    assert_true(was_logged(LOG_WARNING, "hostmem=16M"));
+}
+
+/* What is not to be mapped needs no room, and where there is no window a larger one is no advice. */
+static void test_no_hint(void **state)
+{
+    (void)state;
+    start(NULL);
+    struct virtio_gpu_resource_create_blob request = {
+        REQUEST(RESOURCE_CREATE_BLOB),
+        .resource_id = le32(1),
+        .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
+        .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE),
+        .blob_id = le64(1),
+        .size = le64(2 * WINDOW_SIZE),
+    };
+    request.hdr.ctx_id = le32(1);
+    assert_ok(create_blob(&request, NULL, 0));
+    assert_int_equal(lines_logged(LOG_WARNING), 0);
+    vm_stop();
+    start(&(struct vm_options){ .no_window = true });
+    assert_ok(create_host_blob(1, PAGE));
+    assert_int_equal(lines_logged(LOG_WARNING), 0);
+}
+
 /* ---- regions --------------------------------------------------------------------------------- */
 
 static const struct vm_options by_regions = { .window_mode = VENUS_GPU_WINDOW_REGIONS };
@@ -765,6 +855,10 @@ int main(void)
         TEST(test_reuse_of_a_place),
         TEST(test_many),
         TEST(test_mapped_and_shown),
+        TEST(test_most_mapped),
+        TEST(test_nearly_full),
+        TEST(test_no_room),
+        TEST(test_no_hint),
         TEST(test_regions_by_order),
         TEST(test_late_answers),
         TEST(test_answers_before_a_wait),
