@@ -257,9 +257,10 @@ struct venus_gpu_config {
     uint64_t max_context_memory;
 
     /*
-     * How long, in milliseconds, a context's process may take for one command, which all others wait for
-     * (15000). After that it is killed, and its context is lost. Likewise the render server, with all contexts,
-     * but after 10 s at most once it has started. A reset waits for neither.
+     * How long, in milliseconds, a context's process may take to read what it was sent, and to answer (15000).
+     * Meanwhile commands of that context wait, others do not. After that it is killed, and its context is lost.
+     * Likewise the render server, with all contexts, but after 10 s at most once it has started; that is waited
+     * for. A reset waits for neither.
      */
     uint32_t max_call_ms;
 

@@ -28,6 +28,7 @@
 #include "context.h"
 #include "device.h"
 #include "fence.h"
+#include "park.h"
 
 struct command_type {
     enum virtio_gpu_ctrl_type type;
@@ -333,11 +334,6 @@ static enum virtio_gpu_ctrl_type command_run(struct command *cmd)
         uint64_t alignment;
     } request;
 
-    enum virtio_gpu_ctrl_type error;
-    const struct command_type *type = command_parse(cmd, &error);
-    if (!type)
-        return error;
-
     if (wants_ring_fence(cmd)) {
         if (!context_find(gpu, cmd->hdr.ctx_id))
             return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID,
@@ -348,8 +344,8 @@ static enum virtio_gpu_ctrl_type command_run(struct command *cmd)
                                  VIRTIO_GPU_MAX_RING_IDX);
     }
 
-    command_read(cmd, 0, &request, type->request_size);
-    enum virtio_gpu_ctrl_type result = type->handler(gpu, cmd, &request);
+    command_read(cmd, 0, &request, cmd->type->request_size);
+    enum virtio_gpu_ctrl_type result = cmd->type->handler(gpu, cmd, &request);
     if (wants_ring_fence(cmd) && result < VIRTIO_GPU_RESP_ERR_UNSPEC) {
         /* Gone by this very command, or without a renderer, it has no rings to wait for. */
         const struct context *context = context_find(gpu, cmd->hdr.ctx_id);
@@ -359,11 +355,25 @@ static enum virtio_gpu_ctrl_type command_run(struct command *cmd)
     return result;
 }
 
-void command_execute(struct command *cmd)
+static void take_place_locked(struct command *cmd)
+{
+    if (cmd->ordered || !(cmd->hdr.flags & VIRTIO_GPU_FLAG_FENCE) || wants_ring_fence(cmd))
+        return;
+    cmd->ordered = true;
+    TAILQ_INSERT_TAIL(&cmd->gpu->ordered, cmd, ordered_link);
+}
+
+void command_take_place(struct command *cmd)
+{
+    pthread_mutex_lock(&cmd->gpu->lock);
+    take_place_locked(cmd);
+    pthread_mutex_unlock(&cmd->gpu->lock);
+}
+
+/* Respond, when nothing is left to wait for. */
+static void command_finish(struct command *cmd, enum virtio_gpu_ctrl_type result)
 {
     struct venus_gpu *gpu = cmd->gpu;
-
-    enum virtio_gpu_ctrl_type result = command_run(cmd);
     bool failed = result >= VIRTIO_GPU_RESP_ERR_UNSPEC;
     stat_add(&gpu->stats, STAT_COMMANDS, 1);
     if (failed)
@@ -374,13 +384,21 @@ void command_execute(struct command *cmd)
     cmd->response.hdr.type = le32(result);
 
     pthread_mutex_lock(&gpu->lock);
-    if ((cmd->hdr.flags & VIRTIO_GPU_FLAG_FENCE) && !wants_ring_fence(cmd)) {
-        cmd->ordered = true;
-        TAILQ_INSERT_TAIL(&gpu->ordered, cmd, ordered_link);
-    }
+    take_place_locked(cmd);
     bool late = can_be_late(cmd);
     release(cmd);
     if (!late)
         command_deliver(gpu);
     pthread_mutex_unlock(&gpu->lock);
+}
+
+void command_execute(struct command *cmd)
+{
+    enum virtio_gpu_ctrl_type error;
+    if (!cmd->type)
+        cmd->type = command_parse(cmd, &error);
+    if (!cmd->type)
+        command_finish(cmd, error);
+    else if (!park(cmd->gpu, cmd))
+        command_finish(cmd, command_run(cmd));
 }

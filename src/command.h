@@ -16,8 +16,10 @@ struct command {
     struct venus_gpu_request request;
     size_t readable, writable; /* bytes in the request's iovecs */
 
-    struct virtio_gpu_ctrl_hdr hdr; /* native-endian copy; zero until executed */
-    const char *name;               /* the command's name, for the log */
+    struct virtio_gpu_ctrl_hdr hdr;  /* native-endian copy; zero until executed */
+    const struct command_type *type; /* likewise NULL */
+    const char *name;                /* the command's name, for the log */
+    uint32_t parked_resource;        /* what it is about, while it is parked (park.c); 0: nothing */
 
     /*
      * The response, to be written when `waits` falls to 0: execution holds one, and every fence and
@@ -67,8 +69,13 @@ struct command *command_create(struct venus_gpu *gpu, enum venus_gpu_queue queue
                                const struct venus_gpu_request *request);
 void command_destroy(struct command *cmd);
 
-/* Execute a command and respond, now or when what it waits for has happened. Device thread. */
+/* Execute a command and respond, now or when what it waits for has happened; or have it parked (park.h) and
+ * execute it then. Device thread. */
 void command_execute(struct command *cmd);
+
+/* It is executed later: if it has a fence of the device's timeline, that comes before the fences of those that
+ * are executed from now on. */
+void command_take_place(struct command *cmd);
 
 /* Make the response wait for one thing more, or one less. The last one may free the command.
  * With the device's lock held. */

@@ -17,6 +17,7 @@
 
 #include "device.h"
 #include "fence.h"
+#include "park.h"
 #include "resource.h"
 #include "share.h"
 
@@ -95,8 +96,11 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
 /* in_renderer: the renderer is to be told, since the context lives on. */
 static void detach(struct venus_gpu *gpu, struct attachment *attachment, bool in_renderer)
 {
-    if (in_renderer && attachment->resource->in_renderer && attachment->context->renders)
-        gpu->renderer->detach(attachment->context->id, attachment->resource->id);
+    struct context *context = attachment->context;
+    if (in_renderer && attachment->resource->in_renderer && context->renders) {
+        gpu->renderer->detach(context->id, attachment->resource->id);
+        park_sent(gpu, context, 0);
+    }
     LIST_REMOVE(attachment, in_context);
     LIST_REMOVE(attachment, in_resource);
     free(attachment);
@@ -144,6 +148,12 @@ static struct attachment *find_attachment(struct context *context, struct resour
     return NULL;
 }
 
+static void attach_in_renderer(struct venus_gpu *gpu, struct context *context, uint32_t resource_id)
+{
+    gpu->renderer->attach(context->id, resource_id);
+    park_sent(gpu, context, 0);
+}
+
 enum virtio_gpu_ctrl_type context_attach_resource(struct venus_gpu *gpu, struct command *cmd,
                                                   const void *request)
 {
@@ -173,7 +183,7 @@ enum virtio_gpu_ctrl_type context_attach_resource(struct venus_gpu *gpu, struct 
     LIST_INSERT_HEAD(&context->attachments, attachment, in_context);
     LIST_INSERT_HEAD(&resource->attachments, attachment, in_resource);
     if (resource->in_renderer && context->renders)
-        gpu->renderer->attach(context->id, resource->id);
+        attach_in_renderer(gpu, context, resource->id);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -203,15 +213,20 @@ void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource)
         detach(gpu, LIST_FIRST(&resource->attachments), true);
 }
 
-void context_failed(struct venus_gpu *gpu, struct context *context)
+void context_end(struct venus_gpu *gpu, struct context *context)
 {
     context->renders = false;
+    gpu->renderer->context_destroy(context->id);
+    fence_signal_context(gpu, context->id);
+}
+
+void context_failed(struct venus_gpu *gpu, struct context *context)
+{
     stat_add(&gpu->stats, STAT_CONTEXTS_LOST, 1);
     log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
              "context %u is lost: its render server process is gone or refused what it was sent",
              context->id);
-    gpu->renderer->context_destroy(context->id);
-    fence_signal_context(gpu, context->id);
+    context_end(gpu, context);
 }
 
 void context_check(struct venus_gpu *gpu, struct context *context)
@@ -275,5 +290,6 @@ enum virtio_gpu_ctrl_type context_submit(struct venus_gpu *gpu, struct command *
         context_failed(gpu, context);
         return VIRTIO_GPU_RESP_ERR_UNSPEC;
     }
+    park_sent(gpu, context, size);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }

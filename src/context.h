@@ -26,7 +26,14 @@ struct attachment {
 struct context {
     uint32_t id;
     bool renders;   /* it has a process of the render server: it is Venus, and not lost */
-    uint64_t check; /* the last fence that context_check() made, or 0 */
+    uint64_t check; /* the last fence that was made to ask its process something, or 0 */
+
+    /* What its process was sent, in bytes, since that fence and before it; and that it has taken long to read it,
+     * since when (park.c). */
+    uint32_t unread, unread_before;
+    bool slow;
+    uint64_t slow_since_ns;
+
     LIST_HEAD(, attachment) attachments;
     UT_hash_handle hh;
 };
@@ -36,6 +43,9 @@ struct context *context_find(struct venus_gpu *gpu, uint32_t id);
 
 /* Detach a resource from every context. */
 void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource);
+
+/* End a context's process, whatever it does. Its fences signal, and what it is sent is refused. */
+void context_end(struct venus_gpu *gpu, struct context *context);
 
 /* The renderer takes nothing more for a context: it is lost. */
 void context_failed(struct venus_gpu *gpu, struct context *context);

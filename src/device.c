@@ -320,6 +320,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     TAILQ_INIT(&gpu->in_flight);
     TAILQ_INIT(&gpu->answered);
     TAILQ_INIT(&gpu->ordered);
+    TAILQ_INIT(&gpu->parked);
     gpu->outputs[0].info =
         (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };
 

@@ -75,6 +75,7 @@ struct venus_gpu {
     TAILQ_HEAD(, command) ordered;   /* fences without a ring, in order (command.c) */
     TAILQ_HEAD(, command) answered;  /* executed, not done: the front end is to hear of them */
     unsigned num_answered;
+    bool context_answered; /* one that was asked, since park_poll() */
     bool pipelined; /* since the last reset the guest sent a command while it waited for another */
     struct fence *fences; /* by id (fence.c) */
     uint64_t next_fence_id;
@@ -87,6 +88,7 @@ struct venus_gpu {
     enum display_news display_news;
 
     /* The device thread's own. */
+    TAILQ_HEAD(, command) parked; /* wait for contexts (park.c) */
     struct context *contexts;   /* by id */
     struct resource *resources; /* by id */
     struct scanout scanouts[VENUS_GPU_MAX_SCANOUTS];

@@ -14,6 +14,7 @@
 
 #include "context.h"
 #include "device.h"
+#include "park.h"
 #include "table.h"
 
 struct fence {
@@ -60,20 +61,35 @@ void fence_create(struct venus_gpu *gpu, struct command *cmd)
     if (gpu->renderer->fence(context_id, ring_idx, id) < 0) {
         /* The ring's number is good, so what failed is the context; its fences signal with it. */
         context_failed(gpu, context_find(gpu, context_id));
+    } else {
+        park_sent(gpu, context_find(gpu, context_id), 0);
     }
+}
+
+bool fence_is_pending_locked(struct venus_gpu *gpu, uint64_t id)
+{
+    struct fence *fence;
+    HASH_FIND(hh, gpu->fences, &id, sizeof(id), fence);
+    return fence;
+}
+
+bool fence_is_pending(struct venus_gpu *gpu, uint64_t id)
+{
+    pthread_mutex_lock(&gpu->lock);
+    bool pending = fence_is_pending_locked(gpu, id);
+    pthread_mutex_unlock(&gpu->lock);
+    return pending;
+}
+
+bool fence_ask(struct venus_gpu *gpu, uint32_t context_id, uint64_t *last)
+{
+    *last = add(gpu, context_id, NULL);
+    return !*last || gpu->renderer->fence(context_id, 0, *last) == 0;
 }
 
 bool fence_can_be_made(struct venus_gpu *gpu, uint32_t context_id, uint64_t *last)
 {
-    struct fence *fence;
-
-    pthread_mutex_lock(&gpu->lock);
-    HASH_FIND(hh, gpu->fences, last, sizeof(*last), fence);
-    pthread_mutex_unlock(&gpu->lock);
-    if (fence)
-        return true;
-    *last = add(gpu, context_id, NULL);
-    return !*last || gpu->renderer->fence(context_id, 0, *last) == 0;
+    return fence_is_pending(gpu, *last) || fence_ask(gpu, context_id, last);
 }
 
 static void signal_locked(struct venus_gpu *gpu, struct fence *fence)
@@ -83,6 +99,9 @@ static void signal_locked(struct venus_gpu *gpu, struct fence *fence)
         stat_sub(&gpu->stats, STAT_FENCES_PENDING, 1);
         stat_add(&gpu->stats, STAT_FENCES, 1);
         command_release(fence->cmd);
+    } else {
+        gpu->context_answered = true;
+        pthread_cond_signal(&gpu->work);
     }
     free(fence);
 }

@@ -23,6 +23,14 @@ void fence_create(struct venus_gpu *gpu, struct command *cmd);
  */
 bool fence_can_be_made(struct venus_gpu *gpu, uint32_t context_id, uint64_t *last);
 
+/* Make one in any case, and remember it in *last: it signals once the context's process has read all that it was
+ * sent before. Where there is no memory for it, it has signalled. False: the context has failed. Device thread. */
+bool fence_ask(struct venus_gpu *gpu, uint32_t context_id, uint64_t *last);
+
+/* Whether such a fence has not signalled yet. The latter with the device's lock held. */
+bool fence_is_pending(struct venus_gpu *gpu, uint64_t id);
+bool fence_is_pending_locked(struct venus_gpu *gpu, uint64_t id);
+
 /* The renderer's event: respond to the command that waits for it. Any thread. */
 void fence_signal(void *gpu, uint64_t fence_id);
 

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #ifdef __linux__
@@ -325,7 +326,8 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
 static int first_device(struct renderer_device *device, char **error)
 {
     int signal, ret = probe_first_device(&virgl_renderer, device);
-    if (ret == -EIO && state.server.pid && server_has_ended(&state.server, &signal) && signal)
+    if (ret == -EIO && state.server.pid && server_has_ended(&state.server, &signal) && signal &&
+        signal != SIGKILL) /* that was us, since it did not answer */
         *error = message("The render server was ended by signal %d (%s).%s", signal,
                          strsignal(signal), sandbox_hint());
     return ret;

@@ -17,6 +17,7 @@
 #include "context.h"
 #include "device.h"
 #include "memory.h"
+#include "park.h"
 #include "share.h"
 
 struct resource *resource_find(struct venus_gpu *gpu, uint32_t id)
@@ -177,7 +178,9 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
         .iov = resource->backing ? resource->backing->iov : NULL,
         .num_iov = resource->backing ? resource->backing->num_iov : 0,
     };
-    if (gpu->renderer->blob_create(&blob) < 0) {
+    int ret = gpu->renderer->blob_create(&blob);
+    park_answered(context);
+    if (ret < 0) {
         context_check(gpu, context);
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "the renderer has no blob %llu of %llu bytes",

@@ -17,6 +17,7 @@
 #include "device.h"
 #include "fence.h"
 #include "memory.h"
+#include "park.h"
 #include "start-thread.h"
 #include "watchdog.h"
 
@@ -64,6 +65,7 @@ static void forget_commands_locked(struct venus_gpu *gpu)
     gpu->num_answered = 0;
     gpu->pipelined = false;
     TAILQ_INIT(&gpu->ordered);
+    park_forget(gpu);
 }
 
 static void reset_locked(struct venus_gpu *gpu)
@@ -130,6 +132,9 @@ int thread_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t time
 #endif
 }
 
+/* How often it is looked whether contexts that others wait for have taken too long. */
+enum { PARK_POLL_NS = 100 * 1000 * 1000 };
+
 /* Wait for something to do, or until contexts are to be checked. */
 static void wait_for_work_locked(struct venus_gpu *gpu)
 {
@@ -138,6 +143,8 @@ static void wait_for_work_locked(struct venus_gpu *gpu)
         if (thread_wait_until(&gpu->work, &gpu->lock, thread_now_ns() + ANSWER_DELAY_NS) ==
             ETIMEDOUT)
             command_deliver(gpu);
+    } else if (!TAILQ_EMPTY(&gpu->parked)) {
+        thread_wait_until(&gpu->work, &gpu->lock, thread_now_ns() + PARK_POLL_NS);
     } else if (gpu->contexts) {
         thread_wait_until(&gpu->work, &gpu->lock,
                           thread_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
@@ -145,6 +152,18 @@ static void wait_for_work_locked(struct venus_gpu *gpu)
         pthread_cond_wait(&gpu->work, &gpu->lock);
     }
     gpu->sleeping = false;
+}
+
+static bool park_is_due_locked(struct venus_gpu *gpu, uint64_t *next_poll)
+{
+    if (TAILQ_EMPTY(&gpu->parked))
+        return false;
+    uint64_t now = thread_now_ns();
+    if (!gpu->context_answered && now < *next_poll)
+        return false;
+    gpu->context_answered = false;
+    *next_poll = now + PARK_POLL_NS;
+    return true;
 }
 
 static void *run(void *opaque)
@@ -163,6 +182,7 @@ static void *run(void *opaque)
     pthread_cond_broadcast(&gpu->idle);
 
     time_t next_check = seconds() + CHECK_CONTEXTS_S;
+    uint64_t next_poll = 0;
     while (!error && !gpu->stopping) {
         struct command *cmd = TAILQ_FIRST(&gpu->queued);
         if (gpu->resetting) {
@@ -170,6 +190,10 @@ static void *run(void *opaque)
         } else if (!SLIST_EMPTY(&gpu->released)) {
             pthread_mutex_unlock(&gpu->lock);
             memory_reap(gpu);
+            pthread_mutex_lock(&gpu->lock);
+        } else if (park_is_due_locked(gpu, &next_poll)) {
+            pthread_mutex_unlock(&gpu->lock);
+            park_poll(gpu);
             pthread_mutex_lock(&gpu->lock);
         } else if (gpu->contexts && seconds() >= next_check) {
             pthread_mutex_unlock(&gpu->lock);

@@ -49,6 +49,26 @@ static uint32_t create_shm(struct guest *guest, uint32_t context)
                              0, PAGE, NULL, 0);
 }
 
+/* Sends what context 1 does not answer. */
+static struct ticket *hang_in_blob_create(struct guest *guest)
+{
+    const struct virtio_gpu_resource_create_blob request = {
+        .hdr = { .type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, .ctx_id = 1 },
+        .resource_id = 1000,
+        .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+        .size = PAGE,
+    };
+    struct ticket *ticket =
+        guest_send(guest, &request, sizeof(request), NULL, 0, sizeof(struct virtio_gpu_ctrl_hdr));
+    assert_false(guest_wait_for(ticket, 200));
+    return ticket;
+}
+
+static void assert_quick(uint64_t begin)
+{
+    assert_true(now_ns() - begin < PATIENCE_S * UINT64_C(1000000000));
+}
+
 static void only_the_context_that_hangs_is_lost(void **state)
 {
     struct guest *guest = *state;
@@ -70,6 +90,32 @@ static void only_the_context_that_hangs_is_lost(void **state)
     venus_close(&good);
     assert_ok(guest_context_destroy(guest, 1));
     assert_works(guest, 1);
+}
+
+/* Nobody waits for it, though nobody says that it takes too long. */
+static void others_go_on_meanwhile(void **state)
+{
+    struct guest *guest = *state;
+    struct venus good;
+
+    start(guest, NEVER_MS);
+    pid_t worker = create_context(guest, 1);
+    venus_open_all(&good, guest, 2);
+    venus_deadlock(guest, 1);
+    struct ticket *ticket = hang_in_blob_create(guest);
+    uint64_t begin = now_ns();
+    for (int i = 0; i < 100; i++) {
+        assert_ok(create_shm(guest, 2));
+        assert_ok(guest_wait(venus_submit_nothing(&good)));
+    }
+    assert_works(guest, 3);
+    assert_quick(begin);
+    assert_false(guest_wait_for(ticket, 0));
+    assert_ok(guest_context_destroy(guest, 1));
+    assert_int_equal(guest_wait(ticket), VIRTIO_GPU_RESP_ERR_UNSPEC);
+    process_wait_for_end(worker);
+    assert_int_equal(guest_stat(guest, "contexts-lost"), 0);
+    venus_close(&good);
 }
 
 static void stopped_process_is_lost(void **state)
@@ -100,25 +146,6 @@ static void flooded_process_is_lost(void **state)
     assert_int_equal(guest_stat(guest, "contexts-lost"), 1);
     process_wait_for_end(worker);
     assert_ok(create_shm(guest, 2));
-}
-
-/* Sends what the device thread waits for. */
-static void hang_in_blob_create(struct guest *guest)
-{
-    const struct virtio_gpu_resource_create_blob request = {
-        .hdr = { .type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, .ctx_id = 1 },
-        .resource_id = 1000,
-        .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
-        .size = PAGE,
-    };
-    struct ticket *ticket =
-        guest_send(guest, &request, sizeof(request), NULL, 0, sizeof(struct virtio_gpu_ctrl_hdr));
-    assert_false(guest_wait_for(ticket, 200));
-}
-
-static void assert_quick(uint64_t begin)
-{
-    assert_true(now_ns() - begin < PATIENCE_S * UINT64_C(1000000000));
 }
 
 static void reset_does_not_wait_for_a_context(void **state)
@@ -222,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HANG(only_the_context_that_hangs_is_lost),
+        HANG(others_go_on_meanwhile),
         HANG(stopped_process_is_lost),
         HANG(flooded_process_is_lost),
         HANG(reset_does_not_wait_for_a_context),

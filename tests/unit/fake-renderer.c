@@ -80,7 +80,8 @@ static struct {
         unsigned after, times;
     } fail[FAKE_CALLS];
 
-    enum fake_call hang; /* FAKE_CALLS: none */
+    uint32_t busy_context; /* 0: none */
+    enum fake_call hang;   /* FAKE_CALLS: none */
     bool hanging;        /* a call waits to be interrupted */
     uint32_t hanging_context;
 
@@ -210,6 +211,8 @@ static struct fake_fence *take_due_fence(void)
 {
     struct fake_fence *fence;
     TAILQ_FOREACH(fence, &fake.fences, link) {
+        if (fence->ring_idx == 0 && fence->context_id == fake.busy_context)
+            continue;
         if (fake.fence_mode != FAKE_FENCES_WHEN_SAID || fence->ring_idx == 0) {
             TAILQ_REMOVE(&fake.fences, fence, link);
             return fence;
@@ -734,6 +737,7 @@ void fake_reset(void)
     fake.fence_mode = FAKE_FENCES_SOON;
     memset(fake.fail, 0, sizeof(fake.fail));
     fake.hang = FAKE_CALLS;
+    fake.busy_context = 0;
     memset(fake.count, 0, sizeof(fake.count));
     memset(fake.last, 0, sizeof(fake.last));
     fake.num_calls = 0;
@@ -756,6 +760,14 @@ const char *fake_complaint(void)
     const char *complaint = fake.misuse[0] ? text : NULL;
     pthread_mutex_unlock(&fake.lock);
     return complaint;
+}
+
+void fake_keep_busy(uint32_t context_id)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.busy_context = context_id;
+    pthread_cond_signal(&fake.changed);
+    pthread_mutex_unlock(&fake.lock);
 }
 
 void fake_hang(enum fake_call call)

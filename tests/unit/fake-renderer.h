@@ -102,6 +102,9 @@ void fake_set_fences(enum fake_fences fences);
 /* Have the `after`th call from now (0: the next) and `times` in all of that kind fail. */
 void fake_fail(enum fake_call call, int error, unsigned after, unsigned times);
 
+/* This context's process reads nothing from now on, so that fences on its ring 0 do not signal; 0: all read. */
+void fake_keep_busy(uint32_t context_id);
+
 /* Have the next call of that kind hang until it is interrupted, and fail then. */
 void fake_hang(enum fake_call call);
 

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See park.h. A command finds out by itself what it has to wait for: a context that is slow (must_wait), or
+ * commands before it that are parked. Parked ones are executed again, all of them in their order,
+ * whenever something has changed, and those that still have to wait park themselves again.
+ *
+ * A parked command with a fence of the device's own timeline takes its place among these when it is parked:
+ * drivers take a later fence for the signal of an earlier one.
+ */
+#include "park.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "command.h"
+#include "context.h"
+#include "device.h"
+#include "fence.h"
+#include "resource.h"
+#include "thread.h"
+
+enum {
+    /* What a message takes of a socket's buffer besides its bytes, and what is put into it: half of what
+     * Linux gives one by default. */
+    MESSAGE_COST = 1024,
+    MOST_UNREAD = 96 << 10,
+    /* Such a message fills the buffer by itself: whoever reads it takes it piece by piece. */
+    LARGE_MESSAGE = 32 << 10,
+    /* How long everybody waits for a process before its commands are parked. Mostly it has read all. */
+    GRACE_NS = 20 * 1000 * 1000,
+};
+
+/* ---- what a context's process has read ---------------------------------------------------------- */
+
+static uint32_t unread(const struct venus_gpu *gpu, const struct context *context)
+{
+    return context->unread +
+           (fence_is_pending((struct venus_gpu *)gpu, context->check) ? context->unread_before : 0);
+}
+
+/* Ask it to say when it has read all that it was sent so far. */
+static void ask(struct venus_gpu *gpu, struct context *context)
+{
+    if (!context->unread)
+        return;
+    context->unread_before = unread(gpu, context);
+    context->unread = 0;
+    if (!fence_ask(gpu, context->id, &context->check))
+        context_failed(gpu, context);
+}
+
+void park_sent(struct venus_gpu *gpu, struct context *context, uint32_t size)
+{
+    context->unread += MESSAGE_COST + size;
+    /* In time, so that nobody has to wait for the answer. */
+    if (context->renders && context->unread > MOST_UNREAD / 2 &&
+        !fence_is_pending(gpu, context->check))
+        ask(gpu, context);
+}
+
+void park_answered(struct context *context)
+{
+    context->unread = context->unread_before = 0;
+}
+
+/* Wait for its answer, but not for long. */
+static bool wait_for(struct venus_gpu *gpu, struct context *context)
+{
+    uint64_t until = thread_now_ns() + GRACE_NS;
+    int ret = 0;
+    ask(gpu, context);
+    pthread_mutex_lock(&gpu->lock);
+    while (fence_is_pending_locked(gpu, context->check) && !gpu->resetting && !gpu->stopping &&
+           ret == 0) {
+        command_deliver(gpu);
+        ret = thread_wait_until(&gpu->work, &gpu->lock, until);
+    }
+    bool read = !fence_is_pending_locked(gpu, context->check);
+    pthread_mutex_unlock(&gpu->lock);
+    return read;
+}
+
+/* ---- what a command has to wait for ------------------------------------------------------------- */
+
+/* The resource that a command is about, or 0. */
+static uint32_t resource_of(const struct command *cmd)
+{
+    static const struct {
+        enum virtio_gpu_ctrl_type type;
+        size_t offset;
+    } ids[] = {
+#define ID(name, struct_) { VIRTIO_GPU_CMD_##name, offsetof(struct struct_, resource_id) }
+        ID(RESOURCE_CREATE_2D, virtio_gpu_resource_create_2d),
+        ID(RESOURCE_UNREF, virtio_gpu_resource_unref),
+        ID(SET_SCANOUT, virtio_gpu_set_scanout),
+        ID(RESOURCE_FLUSH, virtio_gpu_resource_flush),
+        ID(TRANSFER_TO_HOST_2D, virtio_gpu_transfer_to_host_2d),
+        ID(RESOURCE_ATTACH_BACKING, virtio_gpu_resource_attach_backing),
+        ID(RESOURCE_DETACH_BACKING, virtio_gpu_resource_detach_backing),
+        ID(RESOURCE_ASSIGN_UUID, virtio_gpu_resource_assign_uuid),
+        ID(RESOURCE_CREATE_BLOB, virtio_gpu_resource_create_blob),
+        ID(SET_SCANOUT_BLOB, virtio_gpu_set_scanout_blob),
+        ID(CTX_ATTACH_RESOURCE, virtio_gpu_ctx_resource),
+        ID(CTX_DETACH_RESOURCE, virtio_gpu_ctx_resource),
+        ID(RESOURCE_MAP_BLOB, virtio_gpu_resource_map_blob),
+        ID(RESOURCE_UNMAP_BLOB, virtio_gpu_resource_unmap_blob),
+        ID(UPDATE_CURSOR, virtio_gpu_update_cursor),
+#undef ID
+    };
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        uint32_t id = 0;
+        if (ids[i].type == cmd->hdr.type && command_read(cmd, ids[i].offset, &id, sizeof(id)))
+            return le32(id);
+    }
+    return 0;
+}
+
+/* Nothing overtakes what is parked for the same context, or is about the same resource. */
+static bool is_behind_parked(const struct venus_gpu *gpu, const struct command *cmd)
+{
+    if (TAILQ_EMPTY(&gpu->parked))
+        return false;
+    uint32_t context_id = cmd->hdr.ctx_id, resource_id = resource_of(cmd);
+    const struct command *other;
+    TAILQ_FOREACH(other, &gpu->parked, queued_link) {
+        if ((context_id && other->hdr.ctx_id == context_id) ||
+            (resource_id && other->parked_resource == resource_id))
+            return true;
+    }
+    return false;
+}
+
+/* What the context's process is sent by a command, in bytes; UINT32_MAX: and it has to answer; 0: nothing. */
+static uint32_t message_size(const struct command *cmd)
+{
+    switch (cmd->hdr.type) {
+    case VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB:
+        return UINT32_MAX;
+    case VIRTIO_GPU_CMD_SUBMIT_3D:
+        return cmd->readable < LARGE_MESSAGE ? (uint32_t)cmd->readable : LARGE_MESSAGE;
+    case VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE:
+    case VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE:
+        return MESSAGE_COST;
+    default:
+        return cmd->hdr.flags & VIRTIO_GPU_FLAG_INFO_RING_IDX ? MESSAGE_COST : 0;
+    }
+}
+
+/* Whether a context's process has to read something first, and takes its time. */
+static bool must_wait_for(struct venus_gpu *gpu, struct context *context, uint32_t size)
+{
+    if (!context->renders)
+        return false;
+    if (context->slow)
+        return true;
+    uint32_t before = unread(gpu, context);
+    bool fits = size < LARGE_MESSAGE && before + size + MESSAGE_COST <= MOST_UNREAD;
+    if (!before || fits || wait_for(gpu, context) || !context->renders)
+        return false;
+    context->slow = true;
+    context->slow_since_ns = thread_now_ns();
+    return true;
+}
+
+/* A resource that goes is taken from all contexts. */
+static bool must_wait_for_users(struct venus_gpu *gpu, const struct command *cmd)
+{
+    struct resource *resource = resource_find(gpu, resource_of(cmd));
+    struct attachment *attachment;
+    if (!resource || !resource->in_renderer)
+        return false;
+    LIST_FOREACH(attachment, &resource->attachments, in_resource) {
+        if (must_wait_for(gpu, attachment->context, MESSAGE_COST))
+            return true;
+    }
+    return false;
+}
+
+static bool must_wait(struct venus_gpu *gpu, const struct command *cmd)
+{
+    if (cmd->queue == VENUS_GPU_QUEUE_CONTROL && cmd->hdr.type == VIRTIO_GPU_CMD_RESOURCE_UNREF)
+        return must_wait_for_users(gpu, cmd);
+    uint32_t size = message_size(cmd);
+    struct context *context = size ? context_find(gpu, cmd->hdr.ctx_id) : NULL;
+    return context && must_wait_for(gpu, context, size);
+}
+
+/* A context that is destroyed is not waited for: what is parked for it is executed, or fails. */
+static void give_up_if_destroyed(struct venus_gpu *gpu, const struct command *cmd)
+{
+    if (TAILQ_EMPTY(&gpu->parked) || cmd->hdr.type != VIRTIO_GPU_CMD_CTX_DESTROY)
+        return;
+    struct context *context = context_find(gpu, cmd->hdr.ctx_id);
+    if (context && context->slow)
+        context_end(gpu, context);
+    park_poll(gpu);
+}
+
+bool park(struct venus_gpu *gpu, struct command *cmd)
+{
+    give_up_if_destroyed(gpu, cmd);
+    if (!is_behind_parked(gpu, cmd) && !must_wait(gpu, cmd))
+        return false;
+    cmd->parked_resource = resource_of(cmd);
+    TAILQ_INSERT_TAIL(&gpu->parked, cmd, queued_link);
+    command_take_place(cmd);
+    return true;
+}
+
+/* ---- later -------------------------------------------------------------------------------------- */
+
+/* Find out which contexts are slow no more, or have been so for too long. */
+static void look_at_contexts(struct venus_gpu *gpu)
+{
+    uint64_t now = thread_now_ns(), most = gpu->config.max_call_ms * UINT64_C(1000000);
+    struct context *context;
+    for (context = gpu->contexts; context; context = context->hh.next) {
+        if (!context->slow)
+            continue;
+        if (!context->renders || !fence_is_pending(gpu, context->check)) {
+            context->slow = false;
+        } else if (now - context->slow_since_ns >= most) {
+            context->slow = false;
+            log_line(&gpu->log, VENUS_GPU_LOG_WARNING,
+                     "context %u does not answer: its process is ended", context->id);
+            context_failed(gpu, context);
+        }
+    }
+}
+
+void park_poll(struct venus_gpu *gpu)
+{
+    TAILQ_HEAD(, command) parked = TAILQ_HEAD_INITIALIZER(parked);
+    struct command *cmd;
+
+    look_at_contexts(gpu);
+    TAILQ_CONCAT(&parked, &gpu->parked, queued_link);
+    while ((cmd = TAILQ_FIRST(&parked))) {
+        TAILQ_REMOVE(&parked, cmd, queued_link);
+        command_execute(cmd);
+    }
+}
+
+void park_forget(struct venus_gpu *gpu)
+{
+    TAILQ_INIT(&gpu->parked);
+}

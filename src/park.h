@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands that wait for the process of a context, while those of other contexts go on.
+ *
+ * The renderer waits for such a process where it has to answer, or where it does not read what it is sent; and
+ * a guest can make it hang, or just keep it busy. So the process is asked first, by a fence that nobody
+ * else waits for, whether it has read what was sent before. Commands of a context that takes its time
+ * are parked, and with them, in their order, those that are about resources which these are about.
+ */
+#ifndef PARK_H
+#define PARK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct command;
+struct context;
+struct venus_gpu;
+
+/* Whether a command whose header has been read has to wait. Then it is executed later. Device thread, as all
+ * of this file. */
+bool park(struct venus_gpu *gpu, struct command *cmd);
+
+/* Execute what need not wait any longer, and give up contexts that have taken too long. */
+void park_poll(struct venus_gpu *gpu);
+
+/* Forget all, without executing it. */
+void park_forget(struct venus_gpu *gpu);
+
+/* The context's process was sent a message of that size. */
+void park_sent(struct venus_gpu *gpu, struct context *context, uint32_t size);
+/* It has answered one, and so read all. */
+void park_answered(struct context *context);
+
+#endif
