@@ -75,7 +75,7 @@ struct venus_gpu {
     TAILQ_HEAD(, command) ordered;   /* fences without a ring, in order (command.c) */
     TAILQ_HEAD(, command) answered;  /* executed, not done: the front end is to hear of them */
     unsigned num_answered;
-    bool context_answered; /* one that was asked, since park_poll() */
+    bool awaits_context, context_answered; /* the device thread wants to hear of fences; there was one */
     bool pipelined; /* since the last reset the guest sent a command while it waited for another */
     struct fence *fences; /* by id (fence.c) */
     uint64_t next_fence_id;

@@ -58,12 +58,15 @@ void fence_create(struct venus_gpu *gpu, struct command *cmd)
         return;
     }
     /* From here on the fence may signal, and be gone, at any time. */
-    if (gpu->renderer->fence(context_id, ring_idx, id) < 0) {
-        /* The ring's number is good, so what failed is the context; its fences signal with it. */
-        context_failed(gpu, context_find(gpu, context_id));
-    } else {
-        park_sent(gpu, context_find(gpu, context_id), 0);
-    }
+    int ret = gpu->renderer->fence(context_id, ring_idx, id);
+    struct context *context = context_find(gpu, context_id);
+    if (ret <
+        0) /* the ring's number is good, so what failed is the context; its fences signal with it */
+        context_failed(gpu, context);
+    else if (ring_idx == 0)
+        park_asked(gpu, context, id);
+    else
+        park_sent(gpu, context, 0);
 }
 
 bool fence_is_pending_locked(struct venus_gpu *gpu, uint64_t id)
@@ -99,7 +102,8 @@ static void signal_locked(struct venus_gpu *gpu, struct fence *fence)
         stat_sub(&gpu->stats, STAT_FENCES_PENDING, 1);
         stat_add(&gpu->stats, STAT_FENCES, 1);
         command_release(fence->cmd);
-    } else {
+    }
+    if (gpu->awaits_context) {
         gpu->context_answered = true;
         pthread_cond_signal(&gpu->work);
     }

@@ -32,10 +32,9 @@ enum {
 
 /* ---- what a context's process has read ---------------------------------------------------------- */
 
-static uint32_t unread(const struct venus_gpu *gpu, const struct context *context)
+static uint32_t unread(struct venus_gpu *gpu, const struct context *context)
 {
-    return context->unread +
-           (fence_is_pending((struct venus_gpu *)gpu, context->check) ? context->unread_before : 0);
+    return context->unread + (fence_is_pending(gpu, context->check) ? context->unread_before : 0);
 }
 
 /* Ask it to say when it has read all that it was sent so far. */
@@ -58,6 +57,13 @@ void park_sent(struct venus_gpu *gpu, struct context *context, uint32_t size)
         ask(gpu, context);
 }
 
+void park_asked(struct venus_gpu *gpu, struct context *context, uint64_t fence_id)
+{
+    context->unread_before = unread(gpu, context) + MESSAGE_COST;
+    context->unread = 0;
+    context->check = fence_id;
+}
+
 void park_answered(struct context *context)
 {
     context->unread = context->unread_before = 0;
@@ -70,12 +76,14 @@ static bool wait_for(struct venus_gpu *gpu, struct context *context)
     int ret = 0;
     ask(gpu, context);
     pthread_mutex_lock(&gpu->lock);
+    gpu->awaits_context = true;
     while (fence_is_pending_locked(gpu, context->check) && !gpu->resetting && !gpu->stopping &&
            ret == 0) {
         command_deliver(gpu);
         ret = thread_wait_until(&gpu->work, &gpu->lock, until);
     }
     bool read = !fence_is_pending_locked(gpu, context->check);
+    gpu->awaits_context = !read || !TAILQ_EMPTY(&gpu->parked);
     pthread_mutex_unlock(&gpu->lock);
     return read;
 }
@@ -239,9 +247,13 @@ void park_poll(struct venus_gpu *gpu)
         TAILQ_REMOVE(&parked, cmd, queued_link);
         command_execute(cmd);
     }
+    pthread_mutex_lock(&gpu->lock);
+    gpu->awaits_context = !TAILQ_EMPTY(&gpu->parked);
+    pthread_mutex_unlock(&gpu->lock);
 }
 
 void park_forget(struct venus_gpu *gpu)
 {
+    gpu->awaits_context = false;
     TAILQ_INIT(&gpu->parked);
 }

@@ -24,11 +24,13 @@ bool park(struct venus_gpu *gpu, struct command *cmd);
 /* Execute what need not wait any longer, and give up contexts that have taken too long. */
 void park_poll(struct venus_gpu *gpu);
 
-/* Forget all, without executing it. */
+/* Forget all, without executing it. With the device's lock held. */
 void park_forget(struct venus_gpu *gpu);
 
 /* The context's process was sent a message of that size. */
 void park_sent(struct venus_gpu *gpu, struct context *context, uint32_t size);
+/* It was sent a fence on ring 0, which signals when it has read all. */
+void park_asked(struct venus_gpu *gpu, struct context *context, uint64_t fence_id);
 /* It has answered one, and so read all. */
 void park_answered(struct context *context);
 
