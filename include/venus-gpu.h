@@ -183,12 +183,12 @@ struct venus_gpu_ops {
 
     /*
      * Place region->ptr at region->offset of the window, or take it away again. Both return at once
-     * and the front end answers later, in the order in which it was asked, from any thread, also from
-     * inside the callback, with venus_gpu_region_mapped() and venus_gpu_region_unmapped().
+     * and the front end answers later, from any thread, also from inside the callback, with
+     * venus_gpu_region_mapped() and venus_gpu_region_unmapped().
      *
-     * Every region_map() is followed by exactly one region_unmap(), and both are answered, also where the
-     * region could not be placed: then there is nothing to be taken away, and the second answer ends the
-     * region as ever. Mostly region_unmap() comes after the answer to region_map(); when the device is
+     * Every region_map() is followed by exactly one region_unmap(), and both are answered, in that order,
+     * also where the region could not be placed: then there is nothing to be taken away, and the second
+     * answer ends the region as ever. Mostly region_unmap() comes after the answer to region_map(); when the device is
      * reset it may come before. It has come for every region once venus_gpu_reset() returns. Device
      * thread. Both NULL: such blobs cannot be mapped by the guest.
      */
@@ -221,8 +221,8 @@ struct venus_gpu_ops {
 /* ---- the device ------------------------------------------------------------------------------- */
 
 enum venus_gpu_present_mode {
-    VENUS_GPU_PRESENT_FIFO,    /* each frame waits for the display's refresh */
-    VENUS_GPU_PRESENT_MAILBOX, /* at each refresh the newest frame; those in between are dropped */
+    VENUS_GPU_PRESENT_FIFO,      /* each frame waits for the display's refresh */
+    VENUS_GPU_PRESENT_MAILBOX,   /* at each refresh the newest frame; those in between are dropped */
     VENUS_GPU_PRESENT_IMMEDIATE, /* each frame at once, though the display may tear it */
 };
 
@@ -340,8 +340,8 @@ void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *r
 enum venus_gpu_target_kind {
     VENUS_GPU_TARGET_OFFSCREEN, /* images that nobody sees, for tests and measurements */
     VENUS_GPU_TARGET_HEADLESS,  /* VK_EXT_headless_surface; OFFSCREEN where the driver lacks it */
-    VENUS_GPU_TARGET_X11, /* a child that covers a window of the front end; input goes to that */
-    VENUS_GPU_TARGET_WAYLAND, /* a window of the library's own */
+    VENUS_GPU_TARGET_X11,       /* a child that covers a window of the front end; input goes to that */
+    VENUS_GPU_TARGET_WAYLAND,   /* a window of the library's own */
 };
 
 /* Where to present a scanout. Everything is copied. */
