@@ -186,12 +186,12 @@ struct venus_gpu_ops {
 
     /*
      * Place region->ptr at region->offset of the window, or take it away again. Both return at once
-     * and the front end answers later, in the order in which it was asked, from any thread, also from
-     * inside the callback, with venus_gpu_region_mapped() and venus_gpu_region_unmapped().
+     * and the front end answers later, from any thread, also from inside the callback, with
+     * venus_gpu_region_mapped() and venus_gpu_region_unmapped().
      *
-     * Every region_map() is followed by exactly one region_unmap(), and both are answered, also where the
-     * region could not be placed: then there is nothing to be taken away, and the second answer ends the
-     * region as ever. Mostly region_unmap() comes after the answer to region_map(); when the device is
+     * Every region_map() is followed by exactly one region_unmap(), and both are answered, in that order,
+     * also where the region could not be placed: then there is nothing to be taken away, and the second
+     * answer ends the region as ever. Mostly region_unmap() comes after the answer to region_map(); when the device is
      * reset it may come before. It has come for every region once venus_gpu_reset() returns. Device
      * thread. Both NULL: such blobs cannot be mapped by the guest.
      */

@@ -153,7 +153,7 @@ struct memory *memory_alias_backing(struct venus_gpu *gpu, const struct backing 
         return NULL;
     size = page_round(size);
 
-    char *ptr = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *ptr = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (ptr == MAP_FAILED) {
         memory_unaccount_ranges(gpu, ranges);
         return NULL;
@@ -256,7 +256,7 @@ static int place_by_alias(struct venus_gpu *gpu, uint32_t resource_id, uint64_t 
     if ((uintptr_t)mapped % page_size() || page_round(mapped_size) < size) {
         ret = -EINVAL;
     } else if (!dst) {
-        to = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        to = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         ret = to == MAP_FAILED ? -errno : 0;
     }
     if (!ret) {

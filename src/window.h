@@ -18,9 +18,9 @@ struct window_range {
 struct window {
     char *base; /* NULL: the device has no window */
     uint64_t size;
-    bool locks_memory; /* mlockall() locks what this process maps from now on */
-    void *ranges; /* struct window_range, in a tree of tsearch() */
-    bool hint_given; /* since the last reset */
+    bool locks_memory; /* the process does: mlockall(), also of what it maps from now on */
+    void *ranges;      /* struct window_range, in a tree of tsearch() */
+    bool hint_given;   /* since the last reset */
 };
 
 /* Reserve the window. 0 or a negative errno value. */

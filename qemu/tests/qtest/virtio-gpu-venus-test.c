@@ -120,9 +120,9 @@ static void venus_stop(Venus *v)
     g_free(v);
 }
 
-/* Put a command where the guest has its queue; nobody knows of it yet. */
-static Request venus_prepare(Venus *v, int queue, const void *out,
-                             size_t out_size, size_t in_size)
+/* Put a command into the queue.  No room for a response: in_size 0. */
+static Request venus_post(Venus *v, int queue, const void *out, size_t out_size,
+                          size_t in_size)
 {
     QVirtQueue *vq = v->vq[queue];
     Request r = { .queue = queue, .in_size = in_size };
@@ -144,29 +144,7 @@ static Request venus_prepare(Venus *v, int queue, const void *out,
         head = qvirtqueue_add(v->qts, vq, r.in, in_size, true, false);
         g_assert_cmpuint(head, >=, r.head);
     }
-    return r;
-}
-
-/* Put a command into the queue.  No room for a response: in_size 0. */
-static Request venus_post(Venus *v, int queue, const void *out, size_t out_size,
-                          size_t in_size)
-{
-    Request r = venus_prepare(v, queue, out, out_size, in_size);
-
-    qvirtqueue_kick(v->qts, &v->dev->vdev, v->vq[queue], r.head);
-    return r;
-}
-
-/* The same, of which the device will hear with the next one that is posted. */
-static Request venus_post_quietly(Venus *v, int queue, const void *out,
-                                  size_t out_size, size_t in_size)
-{
-    Request r = venus_prepare(v, queue, out, out_size, in_size);
-    QVirtQueue *vq = v->vq[queue];
-    uint16_t idx = qtest_readw(v->qts, vq->avail + 2);
-
-    qtest_writew(v->qts, vq->avail + 4 + 2 * (idx % vq->size), r.head);
-    qtest_writew(v->qts, vq->avail + 2, idx + 1);
+    qvirtqueue_kick(v->qts, &v->dev->vdev, vq, r.head);
     return r;
 }
 
@@ -1436,52 +1414,129 @@ static void test_too_many_regions(void)
     venus_stop(v);
 }
 
-/* Map as many blobs as there can be regions, and leave one that is not. */
-static void use_all_regions(Venus *v)
-{
-    int i;
+/* Commands of one size, of which the device hears at once */
+typedef struct Batch {
+    unsigned count;
+    uint64_t out, in;
+    size_t in_size;
+} Batch;
 
-    for (i = 0; i < MAX_REGIONS; i++) {
-        assert_ok(create_shm(v, 1, 10 + i, PAGE));
-        assert_mapped(map_blob(v, 10 + i, i * 2 * PAGE));
+static Batch post_batch(Venus *v, const void *commands, size_t size,
+                        size_t in_size, unsigned count)
+{
+    QVirtQueue *vq = v->vq[CONTROL];
+    Batch b = {
+        .count = count,
+        .out = guest_alloc(&v->alloc, count * size),
+        .in = guest_alloc(&v->alloc, count * in_size),
+        .in_size = in_size,
+    };
+    g_autofree struct vring_desc *desc = g_new0(struct vring_desc, 2 * count);
+    uint16_t idx = qtest_readw(v->qts, vq->avail + 2);
+    unsigned i;
+
+    g_assert_cmpuint(2 * count, <=, vq->size);
+    for (i = 0; i < count; i++) {
+        desc[2 * i] = (struct vring_desc) {
+            b.out + i * size, size, VRING_DESC_F_NEXT, 2 * i + 1
+        };
+        desc[2 * i + 1] = (struct vring_desc) {
+            b.in + i * in_size, in_size, VRING_DESC_F_WRITE, 0
+        };
+        qtest_writew(v->qts, vq->avail + 4 + 2 * ((idx + i) % vq->size), 2 * i);
     }
-    assert_ok(create_shm(v, 1, 10 + MAX_REGIONS, PAGE));
+    qtest_memwrite(v->qts, b.out, commands, count * size);
+    qtest_memwrite(v->qts, vq->desc, desc, 2 * count * sizeof(*desc));
+    qtest_writew(v->qts, vq->avail + 2, idx + count);
+    v->dev->vdev.bus->virtqueue_kick(&v->dev->vdev, vq);
+    return b;
+}
+
+static void free_batch(Venus *v, Batch *b)
+{
+    guest_free(&v->alloc, b->out);
+    guest_free(&v->alloc, b->in);
+}
+
+/* Wait for all of them, which are to be answered with @response. */
+static void finish_batch(Venus *v, Batch *b, uint32_t response)
+{
+    uint32_t written;
+    unsigned i;
+
+    for (i = 0; i < b->count; i++) {
+        venus_wait_any(v, CONTROL, &written);
+    }
+    for (i = 0; i < b->count; i++) {
+        g_assert_cmphex(qtest_readl(v->qts, b->in + i * b->in_size), ==,
+                        response);
+    }
+    venus_queue_is_empty(v, CONTROL);
+    free_batch(v, b);
+}
+
+#define BATCH 128
+
+/* Map @count blobs, and make one more. */
+static void map_many(Venus *v, int count)
+{
+    struct virtio_gpu_resource_create_blob create[BATCH];
+    struct virtio_gpu_resource_map_blob map[BATCH];
+    Batch b;
+    int i, k;
+
+    for (i = 0; i < count; i += BATCH) {
+        for (k = 0; k < BATCH; k++) {
+            create[k] = (struct virtio_gpu_resource_create_blob) {
+                .hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
+                .hdr.ctx_id = 1,
+                .resource_id = 10 + i + k,
+                .blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+                .blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE,
+                .size = PAGE,
+            };
+            map[k] = (struct virtio_gpu_resource_map_blob) {
+                .hdr.type = VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB,
+                .resource_id = 10 + i + k,
+                .offset = (i + k) * 2 * PAGE,
+            };
+        }
+        b = post_batch(v, create, sizeof(create[0]),
+                       sizeof(struct virtio_gpu_ctrl_hdr), BATCH);
+        finish_batch(v, &b, VIRTIO_GPU_RESP_OK_NODATA);
+        b = post_batch(v, map, sizeof(map[0]),
+                       sizeof(struct virtio_gpu_resp_map_info), BATCH);
+        finish_batch(v, &b, VIRTIO_GPU_RESP_OK_MAP_INFO);
+    }
+    assert_ok(create_shm(v, 1, 10 + count, PAGE));
 }
 
 /* A reset while regions are asked for that will be refused */
 static void test_refusals_and_reset(void)
 {
     Venus *v = venus_start(",x-window-regions=on");
-    const struct virtio_gpu_resource_map_blob one_more = {
-        .hdr.type = VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB,
-        .resource_id = 10 + MAX_REGIONS,
-        .offset = MAX_REGIONS * 2 * PAGE,
-    };
-    struct virtio_gpu_resp_map_info resp;
-    Request requests[100];
-    int round, i;
+    struct virtio_gpu_resource_map_blob one_more[BATCH];
+    Batch b;
+    int i;
 
-    for (round = 0; round < 3; round++) {
-        assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
-        use_all_regions(v);
-        for (i = 0; i < ARRAY_SIZE(requests) - 1; i++) {
-            requests[i] = venus_post_quietly(v, CONTROL, &one_more,
-                                             sizeof(one_more), sizeof(resp));
-        }
-        requests[i] = venus_post(v, CONTROL, &one_more, sizeof(one_more),
-                                 sizeof(resp));
-        venus_stop_driver(v);
-        for (i = 0; i < ARRAY_SIZE(requests); i++) {
-            venus_finish(v, &requests[i], &resp);
-        }
-        venus_start_driver(v);
-        g_assert_cmpuint(get_stat(v, "mapped"), ==, 0);
-        g_assert_cmpuint(get_stat(v, "resources"), ==, 0);
+    for (i = 0; i < BATCH; i++) {
+        one_more[i] = (struct virtio_gpu_resource_map_blob) {
+            .hdr.type = VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB,
+            .resource_id = 10 + MAX_REGIONS,
+            .offset = MAX_REGIONS * 2 * PAGE,
+        };
     }
-
-    /* They are all there again. */
     assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
-    use_all_regions(v);
+    map_many(v, MAX_REGIONS);
+    b = post_batch(v, one_more, sizeof(one_more[0]),
+                   sizeof(struct virtio_gpu_resp_map_info), BATCH);
+    venus_stop_driver(v);
+    free_batch(v, &b);
+    venus_start_driver(v);
+    g_assert_cmpuint(get_stat(v, "mapped"), ==, 0);
+    g_assert_cmpuint(get_stat(v, "resources"), ==, 0);
+    assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
+    map_many(v, BATCH);
     venus_stop(v);
 }
 
