@@ -360,7 +360,8 @@ struct venus_gpu_target {
  * scanout is presented, its frames may have no pixels.
  *
  * Takes the place of what was there before; NULL: nothing. Opening the target happens later, on its
- * thread: if it fails, present_ended() says so. Waits for the former target's last frame. -EINVAL: no
+ * thread: if it fails, present_ended() says so. Waits for the former target's last frame, though not for
+ * ever: a thread that does not come back from its Vulkan driver is left behind. -EINVAL: no
  * such scanout, or a target that makes no sense; -ENOTSUP: this library was built without that kind;
  * -ENOMEM. Front end.
  */

@@ -237,8 +237,16 @@ static void close_fd(int fd)
         close(fd);
 }
 
-static void device_free(struct venus_gpu *gpu)
+void device_ref(struct venus_gpu *gpu)
 {
+    atomic_fetch_add_explicit(&gpu->refs, 1, memory_order_relaxed);
+}
+
+void device_unref(struct venus_gpu *gpu)
+{
+    /* Whoever is the last sees what all others did with it. */
+    if (atomic_fetch_sub_explicit(&gpu->refs, 1, memory_order_acq_rel) != 1)
+        return;
     window_finish(&gpu->window);
     free(gpu->scratch);
     free(gpu->server_path);
@@ -249,7 +257,6 @@ static void device_free(struct venus_gpu *gpu)
     pthread_mutex_destroy(&gpu->lock);
     log_finish(&gpu->log);
     free(gpu);
-    atomic_flag_clear(&device_lives);
 }
 
 struct venus_gpu *device_create(const struct venus_gpu_config *config,
@@ -271,6 +278,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
         mistake = message("Out of memory.");
         goto fail;
     }
+    atomic_init(&gpu->refs, 1);
     gpu->config = *config;
     fill_in_limits(&gpu->config);
     gpu->server_was_given = config->render_server_fd >= 0;
@@ -319,8 +327,10 @@ fail:
         close_fd(gpu->config.render_server_fd);
     else if (is_of_this_version(config)) /* of any other we do not know that it has one */
         close_fd(config->render_server_fd);
-    if (gpu)
-        device_free(gpu);
+    if (gpu) {
+        device_unref(gpu);
+        atomic_flag_clear(&device_lives);
+    }
     if (error)
         *error = mistake;
     else
@@ -340,7 +350,8 @@ void venus_gpu_destroy(struct venus_gpu *gpu)
         return;
     present_stop_all(gpu);
     thread_stop(gpu);
-    device_free(gpu);
+    device_unref(gpu);
+    atomic_flag_clear(&device_lives);
 }
 
 uint64_t venus_gpu_features(const struct venus_gpu *gpu)
