@@ -233,7 +233,7 @@ struct venus_gpu_config {
 
     /* Ceilings on what a guest can make the host allocate. 0: the default in parentheses. */
     uint32_t max_contexts;    /* (256) */
-    uint32_t max_resources;   /* (65536) or fewer: each takes a descriptor, see RLIMIT_NOFILE */
+    uint32_t max_resources;   /* (65536) or fewer: each takes one to three descriptors, see RLIMIT_NOFILE */
     uint64_t max_memory;      /* bytes of 2D resources, copies of guest blobs, page lists (1 GiB) */
     uint64_t max_blob_memory; /* bytes of HOST3D and HOST3D_GUEST blobs (unlimited) */
 

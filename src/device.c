@@ -45,10 +45,10 @@ void venus_gpu_config_init(struct venus_gpu_config *config)
 }
 
 /*
- * Every resource takes a descriptor of this process, ours or virglrenderer's. Those that a context
- * takes, and as many again for the monitor as a small one needs, are not the guest's.
+ * How many descriptors of this process resources may take. Those that a context takes, and as many again for
+ * the monitor as a small one needs, are not the guest's.
  */
-static uint32_t resources_by_descriptors(const struct venus_gpu_config *config)
+static uint32_t descriptors_for_resources(const struct venus_gpu_config *config)
 {
     const rlim_t per_context = 8, reserve = 256;
     struct rlimit limit;
@@ -71,8 +71,9 @@ static void fill_in_limits(struct venus_gpu_config *config)
         config->max_memory = default_max_memory;
     if (!config->max_blob_memory)
         config->max_blob_memory = UINT64_MAX;
-    if (config->max_resources > resources_by_descriptors(config))
-        config->max_resources = resources_by_descriptors(config);
+    /* Each has one at least. */
+    if (config->max_resources > descriptors_for_resources(config))
+        config->max_resources = descriptors_for_resources(config);
 }
 
 static bool is_packet_socket(int fd)
@@ -281,6 +282,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     atomic_init(&gpu->refs, 1);
     gpu->config = *config;
     fill_in_limits(&gpu->config);
+    gpu->max_descriptors = descriptors_for_resources(&gpu->config);
     gpu->server_was_given = config->render_server_fd >= 0;
     if (config->render_server)
         gpu->config.render_server = gpu->server_path = strdup(config->render_server);

@@ -56,7 +56,8 @@ struct venus_gpu {
     void *opaque;
     const struct renderer *renderer;
     uint32_t capset_version, capset_size;
-    char *server_path; /* copies of the configuration's */
+    uint32_t max_descriptors; /* that resources may take up, see memory.h */
+    char *server_path;        /* copies of the configuration's */
     char *vulkan_device;
     bool server_was_given;                  /* as a descriptor: it cannot be started anew */
     struct renderer_device renderer_device; /* the first one */
