@@ -212,6 +212,26 @@ static bool last_page_is_there(void *ptr, uint64_t size)
 #endif
 }
 
+/*
+ * Whether a file can become shorter. A process of the render server that somebody has taken over could take
+ * the end away from under our mapping, and end this process with it. virglrenderer seals its shared memory
+ * against that, and lavapipe its own; what is not sealed is sealed here, unless it is no memory but a file
+ * of a disk, say. What is no file, as a dma-buf, has its size for good.
+ */
+static bool can_be_cut(int fd)
+{
+#ifdef F_GET_SEALS
+    struct stat st;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if ((seals >= 0 && seals & F_SEAL_SHRINK) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0)
+        return false;
+    return fstat(fd, &st) < 0 || S_ISREG(st.st_mode);
+#else
+    (void)fd;
+    return false;
+#endif
+}
+
 /* How long the file behind a descriptor is, or UINT64_MAX where it does not say. */
 static uint64_t file_size(int fd)
 {
@@ -238,11 +258,13 @@ static int place_by_fd(struct venus_gpu *gpu, uint32_t resource_id, uint64_t siz
     if (ret < 0)
         return ret;
 
+    bool cuttable = can_be_cut(fd); /* before its size is looked at */
     uint64_t pages = file_pages(fd);
     *sized = pages != UINT64_MAX;
-    /* An opaque descriptor means something to the Vulkan driver only. */
-    if (type != RENDERER_FD_SHM && type != RENDERER_FD_DMABUF) {
-        ret = -ENOTSUP;
+    if (cuttable) {
+        ret = -EOVERFLOW;
+    } else if (type != RENDERER_FD_SHM && type != RENDERER_FD_DMABUF) {
+        ret = -ENOTSUP; /* an opaque descriptor means something to the Vulkan driver only */
     } else if (pages < size) {
         ret = -EOVERFLOW;
     } else {

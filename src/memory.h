@@ -75,7 +75,8 @@ struct memory *memory_of_unmappable_blob(struct venus_gpu *gpu, uint32_t resourc
 /*
  * Place a renderer's blob at dst, which is part of a mapping of ours, or anywhere if dst is NULL.
  * Returns 0 and the tier, or a negative errno value, and then what is at dst is not defined: put
- * something else there. -EOVERFLOW: the blob is longer than its memory, and must be mapped in no way.
+ * something else there. -EOVERFLOW: the blob is longer than its memory, or could be one day, and
+ * must be mapped in no way.
  * Device thread.
  */
 int memory_place_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size, void *dst,
