@@ -246,7 +246,7 @@ struct venus_gpu_config {
 
     /* Ceilings on what a guest can make the host allocate. 0: the default in parentheses. */
     uint32_t max_contexts;    /* (256) */
-    uint32_t max_resources;   /* (65536) or fewer: each takes a descriptor, see RLIMIT_NOFILE */
+    uint32_t max_resources;   /* (65536) or fewer: each takes one to three descriptors, see RLIMIT_NOFILE */
     uint64_t max_memory;      /* bytes of 2D resources, copies of guest blobs, page lists (1 GiB) */
     uint64_t max_blob_memory; /* bytes of HOST3D and HOST3D_GUEST blobs (half of the host's memory) */
     /*
@@ -387,7 +387,8 @@ struct venus_gpu_target {
  * scanout is presented, its frames may have no pixels.
  *
  * Takes the place of what was there before; NULL: nothing. Opening the target happens later, on its
- * thread: if it fails, present_ended() says so. Waits for the former target's last frame. -EINVAL: no
+ * thread: if it fails, present_ended() says so. Waits for the former target's last frame, though not for
+ * ever: a thread that does not come back from its Vulkan driver is left behind. -EINVAL: no
  * such scanout, or a target that makes no sense; -ENOTSUP: this library was built without that kind;
  * -ENOMEM. Front end.
  */

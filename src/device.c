@@ -53,12 +53,12 @@ void venus_gpu_config_init(struct venus_gpu_config *config)
 }
 
 /*
- * Every resource takes a descriptor of this process, ours or virglrenderer's. Those that a context
- * takes, and as many again for the monitor as a small one needs, are not the guest's.
+ * How many descriptors of this process resources may take. Those that a context takes, and as many again for
+ * the monitor as a small one needs, are not the guest's.
  */
-static uint32_t resources_by_descriptors(const struct venus_gpu_config *config)
+static uint32_t descriptors_for_resources(const struct venus_gpu_config *config)
 {
-    const rlim_t per_context = 8, reserve = 256;
+    const rlim_t per_context = 9, reserve = 256;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
         return UINT32_MAX;
@@ -83,8 +83,9 @@ static void fill_in_limits(struct venus_gpu_config *config)
         config->max_blob_memory = half_of_memory();
     if (!config->max_context_memory)
         config->max_context_memory = config->max_blob_memory;
-    if (config->max_resources > resources_by_descriptors(config))
-        config->max_resources = resources_by_descriptors(config);
+    /* Each has one at least. */
+    if (config->max_resources > descriptors_for_resources(config))
+        config->max_resources = descriptors_for_resources(config);
 }
 
 static bool is_packet_socket(int fd)
@@ -242,22 +243,27 @@ static void close_fd(int fd)
         close(fd);
 }
 
-static void device_free(struct venus_gpu *gpu)
+void device_ref(struct venus_gpu *gpu)
 {
+    atomic_fetch_add_explicit(&gpu->refs, 1, memory_order_relaxed);
+}
+
+void device_unref(struct venus_gpu *gpu)
+{
+    /* Whoever is the last sees what all others did with it. */
+    if (atomic_fetch_sub_explicit(&gpu->refs, 1, memory_order_acq_rel) != 1)
+        return;
     window_finish(&gpu->window);
     free(gpu->capsets);
     free(gpu->scratch);
     free(gpu->server_path);
     free(gpu->vulkan_device);
     present_finish(gpu);
-    if (gpu->renderer)
-        watchdog_stop();
     pthread_cond_destroy(&gpu->idle);
     pthread_cond_destroy(&gpu->work);
     pthread_mutex_destroy(&gpu->lock);
     log_finish(&gpu->log);
     free(gpu);
-    atomic_flag_clear(&device_lives);
 }
 
 static void call_interrupted(void *opaque, unsigned context_id)
@@ -283,6 +289,13 @@ static int start_watchdog(struct venus_gpu *gpu, const struct renderer *renderer
     return gpu->renderer ? 0 : -EAGAIN;
 }
 
+/* Nobody calls the renderer any more. Takes a device without one. */
+static void stop_watchdog(struct venus_gpu *gpu)
+{
+    if (gpu->renderer)
+        watchdog_stop();
+}
+
 struct venus_gpu *device_create(const struct venus_gpu_config *config,
                                 const struct venus_gpu_ops *ops, void *opaque,
                                 const struct renderer *renderer, char **error)
@@ -302,8 +315,10 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
         mistake = message("Out of memory.");
         goto fail;
     }
+    atomic_init(&gpu->refs, 1);
     gpu->config = *config;
     fill_in_limits(&gpu->config);
+    gpu->max_descriptors = descriptors_for_resources(&gpu->config);
     gpu->server_was_given = config->render_server_fd >= 0;
     if (config->render_server)
         gpu->config.render_server = gpu->server_path = strdup(config->render_server);
@@ -338,10 +353,10 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
         ret = start_watchdog(gpu, renderer);
     if (ret == 0) {
         ret = thread_start(gpu);
-        if (ret < 0)
-            mistake = gpu->start_message ? gpu->start_message
-                                         : message("The device did not start: %s.", strerror(-ret));
+        mistake = gpu->start_message;
     }
+    if (ret < 0 && !mistake)
+        mistake = message("The device did not start: %s.", strerror(-ret));
     if (ret == 0) {
         log_line(&gpu->log, VENUS_GPU_LOG_INFO, "Venus on %s", gpu->renderer_device.name);
         return gpu;
@@ -352,8 +367,11 @@ fail:
         close_fd(gpu->config.render_server_fd);
     else if (is_of_this_version(config)) /* of any other we do not know that it has one */
         close_fd(config->render_server_fd);
-    if (gpu)
-        device_free(gpu);
+    if (gpu) {
+        stop_watchdog(gpu);
+        device_unref(gpu);
+        atomic_flag_clear(&device_lives);
+    }
     if (error)
         *error = mistake;
     else
@@ -373,7 +391,9 @@ void venus_gpu_destroy(struct venus_gpu *gpu)
         return;
     present_stop_all(gpu);
     thread_stop(gpu);
-    device_free(gpu);
+    stop_watchdog(gpu);
+    device_unref(gpu);
+    atomic_flag_clear(&device_lives);
 }
 
 uint64_t venus_gpu_features(const struct venus_gpu *gpu)

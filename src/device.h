@@ -10,6 +10,7 @@
 #define DEVICE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 
@@ -46,13 +47,17 @@ struct output {
 };
 
 struct venus_gpu {
+    atomic_uint
+        refs; /* the front end's, and one for each thread that never came back (present.c) */
+
     /* Constant after creation. */
     struct venus_gpu_config config;
     struct venus_gpu_ops ops;
     void *opaque;
     const struct renderer *renderer; /* watched (watchdog.h) */
     uint32_t capset_version, capset_size;
-    char *server_path; /* copies of the configuration's */
+    uint32_t max_descriptors; /* that resources may take up, see memory.h */
+    char *server_path;        /* copies of the configuration's */
     char *vulkan_device;
     bool server_was_given;                  /* as a descriptor: it cannot be started anew */
     struct renderer_device renderer_device; /* the first one */
@@ -103,6 +108,10 @@ struct venus_gpu {
 struct venus_gpu *device_create(const struct venus_gpu_config *config,
                                 const struct venus_gpu_ops *ops, void *opaque,
                                 const struct renderer *renderer, char **error);
+
+/* After venus_gpu_destroy() it is but memory, for a thread that may look at it. Any thread. */
+void device_ref(struct venus_gpu *gpu);
+void device_unref(struct venus_gpu *gpu);
 
 /* Start the renderer, on the device thread. On an error, *message says what to do, to be freed. */
 int device_start_renderer(struct venus_gpu *gpu, char **message);

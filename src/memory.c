@@ -56,6 +56,20 @@ void memory_unaccount_ranges(struct venus_gpu *gpu, unsigned ranges)
     stat_sub(&gpu->stats, STAT_ADDRESS_RANGES, ranges);
 }
 
+bool memory_account_descriptor(struct venus_gpu *gpu)
+{
+    /* Others give them back meanwhile, and presenters take them too. */
+    if (stat_get(&gpu->stats, STAT_DESCRIPTORS) >= gpu->max_descriptors)
+        return false;
+    stat_add(&gpu->stats, STAT_DESCRIPTORS, 1);
+    return true;
+}
+
+void memory_unaccount_descriptor(struct venus_gpu *gpu)
+{
+    stat_sub(&gpu->stats, STAT_DESCRIPTORS, 1);
+}
+
 static struct memory *memory_new(struct venus_gpu *gpu, void *ptr, size_t size)
 {
     struct memory *memory = calloc(1, sizeof(*memory));
@@ -198,6 +212,26 @@ static bool last_page_is_there(void *ptr, uint64_t size)
 #endif
 }
 
+/*
+ * Whether a file can become shorter. A process of the render server that somebody has taken over could take
+ * the end away from under our mapping, and end this process with it. virglrenderer seals its shared memory
+ * against that, and lavapipe its own; what is not sealed is sealed here, unless it is no memory but a file
+ * of a disk, say. What is no file, as a dma-buf, has its size for good.
+ */
+static bool can_be_cut(int fd)
+{
+#ifdef F_GET_SEALS
+    struct stat st;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if ((seals >= 0 && seals & F_SEAL_SHRINK) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0)
+        return false;
+    return fstat(fd, &st) < 0 || S_ISREG(st.st_mode);
+#else
+    (void)fd;
+    return false;
+#endif
+}
+
 /* How long the file behind a descriptor is, or UINT64_MAX where it does not say. */
 static uint64_t file_size(int fd)
 {
@@ -224,11 +258,13 @@ static int place_by_fd(struct venus_gpu *gpu, uint32_t resource_id, uint64_t siz
     if (ret < 0)
         return ret;
 
+    bool cuttable = can_be_cut(fd); /* before its size is looked at */
     uint64_t pages = file_pages(fd);
     *sized = pages != UINT64_MAX;
-    /* An opaque descriptor means something to the Vulkan driver only. */
-    if (type != RENDERER_FD_SHM && type != RENDERER_FD_DMABUF) {
-        ret = -ENOTSUP;
+    if (cuttable) {
+        ret = -EOVERFLOW;
+    } else if (type != RENDERER_FD_SHM && type != RENDERER_FD_DMABUF) {
+        ret = -ENOTSUP; /* an opaque descriptor means something to the Vulkan driver only */
     } else if (pages < size) {
         ret = -EOVERFLOW;
     } else {
@@ -335,6 +371,19 @@ static struct memory *memory_pin_blob(struct venus_gpu *gpu, uint32_t resource_i
     return memory;
 }
 
+/* For whoever presents it. */
+static bool export_memory(struct venus_gpu *gpu, struct memory *memory, uint32_t resource_id)
+{
+    if (!memory_account_descriptor(gpu))
+        return false;
+    memory->counts_fd = gpu->renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) == 0;
+    if (!memory->counts_fd) {
+        memory->fd = -1;
+        memory_unaccount_descriptor(gpu);
+    }
+    return memory->counts_fd;
+}
+
 struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size)
 {
     if (!memory_account_ranges(gpu, 1))
@@ -355,9 +404,7 @@ struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint6
         return NULL;
     }
     memory->ranges = 1;
-    /* For whoever presents it. Where there is no descriptor the pointer must do. */
-    if (gpu->renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) < 0)
-        memory->fd = -1;
+    export_memory(gpu, memory, resource_id); /* or else the pointer must do */
     if (gpu->renderer->map_info(resource_id, &memory->map_info) < 0)
         memory->map_info = 0;
     return memory;
@@ -368,7 +415,7 @@ struct memory *memory_of_unmappable_blob(struct venus_gpu *gpu, uint32_t resourc
     struct memory *memory = page_round(size) ? memory_new(gpu, NULL, page_round(size)) : NULL;
     if (!memory)
         return NULL;
-    if (gpu->renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) < 0) {
+    if (!export_memory(gpu, memory, resource_id)) {
         free(memory);
         return NULL;
     }
@@ -393,6 +440,8 @@ void memory_unref(struct memory *memory)
         memory->companion->memory_gone(memory->companion);
     if (memory->fd >= 0)
         close(memory->fd);
+    if (memory->counts_fd)
+        memory_unaccount_descriptor(gpu);
     if (memory->pinned) {
         pthread_mutex_lock(&gpu->lock);
         SLIST_INSERT_HEAD(&gpu->released, memory, released_link);

@@ -40,6 +40,7 @@ struct memory {
     /* Counted against the device's max_memory: bytes, or 0. */
     struct venus_gpu *gpu;
     size_t accounted;
+    bool counts_fd;  /* fd, against the descriptors that resources may have */
     unsigned ranges; /* address ranges of this process that it takes up */
 
     /* Pinned memory only. */
@@ -74,7 +75,8 @@ struct memory *memory_of_unmappable_blob(struct venus_gpu *gpu, uint32_t resourc
 /*
  * Place a renderer's blob at dst, which is part of a mapping of ours, or anywhere if dst is NULL.
  * Returns 0 and the tier, or a negative errno value, and then what is at dst is not defined: put
- * something else there. -EOVERFLOW: the blob is longer than its memory, and must be mapped in no way.
+ * something else there. -EOVERFLOW: the blob is longer than its memory, or could be one day, and
+ * must be mapped in no way.
  * Device thread.
  */
 int memory_place_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size, void *dst,
@@ -109,6 +111,14 @@ void memory_unaccount(struct venus_gpu *gpu, uint64_t size);
 /* The same for address ranges of this process, of which the kernel allows so many. */
 bool memory_account_ranges(struct venus_gpu *gpu, unsigned ranges);
 void memory_unaccount_ranges(struct venus_gpu *gpu, unsigned ranges);
+
+/*
+ * The same for descriptors of this process. Each resource has one at hand: its memory's, ours or
+ * virglrenderer's. Another one goes to whoever shows a blob, to a GPU that imports it, and to the renderer
+ * where that gets a 2D resource; all of these do without, or say no, where none is left.
+ */
+bool memory_account_descriptor(struct venus_gpu *gpu);
+void memory_unaccount_descriptor(struct venus_gpu *gpu);
 
 size_t page_size(void);
 

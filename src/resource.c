@@ -50,6 +50,13 @@ static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd,
                       gpu->config.max_resources);
         return NULL;
     }
+    if (!memory_account_descriptor(gpu)) {
+        command_error(cmd, *error,
+                      "resources take up the %u descriptors that they may have already "
+                      "(RLIMIT_NOFILE)",
+                      gpu->max_descriptors);
+        return NULL;
+    }
     struct resource *resource = calloc(1, sizeof(*resource));
     if (resource) {
         resource->id = id;
@@ -61,6 +68,7 @@ static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd,
         }
         free(resource);
     }
+    memory_unaccount_descriptor(gpu);
     command_error(cmd, *error, "out of memory");
     return NULL;
 }
@@ -79,9 +87,12 @@ static void destroy(struct venus_gpu *gpu, struct resource *resource)
     memory_unref(resource->memory);
     if (resource->in_renderer && !memory_take_over(gpu, resource->id))
         gpu->renderer->resource_unref(resource->id);
+    if (resource->in_renderer && resource->mem == RESOURCE_2D)
+        memory_unaccount_descriptor(gpu);
     share_end(gpu, resource);
     backing_destroy(gpu, resource->backing);
 
+    memory_unaccount_descriptor(gpu);
     stat_sub(&gpu->stats, STAT_RESOURCES, 1);
     if (counts_as_blob_memory(resource))
         stat_sub(&gpu->stats, STAT_BLOB_BYTES, resource->size);

@@ -83,6 +83,8 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
     if (memory_id_in_use(gpu, resource->id, true))
         return -EBUSY; /* while the device is being reset, or for good: see memory_abandon() */
 
+    if (!memory_account_descriptor(gpu))
+        return -EMFILE;
     int ret = -ENOMEM;
     if (!resource->transferred) /* it may have been shared with an earlier renderer */
         resource->transferred = block_create(gpu, resource);
@@ -101,6 +103,8 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
         stat_add(&gpu->stats, STAT_SHARES, 1);
     }
     resource->in_renderer = ret == 0;
+    if (ret < 0)
+        memory_unaccount_descriptor(gpu);
     return ret;
 }
 
@@ -111,6 +115,7 @@ void share_take_back_all(struct venus_gpu *gpu)
         if (resource->mem != RESOURCE_2D || !resource->in_renderer)
             continue;
         gpu->renderer->resource_unref(resource->id);
+        memory_unaccount_descriptor(gpu);
         resource->in_renderer = false; /* what Vulkan drew is still there: `transferred` stays */
     }
 }

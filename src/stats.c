@@ -33,6 +33,8 @@ static const struct {
                             "bytes of 2D resources, copies of guest blobs, page lists" },
     [STAT_BLOB_BYTES] = { "blob-bytes", "bytes of HOST3D and HOST3D_GUEST blobs" },
     [STAT_ADDRESS_RANGES] = { "address-ranges", "address ranges that mapped memory takes up" },
+    [STAT_DESCRIPTORS] = { "descriptors",
+                           "descriptors that resources may take up in this process" },
     [STAT_MAPPED] = { "mapped", "blobs in the host-visible window" },
     [STAT_MAPPED_BYTES] = { "mapped-bytes", "bytes of them" },
     [STAT_MAPPED_BYTES_MOST] = { "mapped-bytes-most", "the most of them at a time since the start" },

@@ -118,16 +118,21 @@ fail:
 static bool import_fd(struct import *import, const struct memory *memory,
                       VkExternalMemoryHandleTypeFlagBits type, uint32_t types)
 {
-    /* A successful import takes the descriptor over. */
+    if (!memory_account_descriptor(memory->gpu))
+        return false;
+    /* A successful import takes the descriptor over, and the driver may keep it. */
     VkImportMemoryFdInfoKHR source = {
         .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_FD_INFO_KHR,
         .handleType = type,
         .fd = fcntl(memory->fd, F_DUPFD_CLOEXEC, 0),
     };
-    if (source.fd >= 0 && make_buffer(import, memory, type, types, &source))
+    if (source.fd >= 0 && make_buffer(import, memory, type, types, &source)) {
+        import->gpu = memory->gpu;
         return true;
+    }
     if (source.fd >= 0)
         close(source.fd);
+    memory_unaccount_descriptor(memory->gpu);
     return false;
 }
 
@@ -185,6 +190,8 @@ void import_unref(struct import *import)
     }
     vk->DestroyBuffer(vk->device, import->buffer, NULL);
     vk->FreeMemory(vk->device, import->device_memory, NULL);
+    if (import->gpu)
+        memory_unaccount_descriptor(import->gpu);
     vulkan_unref(import->vk);
     free(import);
 }

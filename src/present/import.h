@@ -31,7 +31,8 @@ struct import {
     atomic_uint refs; /* the memory's, and one for each user */
     struct vulkan *vk;
     enum import_tier tier;
-    VkBuffer buffer; /* over all of the memory; not for IMPORT_STAGING, as the next */
+    struct venus_gpu *gpu; /* whose descriptor it has, or NULL */
+    VkBuffer buffer;       /* over all of the memory; not for IMPORT_STAGING, as the next */
     VkDeviceMemory device_memory;
 };
 

@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../start-thread.h"
+#include "../thread.h"
 #include "presenter.h"
 
 static void wake_locked(struct presenter *presenter)
@@ -65,7 +67,7 @@ static struct presenter *presenter_create(struct venus_gpu *gpu, unsigned scanou
     presenter->hidden = true;
     atomic_init(&presenter->refs, 1);
     pthread_mutex_init(&presenter->lock, NULL);
-    pthread_cond_init(&presenter->idle, NULL);
+    thread_cond_init(&presenter->idle);
     if (open_pipe(presenter->wake) < 0 || screen_init(&presenter->screen, gpu, target) < 0) {
         presenter_unref(presenter);
         return NULL;
@@ -84,13 +86,96 @@ static struct presenter *presenter_of(struct venus_gpu *gpu, unsigned scanout)
     return presenter;
 }
 
+/*
+ * A thread that waits for a GPU comes back after ten seconds at most, and goes. One that does not is in a
+ * driver that never will; after the first one there is less to be hoped of others.
+ */
+enum { PATIENCE_MS = 30000, LITTLE_PATIENCE_MS = 1000 };
+
+static bool wait_locked(struct presenter *presenter, uint64_t deadline_ns)
+{
+    uint64_t now = presenter_now_ns();
+    if (now >= deadline_ns)
+        return false;
+#ifdef __APPLE__
+    uint64_t ns = deadline_ns - now;
+#else
+    uint64_t ns = deadline_ns;
+#endif
+    const struct timespec time = { .tv_sec = (time_t)(ns / 1000000000),
+                                   .tv_nsec = (long)(ns % 1000000000) };
+#ifdef __APPLE__
+    pthread_cond_timedwait_relative_np(&presenter->idle, &presenter->lock, &time);
+#else
+    pthread_cond_timedwait(&presenter->idle, &presenter->lock, &time);
+#endif
+    return true;
+}
+
+/* Wait for the thread to be done; not while it is in a driver only. Returns whether it is. */
+static bool wait_until_done_locked(struct presenter *presenter)
+{
+    uint64_t patience_ns = presenter->gpu->present.patience_ms * UINT64_C(1000000);
+    uint64_t deadline_ns = presenter_now_ns() + patience_ns;
+    while (!presenter->done) {
+        if (wait_locked(presenter, deadline_ns))
+            continue;
+        if (!presenter->calling)
+            break;
+        pthread_cond_wait(&presenter->idle, &presenter->lock);
+    }
+    return presenter->done;
+}
+
+/* The thread is on its own from now on, with a reference to the presenter and one to the device. */
+static void abandon_locked(struct presenter *presenter)
+{
+    presenter->abandoned = true;
+    if (presenter->opened)
+        vulkan_set_hangs(presenter->opened);
+    atomic_fetch_add_explicit(&presenter->refs, 1, memory_order_relaxed);
+    device_ref(presenter->gpu);
+    presenter->gpu->present.patience_ms = LITTLE_PATIENCE_MS;
+}
+
+/* Have the thread end, and give up the caller's reference. */
 static void stop(struct presenter *presenter)
 {
     pthread_mutex_lock(&presenter->lock);
     presenter->stopping = true;
     wake_locked(presenter);
+    bool done = wait_until_done_locked(presenter);
+    if (!done)
+        abandon_locked(presenter);
     pthread_mutex_unlock(&presenter->lock);
-    pthread_join(presenter->thread, NULL);
+    if (done) {
+        pthread_join(presenter->thread, NULL);
+    } else {
+        pthread_detach(presenter->thread);
+        presenter_answer_painting(presenter);
+        presenter_drop_queue(presenter);
+        log_line(&presenter->gpu->log, VENUS_GPU_LOG_ERROR,
+                 "output %u: the Vulkan driver does not come back, so its thread is left behind",
+                 presenter->scanout);
+    }
+    presenter_unref(presenter);
+}
+
+static void *run(void *opaque)
+{
+    struct presenter *presenter = opaque;
+    presenter_run(presenter);
+    pthread_mutex_lock(&presenter->lock);
+    presenter->done = true;
+    bool abandoned = presenter->abandoned;
+    pthread_cond_broadcast(&presenter->idle);
+    pthread_mutex_unlock(&presenter->lock);
+    if (abandoned) {
+        struct venus_gpu *gpu = presenter->gpu;
+        presenter_unref(presenter);
+        device_unref(gpu);
+    }
+    return NULL;
 }
 
 static void show_locked(struct presenter *presenter, struct venus_gpu_frame *frame)
@@ -141,14 +226,12 @@ int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
     struct presenter *former = gpu->present.presenters[scanout];
     gpu->present.presenters[scanout] = NULL;
     pthread_mutex_unlock(&gpu->lock);
-    if (former) {
+    if (former)
         stop(former);
-        presenter_unref(former);
-    }
     if (!presenter)
         return 0;
 
-    int ret = start_thread(&presenter->thread, presenter_run, presenter);
+    int ret = start_thread(&presenter->thread, run, presenter);
     if (ret < 0) {
         presenter_unref(presenter);
         return ret;
@@ -170,6 +253,7 @@ int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
 void present_init(struct present *present)
 {
     pthread_mutex_init(&present->lock, NULL);
+    present->patience_ms = PATIENCE_MS;
 }
 
 void present_finish(struct venus_gpu *gpu)

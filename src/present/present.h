@@ -24,6 +24,8 @@ struct present {
     /* Where Vulkan's functions come from, for tests; NULL: the system's loader. A
      * PFN_vkGetInstanceProcAddr. */
     void (*(*get_instance_proc_addr)(void *instance, const char *name))(void);
+    unsigned
+        patience_ms; /* the longest wait for a presenter's thread; the front end's, and tests' */
     struct presenter *presenters[VENUS_GPU_MAX_SCANOUTS]; /* under the device's lock */
 };
 

@@ -37,6 +37,42 @@ static void answer(struct flushes *flushes)
     }
 }
 
+void presenter_answer_painting(struct presenter *presenter)
+{
+    pthread_mutex_lock(&presenter->lock);
+    struct flushes flushes = presenter->painting;
+    SLIST_INIT(&presenter->painting);
+    pthread_mutex_unlock(&presenter->lock);
+    answer(&flushes);
+}
+
+/* Before a callback: whether there is a front end still, which then stays until end_call(). */
+static bool begin_call(struct presenter *presenter)
+{
+    pthread_mutex_lock(&presenter->lock);
+    bool may = presenter->calling = !presenter->abandoned;
+    pthread_mutex_unlock(&presenter->lock);
+    return may;
+}
+
+static void end_call(struct presenter *presenter)
+{
+    pthread_mutex_lock(&presenter->lock);
+    presenter->calling = false;
+    pthread_cond_broadcast(&presenter->idle);
+    pthread_mutex_unlock(&presenter->lock);
+}
+
+/* A line about this output. */
+static void say(struct presenter *presenter, enum venus_gpu_log_level level, const char *what,
+                const char *more)
+{
+    if (!begin_call(presenter))
+        return;
+    log_line(&presenter->gpu->log, level, "output %u %s%s", presenter->scanout, what, more);
+    end_call(presenter);
+}
+
 void presenter_drop(struct presenter *presenter, struct job *job)
 {
     stat_add(&presenter->gpu->stats, STAT_PRESENT_DROPPED, 1);
@@ -102,10 +138,10 @@ static bool is_of_frame(struct presenter *presenter, VkResult result)
     bool of_frame =
         result == VK_ERROR_INVALID_EXTERNAL_HANDLE || result == VK_ERROR_FORMAT_NOT_SUPPORTED;
     if (of_frame)
-        log_line(&presenter->gpu->log, VENUS_GPU_LOG_WARNING,
-                 "output %u: a frame cannot be presented: its memory is %s", presenter->scanout,
-                 result == VK_ERROR_FORMAT_NOT_SUPPORTED ? "larger than the GPU can read"
-                                                         : "of no use to this GPU");
+        say(presenter, VENUS_GPU_LOG_WARNING,
+            "has a frame that cannot be presented: its memory is ",
+            result == VK_ERROR_FORMAT_NOT_SUPPORTED ? "larger than the GPU can read"
+                                                    : "of no use to this GPU");
     return of_frame;
 }
 
@@ -128,11 +164,12 @@ static VkResult paint_job(struct presenter *presenter, struct job *job)
     VkResult result = paint(presenter, job->frame, &job->damage, &tier);
     if (result != VK_SUCCESS) {
         presenter_drop(presenter, job);
+        presenter_answer_painting(presenter);
         presenter->redraw_wanted = result == VK_TIMEOUT;
         return result == VK_TIMEOUT || is_of_frame(presenter, result) ? VK_SUCCESS : result;
     }
     count_frame(presenter, job, tier);
-    answer(&job->flushes);
+    presenter_answer_painting(presenter);
     venus_gpu_frame_unref(job->frame);
     presenter->redraw_wanted = false;
     return VK_SUCCESS;
@@ -190,6 +227,8 @@ static bool take(struct presenter *presenter, bool can_paint, struct job *job)
     /* Not while nothing is shown: what is queued is about to be dropped, and the window hidden. */
     if (can_paint && presenter->queued && presenter->frame) {
         *job = presenter->queue[0];
+        presenter->painting = job->flushes;
+        SLIST_INIT(&job->flushes);
         presenter->queued--;
         memmove(presenter->queue, presenter->queue + 1, presenter->queued * sizeof(*job));
         has_job = true;
@@ -334,8 +373,10 @@ static void on_resized(void *opaque, uint32_t width, uint32_t height)
 {
     struct presenter *presenter = opaque;
     struct venus_gpu *gpu = presenter->gpu;
-    if (gpu->ops.window_resized)
-        gpu->ops.window_resized(gpu->opaque, presenter->scanout, width, height);
+    if (!gpu->ops.window_resized || !begin_call(presenter))
+        return;
+    gpu->ops.window_resized(gpu->opaque, presenter->scanout, width, height);
+    end_call(presenter);
 }
 
 static void on_refreshed(void *opaque, uint32_t refresh_mhz)
@@ -350,8 +391,10 @@ static void on_closed(void *opaque)
 {
     struct presenter *presenter = opaque;
     struct venus_gpu *gpu = presenter->gpu;
-    if (gpu->ops.window_closed)
-        gpu->ops.window_closed(gpu->opaque, presenter->scanout);
+    if (!gpu->ops.window_closed || !begin_call(presenter))
+        return;
+    gpu->ops.window_closed(gpu->opaque, presenter->scanout);
+    end_call(presenter);
 }
 
 static void on_input(void *opaque, const struct venus_gpu_input *event)
@@ -361,8 +404,10 @@ static void on_input(void *opaque, const struct venus_gpu_input *event)
     struct venus_gpu_input input = *event;
     if (input.type == VENUS_GPU_INPUT_MOTION)
         screen_to_frame(&presenter->screen, &input.x, &input.y);
-    if (gpu->ops.input)
-        gpu->ops.input(gpu->opaque, presenter->scanout, &input);
+    if (!gpu->ops.input || !begin_call(presenter))
+        return;
+    gpu->ops.input(gpu->opaque, presenter->scanout, &input);
+    end_call(presenter);
 }
 
 static const struct surface_listener listener = {
@@ -397,20 +442,35 @@ static void ask_for_priority(void)
 #endif
 }
 
-void *presenter_run(void *opaque)
+static void tell_of_end(struct presenter *presenter, const char *why)
 {
-    struct presenter *presenter = opaque;
     struct venus_gpu *gpu = presenter->gpu;
+    if (!gpu->ops.present_ended || !begin_call(presenter))
+        return;
+    gpu->ops.present_ended(gpu->opaque, presenter->scanout, why);
+    end_call(presenter);
+}
+
+/* Which device it is that the thread is in, if it does not come back. */
+static void set_opened(struct presenter *presenter, struct vulkan *vk)
+{
+    pthread_mutex_lock(&presenter->lock);
+    presenter->opened = vk;
+    pthread_mutex_unlock(&presenter->lock);
+}
+
+void presenter_run(struct presenter *presenter)
+{
     struct screen *screen = &presenter->screen;
     VkResult result = VK_SUCCESS;
     char *why = NULL;
 
     ask_for_priority();
     bool lives = screen_open(screen, &listener, presenter, &why);
+    set_opened(presenter, screen->vk);
     if (lives) {
         char *what = screen_describe(screen);
-        log_line(&gpu->log, VENUS_GPU_LOG_INFO, "output %u is presented by %s", presenter->scanout,
-                 what ? what : "Vulkan");
+        say(presenter, VENUS_GPU_LOG_INFO, "is presented by ", what ? what : "Vulkan");
         free(what);
     }
     while (lives && !is_stopping(presenter))
@@ -422,18 +482,14 @@ void *presenter_run(void *opaque)
     if (why)
         why[strcspn(why, "\n")] = '\0'; /* what to do about it does not fit here */
     bool quietly = !lives && screen->surface && screen->surface->lost && presenter->hidden;
+    set_opened(presenter, NULL);
     screen_close(screen);
     venus_gpu_frame_unref(presenter->shown);
     presenter->shown = NULL;
     if (!lives) {
-        log_line(&gpu->log, VENUS_GPU_LOG_INFO, "output %u is not presented: %s",
-                 presenter->scanout, why ? why : "out of memory");
-        if (gpu->ops.present_ended)
-            gpu->ops.present_ended(gpu->opaque, presenter->scanout,
-                                   quietly ? NULL
-                                   : why   ? why
-                                           : "out of memory");
+        const char *reason = why ? why : "out of memory";
+        say(presenter, VENUS_GPU_LOG_INFO, "is not presented: ", reason);
+        tell_of_end(presenter, quietly ? NULL : reason);
     }
     free(why);
-    return NULL;
 }

@@ -10,6 +10,10 @@
  *  - frames for a window that nobody can see are dropped, and so is one that found no image to be painted
  *    on within a tenth of a second. The window catches up when it can be seen again.
  *
+ * And nobody waits for the thread without end. One that does not come back from its Vulkan driver is
+ * abandoned: its flushes are answered, it calls the front end no more, and the device's memory stays until
+ * it ends, if it ever does.
+ *
  * A flush whose frame is dropped is answered then: nobody is going to read it. The frame shown last is
  * kept, to be painted again when the window or the pointer changes, until the scanout shows another.
  */
@@ -46,7 +50,7 @@ struct presenter {
 
     /* Guards this block. Taken alone, or inside the device's lock. */
     pthread_mutex_t lock;
-    pthread_cond_t idle; /* for present_read(): there is nothing to be done */
+    pthread_cond_t idle; /* present_read() and whoever stops it wait here for the thread */
     bool stopping, ended, awake;
     struct venus_gpu_frame *frame; /* what the scanout shows; a reference of ours */
     bool frame_changed;            /* the thread has not seen it yet */
@@ -62,6 +66,11 @@ struct presenter {
     void *read_pixels; /* present_read() waits for its answer there */
     uint32_t read_width, read_height;
     int read_result;
+    struct flushes painting; /* of the frame that is being painted: who takes them answers them */
+    struct vulkan *opened;   /* the thread's device while it uses it, or NULL */
+    bool calling;            /* the thread is inside a callback of the front end's */
+    bool done;               /* it has nothing to do any more but to end */
+    bool abandoned;          /* it did not end in time: there is no front end for it any more */
 
     /* The thread's own. */
     struct screen screen;
@@ -72,8 +81,11 @@ struct presenter {
     uint64_t presented_ns; /* when a frame was presented last */
 };
 
-/* The thread's function. */
-void *presenter_run(void *presenter);
+/* What the thread does, until it is to stop or its target is lost. */
+void presenter_run(struct presenter *presenter);
+
+/* Answer the flushes of the frame that is being painted, if nobody else has taken them. */
+void presenter_answer_painting(struct presenter *presenter);
 
 /* Nobody is going to see that frame: answer its flushes and forget it; the same for all that wait. Any
  * thread, without the presenter's lock. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -352,6 +353,84 @@ static void test_hang_at_the_end(void **state)
     shim_forget_memories();
 }
 
+/* A thread that does not come back from the driver, in the middle of a frame; and another one that waits. */
+static void trap_presenter(struct sent *sent[2])
+{
+    start();
+    vm.leaves_files = true;
+    vm.gpu->present.patience_ms = 100;
+    present_headless(0);
+    assert_ok(flush_it());
+    shim_trap_submit();
+    sent[0] = send_frame(1, WIDTH, HEIGHT);
+    shim_wait_trapped();
+    sent[1] = send_frame(1, WIDTH / 2, HEIGHT);
+    settle();
+}
+
+/* Let it come back, and wait for its end. */
+static void untrap(void)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/task/%d", shim_untrap());
+    for (int i = 0; i < 60000 && access(path, F_OK) == 0; i++)
+        usleep(1000);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+/* Nobody waits for it any more, neither the front end nor the guest; another target takes another device. */
+static void test_driver_does_not_return(void **state)
+{
+    struct sent *sent[2];
+    (void)state;
+    trap_presenter(sent);
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, NULL), 0);
+    assert_true(was_logged(VENUS_GPU_LOG_ERROR, "does not come back"));
+    assert_ok(wait_for(sent[0]));
+    assert_ok(wait_for(sent[1]));
+    assert_int_equal(count_present_ends(), 0);
+    assert_ok(set_scanout(0, 1, rect(0, 0, WIDTH, HEIGHT)));
+    assert_can_present_again();
+    assert_int_equal(shim_count(SHIM_CREATE_DEVICE), 2);
+
+    /* It comes back when the device is gone, and calls nobody. */
+    vm_stop();
+    unsigned lines = vm.num_lines;
+    untrap();
+    assert_int_equal(vm.num_lines, lines);
+    assert_int_equal(count_present_ends(), 0);
+    shim_forget_memories();
+}
+
+/* The same where the device is destroyed as a whole. */
+static void test_driver_does_not_return_at_the_end(void **state)
+{
+    struct sent *sent[2];
+    (void)state;
+    trap_presenter(sent);
+    vm_stop();
+    untrap();
+    shim_forget_memories();
+}
+
+/* It comes back before the device goes, and finds that it was given up. */
+static void test_driver_returns_late(void **state)
+{
+    struct sent *sent[2];
+    (void)state;
+    trap_presenter(sent);
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, NULL), 0);
+    untrap();
+    assert_ok(wait_for(sent[0]));
+    assert_ok(wait_for(sent[1]));
+    assert_ok(set_scanout(0, 1, rect(0, 0, WIDTH, HEIGHT)));
+    assert_ok(flush_it());
+    assert_int_equal(count_present_ends(), 0);
+    assert_can_present_again();
+    vm_stop();
+    shim_forget_memories();
+}
+
 /* When the target is opened. */
 static void test_cannot_open(void **state)
 {
@@ -685,6 +764,9 @@ int main(void)
         PRESENT_TEST(test_hang_keeps_memory),
         PRESENT_TEST(test_hang_with_pinned_memory),
         PRESENT_TEST(test_hang_at_the_end),
+        PRESENT_TEST(test_driver_does_not_return),
+        PRESENT_TEST(test_driver_does_not_return_at_the_end),
+        PRESENT_TEST(test_driver_returns_late),
         PRESENT_TEST(test_cannot_open),
         PRESENT_TEST(test_device_of_three),
         PRESENT_TEST(test_device_often),

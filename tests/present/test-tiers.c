@@ -81,6 +81,8 @@ static void show_exported(enum renderer_fd type, const struct renderer_device *d
     assert_only(tier);
     assert_int_equal(stat_value("present-imports"), 1);
     assert_int_equal(shim_inheritable_imports(), 0);
+    /* The resource's, its memory's, and the driver's. */
+    assert_int_equal(stat_value("descriptors"), strcmp(tier, "present-host-pointer") ? 3 : 2);
     vm_stop();
     exporter_free(&exporter, &exported);
 }

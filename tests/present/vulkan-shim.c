@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "device.h"
 
@@ -19,6 +20,8 @@ static struct {
         unsigned after, times, count;
     } calls[SHIM_CALLS];
     bool hold[SHIM_CALLS];
+    bool trap_set, trapped; /* for one thread that calls vkQueueSubmit() */
+    int trapped_thread;
     unsigned held; /* threads */
     const char *hidden;
     unsigned memories;
@@ -135,8 +138,23 @@ static VkResult acquire(VkDevice device, VkSwapchainKHR swapchain, uint64_t time
     return result == VK_SUCCESS ? instead : result;
 }
 
+static void wait_if_trapped(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    if (shim.trap_set) {
+        shim.trap_set = false;
+        shim.trapped = true;
+        shim.trapped_thread = gettid();
+        pthread_cond_broadcast(&shim.changed);
+        while (shim.trapped)
+            pthread_cond_wait(&shim.changed, &shim.lock);
+    }
+    pthread_mutex_unlock(&shim.lock);
+}
+
 static VkResult submit(VkQueue queue, uint32_t count, const VkSubmitInfo *submits, VkFence fence)
 {
+    wait_if_trapped();
     wait_if_held(SHIM_SUBMIT);
     VkResult result = fault(SHIM_SUBMIT);
     return result ? result : shim.QueueSubmit(queue, count, submits, fence);
@@ -345,6 +363,7 @@ void shim_reset(void)
     pthread_mutex_lock(&shim.lock);
     memset(shim.calls, 0, sizeof(shim.calls));
     memset(shim.hold, 0, sizeof(shim.hold));
+    shim.trap_set = shim.trapped = false;
     shim.hidden = NULL;
     shim.max_image_side = 0;
     shim.max_buffer_size = shim.largest_buffer = 0;
@@ -406,6 +425,31 @@ void shim_hold_submits(bool hold)
 void shim_hold_waits(bool hold)
 {
     hold_calls(SHIM_WAIT, hold);
+}
+
+void shim_trap_submit(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    shim.trap_set = true;
+    pthread_mutex_unlock(&shim.lock);
+}
+
+void shim_wait_trapped(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    while (!shim.trapped)
+        pthread_cond_wait(&shim.changed, &shim.lock);
+    pthread_mutex_unlock(&shim.lock);
+}
+
+int shim_untrap(void)
+{
+    pthread_mutex_lock(&shim.lock);
+    int thread = shim.trapped_thread;
+    shim.trapped = false;
+    pthread_cond_broadcast(&shim.changed);
+    pthread_mutex_unlock(&shim.lock);
+    return thread;
 }
 
 void shim_wait_held(void)

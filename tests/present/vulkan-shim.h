@@ -47,6 +47,12 @@ void shim_hold_submits(bool hold);
 /* The same for vkWaitForFences(): the GPU may be done, but nobody knows. */
 void shim_hold_waits(bool hold);
 
+/* The next thread that calls vkQueueSubmit() does not come back before shim_untrap(), which tells the
+ * system's number of it; all others do. */
+void shim_trap_submit(void);
+void shim_wait_trapped(void);
+int shim_untrap(void);
+
 /* Wait until a thread is being held. */
 void shim_wait_held(void);
 

@@ -456,7 +456,8 @@ static int blob_memory(struct fake_blob *blob)
     if (blob->memory == FAKE_PINNED) {
         flags = MAP_PRIVATE | MAP_ANONYMOUS;
     } else {
-        blob->fd = memfd_create("fake-blob", MFD_CLOEXEC);
+        bool sealable = blob->memory != FAKE_UNSEALABLE;
+        blob->fd = memfd_create("fake-blob", MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0));
         if (blob->fd < 0)
             return -ENOMEM;
         if (ftruncate(blob->fd, (off_t)file_size) < 0)
@@ -663,6 +664,7 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
     if (ret == 0) {
         switch (blob->memory) {
         case FAKE_SHM:
+        case FAKE_UNSEALABLE:
         case FAKE_SHORT:
             *type = RENDERER_FD_SHM;
             *fd = fcntl(blob->fd, F_DUPFD_CLOEXEC, 0);
@@ -889,6 +891,15 @@ void fake_log(bool is_error, const char *line)
     void *opaque = fake.opaque;
     pthread_mutex_unlock(&fake.lock);
     events.log(opaque, is_error, line);
+}
+
+bool fake_cut(uint32_t resource_id)
+{
+    pthread_mutex_lock(&fake.lock);
+    struct fake_blob *blob = find_blob(resource_id);
+    bool could = blob && blob->fd >= 0 && ftruncate(blob->fd, sysconf(_SC_PAGESIZE)) == 0;
+    pthread_mutex_unlock(&fake.lock);
+    return could;
 }
 
 void *fake_blob(uint32_t resource_id)

@@ -60,14 +60,15 @@ struct fake_record {
 
 /* What the memory of a blob is like. */
 enum fake_memory {
-    FAKE_SHM,    /* a descriptor that can be mapped */
-    FAKE_DMABUF, /* likewise */
-    FAKE_OPAQUE, /* a descriptor of no use, but the renderer's mapping can be aliased */
-    FAKE_PINNED, /* nor that: there is the renderer's own mapping and nothing else */
-    FAKE_SHORT,  /* SHM whose file is a page shorter than the blob */
-    FAKE_HOLE,   /* OPAQUE with a mapping that claims a page more than is there */
-    FAKE_SMALL,  /* OPAQUE whose mapping is a page shorter than the blob */
-    FAKE_LENT,   /* what fake_lend() gave */
+    FAKE_SHM,        /* a descriptor that can be mapped */
+    FAKE_DMABUF,     /* likewise */
+    FAKE_OPAQUE,     /* a descriptor of no use, but the renderer's mapping can be aliased */
+    FAKE_PINNED,     /* nor that: there is the renderer's own mapping and nothing else */
+    FAKE_UNSEALABLE, /* SHM whose file can be made shorter at any time */
+    FAKE_SHORT,      /* SHM whose file is a page shorter than the blob */
+    FAKE_HOLE,       /* OPAQUE with a mapping that claims a page more than is there */
+    FAKE_SMALL,      /* OPAQUE whose mapping is a page shorter than the blob */
+    FAKE_LENT,       /* what fake_lend() gave */
 };
 
 /*
@@ -126,6 +127,9 @@ void fake_signal_id(uint64_t fence_id);
 
 /* Write a line to the renderer's log. */
 void fake_log(bool is_error, const char *line);
+
+/* Make the file of a blob a page long, as a render server that means ill may. Returns whether it could. */
+bool fake_cut(uint32_t resource_id);
 
 /* The bytes of a blob, or of what was imported, as the GPU sees them; NULL if there is no such blob. */
 void *fake_blob(uint32_t resource_id);

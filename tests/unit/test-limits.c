@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of the ceilings on what a guest can make the host allocate. */
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -43,16 +44,41 @@ static void test_resources(void **state)
     assert_error(create_2d(2, format, 8, 8), OUT_OF_MEMORY);
 }
 
+static struct rlimit usual_limit;
+
+static void start_with_few_descriptors(void)
+{
+    struct rlimit low;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual_limit), 0);
+    low = usual_limit;
+    low.rlim_cur = 300;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    vm_start(NULL);
+}
+
+static void stop_with_few_descriptors(void)
+{
+    vm_stop();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual_limit), 0);
+}
+
+/* The monitor needs some too. */
+static void assert_descriptors_left(void)
+{
+    int fds[100];
+    for (size_t i = 0; i < COUNT(fds); i++) {
+        fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        assert_true(fds[i] >= 0);
+    }
+    for (size_t i = 0; i < COUNT(fds); i++)
+        close(fds[i]);
+}
+
 /* Each resource may take a descriptor, which the monitor needs too. */
 static void test_descriptors(void **state)
 {
     (void)state;
-    struct rlimit limit, low;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    low = limit;
-    low.rlim_cur = 300;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-    vm_start(NULL);
+    start_with_few_descriptors();
     uint32_t id = 1;
     while (id < 1000 && create_2d(id, format, 1, 1) == VIRTIO_GPU_RESP_OK_NODATA)
         id++;
@@ -61,8 +87,60 @@ static void test_descriptors(void **state)
     assert_true(was_logged(VENUS_GPU_LOG_GUEST, "max_resources"));
     assert_ok(unref(1));
     assert_ok(create_2d(id, format, 1, 1));
-    vm_stop();
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_descriptors_left();
+    stop_with_few_descriptors();
+}
+
+/* A blob that is shown takes a second one, if it can have that; if not it is shown all the same. */
+static void test_descriptors_of_shown_blobs(void **state)
+{
+    (void)state;
+    start_with_few_descriptors();
+    assert_ok(create_context(1));
+    uint32_t id = 1;
+    while (id < 1000 && create_host_blob(id, PAGE) == VIRTIO_GPU_RESP_OK_NODATA) {
+        const struct virtio_gpu_set_scanout_blob request = blob_scanout(0, id, 32, 32);
+        assert_ok(set_scanout_blob(&request));
+        id++;
+    }
+    assert_uint_in_range(id, 50, 100);
+    assert_true(was_logged(VENUS_GPU_LOG_GUEST, "RLIMIT_NOFILE"));
+    assert_descriptors_left();
+    /* Each that goes makes room for two that are not shown. */
+    assert_ok(unref(1));
+    assert_ok(create_host_blob(1, PAGE));
+    assert_ok(create_host_blob(1000, PAGE));
+    assert_error(create_host_blob(1001, PAGE), OUT_OF_MEMORY);
+    const struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1000, 32, 32);
+    assert_ok(set_scanout_blob(&request));
+    assert_non_null(shown(0)->pixels);
+    vm_reset();
+    assert_int_equal(stat_value("descriptors"), 0);
+    stop_with_few_descriptors();
+}
+
+/* So does a 2D resource that the renderer has; one that can have none is not shared. */
+static void test_descriptors_of_shared_resources(void **state)
+{
+    (void)state;
+    start_with_few_descriptors();
+    assert_ok(create_context(1));
+    uint32_t id = 1;
+    while (id < 1000 && create_2d(id, format, 8, 8) == VIRTIO_GPU_RESP_OK_NODATA) {
+        attach_resource(1, id);
+        id++;
+    }
+    assert_uint_in_range(id, 50, 100);
+    assert_descriptors_left();
+    assert_ok(unref(1));
+    assert_ok(create_2d(1, format, 8, 8));
+    assert_ok(create_2d(1000, format, 8, 8));
+    unsigned imports = fake_count(FAKE_IMPORT);
+    attach_resource(1, 1000);
+    assert_int_equal(fake_count(FAKE_IMPORT), imports);
+    vm_reset();
+    assert_int_equal(stat_value("descriptors"), 0);
+    stop_with_few_descriptors();
 }
 
 static void test_memory(void **state)
@@ -194,9 +272,17 @@ static void test_command_streams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_contexts),        TEST(test_resources),          TEST(test_descriptors),
-        TEST(test_memory),          TEST(test_memory_of_copies),   TEST(test_memory_of_lists),
-        TEST(test_blob_memory),     TEST(test_defaults_of_memory), TEST(test_address_ranges),
+        TEST(test_descriptors_of_shown_blobs),
+        TEST(test_descriptors_of_shared_resources),
+        TEST(test_contexts),
+        TEST(test_resources),
+        TEST(test_descriptors),
+        TEST(test_memory),
+        TEST(test_memory_of_copies),
+        TEST(test_memory_of_lists),
+        TEST(test_blob_memory),
+        TEST(test_address_ranges),
+        TEST(test_defaults_of_memory),
         TEST(test_command_streams),
     };
     return RUN_TESTS(tests);

@@ -218,6 +218,27 @@ static void test_short_memory(void **state)
     check_short_memory(FAKE_SMALL);
 }
 
+/* What is mapped stays as long as it is, also if the render server means ill: nobody can cut its file. */
+static void test_memory_cannot_be_cut(void **state)
+{
+    (void)state;
+    start(NULL);
+    fake_set_memory(FAKE_SHM);
+    assert_ok(create_host_blob(1, 4 * PAGE));
+    assert_int_equal(map_blob(1, 0), VIRTIO_GPU_RESP_OK_MAP_INFO);
+    assert_false(fake_cut(1));
+    guest_writes(4 * PAGE - 1, 0x5a);
+    assert_int_equal(guest_sees(4 * PAGE - 1), 0x5a);
+    /* Also where it is only shown. */
+    assert_ok(create_host_blob(2, 4 * PAGE));
+    const struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 2, 64, 64);
+    assert_ok(set_scanout_blob(&request));
+    assert_false(fake_cut(2));
+    vm_stop();
+    /* And what anybody could cut is mapped in no way. */
+    check_short_memory(FAKE_UNSEALABLE);
+}
+
 /* The same where only touching the last page tells. */
 static void test_hole_in_memory(void **state)
 {
@@ -847,6 +868,7 @@ int main(void)
         TEST(test_nothing_works),
         TEST(test_no_regions),
         TEST(test_short_memory),
+        TEST(test_memory_cannot_be_cut),
         TEST(test_hole_in_memory),
         TEST(test_not_mappable),
         TEST(test_places),
