@@ -123,5 +123,15 @@ class AnotherQemu(unittest.TestCase):
             self.assertFalse(re.search(r"made_by\(\s*.build-qemu", path.read_text(encoding="utf-8")), path)
 
 
+class Complaints(unittest.TestCase):
+    """A log that should be empty: one line of QEMU's keyboard is no word about the device."""
+
+    def test_only_the_keyboard_may_say_something(self):
+        for log, lines in (("", 0), (f"{harness.KEYBOARD}\n{harness.KEYBOARD}\n", 0),
+                           ("virtio_input_hid_handle_status: unknown type 4\n", 1),
+                           (f"{harness.KEYBOARD}\nvirtio-gpu-venus: something\n", 1)):
+            self.assertEqual(len(harness.complaints(mock.Mock(**{"qemu_log.return_value": log}))), lines, log)
+
+
 if __name__ == "__main__":
     unittest.main()
