@@ -42,6 +42,11 @@ class Case:
     def guest(self):
         return self.shared.get()
 
+    def need(self, program):
+        """Skips the test if the guest's system does not have a program at all: forky has no vkmark."""
+        if self.guest.run(f"command -v {program}", check=False).status:
+            raise Skipped(f"the guest has no {program}")
+
     def another_guest(self, **options):
         """A guest with other options, beside the one that all tests share; for a with statement."""
         return guests.Guest(**{**self.options, **options})
