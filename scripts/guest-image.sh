@@ -50,12 +50,13 @@ variant_options=()
 case $variant in
 '') ;;
 backports)
-    variant_options=(--setup-hook="printf 'Package: linux-image-*\nPin: release n=$debian_suite-backports\nPin-Priority: 900\n' \
+    variant_options=(--setup-hook="printf 'Package: linux-image-* linux-base\nPin: release n=$debian_suite-backports\nPin-Priority: 900\n' \
         >\"\$1/etc/apt/preferences.d/linux\"")
     ;;
 forky)
     debian_suite=forky
     debian_name="Debian forky"
+    mapfile -t packages < <(printf '%s\n' "${packages[@]}" | grep -vx vkmark) # which it does not have
     # It has no backports yet. What a mirror has of it may be past its date, as a snapshot's is.
     variant_options=(--setup-hook="sed -i '/backports/d; s/^deb /deb [check-valid-until=no] /' \"\$1/etc/apt/sources.list\"")
     ;;

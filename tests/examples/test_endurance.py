@@ -81,6 +81,19 @@ class Enduring(unittest.TestCase):
         with self.assertRaisesRegex(Failed, "could not be overlooked"):
             self.run_with(held(), things=1000)
 
+    def test_a_busy_machine_gets_longer(self):
+        asked = []
+
+        def run_json(command, **_):
+            asked.append(int(command.rpartition(" ")[2]))
+            return {"driver": "venus", "made": 2000 * asked[-1]}
+
+        guest = types.SimpleNamespace(run_json=run_json)
+        with mock.patch.object(endurance, "settled", side_effect=[held(), held()]):
+            result, _ = endurance.endure(guest, "churn", "made", 1, 1)
+        self.assertEqual(result["ran_for"], 4)
+        self.assertEqual(asked, [1, 1, 2, 4])  # the first warms up; more than 4096 were wanted
+
     def test_refused_commands_do_not(self):
         with self.assertRaisesRegex(Failed, "no command refused"):
             self.run_with(held(errors=1))

@@ -42,6 +42,11 @@ class Case:
     def guest(self):
         return self.shared.get()
 
+    def need(self, program):
+        """Skips the test if the guest's system does not have a program at all: forky has no vkmark."""
+        if self.guest.run(f"command -v {program}", check=False).status:
+            raise Skipped(f"the guest has no {program}")
+
     def another_guest(self, **options):
         """A guest with other options, beside the one that all tests share; for a with statement."""
         return guests.Guest(**{**self.options, **options})
@@ -95,6 +100,16 @@ def own_qemu(case, *options):
 def qemu_of(case, *options):
     """The QEMU to run: the one that was named, or ours."""
     return case.options.get("qemu") or own_qemu(case, *options)
+
+
+# Linux 7.2 and newer tell a keyboard how fast keys repeat (20: EV_REP); QEMU's, which is no part of the device, knows
+# of its lights only, and says so.
+KEYBOARD = "virtio_input_hid_handle_status: unknown type 20"
+
+
+def complaints(guest):
+    """What QEMU has said so far, line by line."""
+    return [line for line in guest.qemu_log().splitlines() if line.strip() and line != KEYBOARD]
 
 
 def offered_devices(qemu):

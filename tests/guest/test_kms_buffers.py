@@ -31,6 +31,7 @@ def colours(screen):
 
 def test_vkmark_kms(case):
     """vkmark draws into the kernel's own buffers, and they are shown as it drew them"""
+    case.need("vkmark")
     with case.another_guest(preload=standin(), resolution=SIZE) as guest:
         before = guest.stats()
         job = guest.spawn(vkmark(8))
@@ -63,6 +64,7 @@ def test_vkmark_kms(case):
 
 def test_vkmark_kms_without_dma_bufs(case):
     """where the host has no dma-bufs vkmark on the bare display says so, and others go on"""
+    case.need("vkmark")
     job = case.guest.run(vkmark(2), timeout=60, check=False)
     text = job.output + job.errors
     lost = case.guest.stat("contexts-lost")

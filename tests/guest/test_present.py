@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import IN_ROOT, VENUS, expect, guests, host_tools, json_on_host, picture
+from harness import IN_ROOT, VENUS, complaints, expect, guests, host_tools, json_on_host, picture
 from host_screen import HostScreen
 from screen import pattern, standin
 
@@ -54,7 +54,7 @@ def end(job):
 
 def expect_no_complaint(guest):
     """QEMU has said nothing. The render server may: of a program that was killed, what it left behind."""
-    lines = [line for line in guest.qemu_log().splitlines()
+    lines = [line for line in complaints(guest)
              if not re.match(r"virgl_render_server\[\d+\]: vkr: destroying ", line)]
     expect(not lines, "no line of QEMU's", "\n".join(lines))
 

@@ -45,6 +45,7 @@ def test_vkcube_on_x11(case):
 
 def test_vkmark_default_list(case):
     """vkmark runs its whole default list of scenes, a moment each"""
+    case.need("vkmark")
     job = case.guest.run("wl vkmark --winsys wayland -s 400x300 -b :duration=0.3", timeout=240)
     scenes, score = vkmark_scenes(job.output)
     case.note(f"score {score}; " + ", ".join(f"{name}: {fps}" for name, fps in scenes))

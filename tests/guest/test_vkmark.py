@@ -8,6 +8,7 @@ from harness import expect
 
 def test_vkmark_scores(case):
     """vkmark runs vertex, texture and cube scenes to a score"""
+    case.need("vkmark")
     scenes = " ".join(f"-b {scene}:duration=2" for scene in ("vertex", "texture", "cube"))
     job = case.guest.run(f"wl vkmark --winsys wayland -s 400x300 {scenes}", timeout=240, check=False)
     text = job.output + job.errors

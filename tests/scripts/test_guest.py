@@ -17,6 +17,7 @@ GUEST_TESTS = TOP / "tests" / "guest"
 sys.path.insert(0, str(GUEST_TESTS))
 
 import harness  # noqa: E402
+import test_outputs  # noqa: E402
 
 # As build-qemu.sh, which waits for build-lib.sh, whose step runs a compiler.
 OUTER = """#!/bin/bash
@@ -121,6 +122,40 @@ class AnotherQemu(unittest.TestCase):
     def test_no_test_builds_it_by_itself(self):
         for path in GUEST_TESTS.glob("test_*.py"):
             self.assertFalse(re.search(r"made_by\(\s*.build-qemu", path.read_text(encoding="utf-8")), path)
+
+
+class Complaints(unittest.TestCase):
+    """A log that should be empty: one line of QEMU's keyboard is no word about the device."""
+
+    def test_only_the_keyboard_may_say_something(self):
+        for log, lines in (("", 0), (f"{harness.KEYBOARD}\n{harness.KEYBOARD}\n", 0),
+                           ("virtio_input_hid_handle_status: unknown type 4\n", 1),
+                           (f"{harness.KEYBOARD}\nvirtio-gpu-venus: something\n", 1)):
+            self.assertEqual(len(harness.complaints(mock.Mock(**{"qemu_log.return_value": log}))), lines, log)
+
+
+class WestonEnds(unittest.TestCase):
+    """What fails once the guest's compositor has ended, for its own known fault, for another, or not at all."""
+
+    def fails_with(self, last):
+        guest = mock.Mock(**{"run.return_value": mock.Mock(output=last)})
+        try:
+            with test_outputs.as_long_as_weston_runs(guest):
+                raise harness.Failed("expected a size")
+        except (harness.Failed, harness.Skipped) as outcome:
+            return type(outcome), str(outcome)
+
+    def test_its_own_fault_is_none_of_ours(self):
+        last = ("../libweston/backend-drm/kms-color.c:206: Assertion weston_output_get_supported_color_formats(output) "
+                "& color_format == true (0 == 1) failed!\n")
+        kind, why = self.fails_with(last)
+        self.assertIs(kind, harness.Skipped)
+        self.assertIn("kms-color.c:206", why)
+
+    def test_another_one_may_be(self):
+        self.assertEqual(self.fails_with("assertion of drm failed\n"),
+                         (harness.Failed, "expected a size\n    weston has ended: assertion of drm failed"))
+        self.assertEqual(self.fails_with(""), (harness.Failed, "expected a size"))
 
 
 if __name__ == "__main__":
