@@ -33,7 +33,7 @@ packages=(
     mesa-vulkan-drivers vulkan-tools vkmark weston seatd libdrm-tests
     vulkan-validationlayers
     # programs that know nothing of us: X, films, OpenGL by Zink
-    xwayland mpv ffmpeg libgl1-mesa-dri mesa-utils glmark2-es2-wayland
+    xserver-xorg-core xwayland mpv ffmpeg libgl1-mesa-dri mesa-utils glmark2-es2-wayland
 )
 
 # What a virtual machine never has; a third of the kernel's modules.
