@@ -40,7 +40,7 @@ packages=(
     mesa-vulkan-drivers vulkan-tools vkmark weston seatd libdrm-tests
     vulkan-validationlayers
     # programs that know nothing of us: X, films, OpenGL by Zink
-    xwayland mpv ffmpeg libgl1-mesa-dri mesa-utils glmark2-es2-wayland
+    xserver-xorg-core xwayland mpv ffmpeg libgl1-mesa-dri mesa-utils glmark2-es2-wayland
     # what draws a desktop by Vulkan, and by OpenGL on the bare display
     labwc kmscube
 )

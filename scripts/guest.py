@@ -364,6 +364,10 @@ class Guest:
         self.monitor.ask("qom-set", path=self.device_path(), property=f"output{index}",
                          value=f"{size[0]}x{size[1]}" if size else "off")
 
+    def output_property(self, index):
+        """What the guest was told last of an output: its size, such as "1024x768", or "off"."""
+        return self.monitor.ask("qom-get", path=self.device_path(), property=f"output{index}")
+
     def stat(self, name):
         """One of the device's counters, such as "contexts"."""
         return self.monitor.ask("qom-get", path=self.device_path(), property=f"stat-{name}")

@@ -25,7 +25,7 @@ packages=(
     # what QEMU's archived OpenGL device needs, and only that
     libepoxy-dev libgbm-dev
     # what the demo and the tests need
-    xvfb xauth xdotool weston e2fsprogs iproute2 procps
+    xvfb xauth xdotool weston e2fsprogs iproute2 procps edid-decode
 )
 # What builds guest/ for guests of another processor than ours.
 cross_packages=(
@@ -33,7 +33,7 @@ cross_packages=(
     {libc6,libvulkan,libdrm,libwayland}-dev:arm64
 )
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs
-    Xvfb xdotool weston)
+    Xvfb xdotool weston edid-decode)
 modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 zlib slirp
     sdl2 libpng libseccomp libdrm xcb wayland-client)
 servers=(/usr/libexec/virgl_render_server /usr/lib/virgl_render_server

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness import Failed, Skipped, complaints, expect
 from host_screen import HostScreen
-from test_present import SDL, SWAPCHAIN, end, hold_cube, present_counts, wait_until_shown, xdotool
+from test_present import SDL, SWAPCHAIN, Weston, end, hold_cube, present_counts, wait_until_shown, xdotool
 
 # Of three outputs: their sizes, where their windows are put, who draws there, with how many colours.
 SIZES = [(800, 600), (640, 480), (400, 304)]
@@ -216,3 +216,76 @@ def test_resize(case):
             expect(counts["present-staging"] == 0, "no staging copy", counts)
             expect(job.status is None, "vkcube to draw on", job.output + job.errors)
             expect(not complaints(guest), "no line of QEMU's", guest.qemu_log())
+
+
+def refresh(guest):
+    """Frames a second of the first timing in the EDID that the guest's kernel has."""
+    d = guest.run("cat /sys/class/drm/card*-Virtual-1/edid").stdout[54:72]
+    clock = (d[0] | d[1] << 8) * 10000
+    columns = d[2] + d[3] + ((d[4] & 0xf0) << 4) + ((d[4] & 0x0f) << 8)
+    rows = d[5] + d[6] + ((d[7] & 0xf0) << 4) + ((d[7] & 0x0f) << 8)
+    return clock / columns / rows
+
+
+def test_refresh(case):
+    """the guest is told the rate of the monitor that its window is on: by the library's window, and by SDL's"""
+    with Weston(*SIZES[0], hertz=50) as host:
+        for options in ({"properties": {**SWAPCHAIN, "present-target": "wayland"}},
+                        {"display": "sdl,gl=off", "properties": {"present": "surface"}}):
+            environment = {**host.environment, "SDL_VIDEODRIVER": "wayland", "SDL_RENDER_DRIVER": "software"}
+            with case.another_guest(resolution=SIZES[0], env=environment, **options) as guest:
+                case.wait_for(lambda: (abs(refresh(guest) - 50) < 0.1, refresh(guest)), "a mode with 50 Hz")
+                expect(connector(guest, 0, "modes") == "{}x{}".format(*SIZES[0]), f"a mode of {SIZES[0]}",
+                       connector(guest, 0, "modes"))
+
+
+class Manager:
+    """A window manager that lets no window be larger than its screen; where Xvfb has none."""
+
+    def __init__(self, host, window, most):
+        self.host, self.window, self.most, self.acted = host, window, most, 0
+
+    def manage(self):
+        """Does what is to be done, and returns the window's size before that."""
+        said = xdotool(self.host, "getwindowgeometry", self.window)
+        size = tuple(int(side) for side in re.search(r"Geometry: (\d+)x(\d+)", said).groups())
+        fitting = tuple(map(min, size, self.most))
+        if fitting != size:
+            xdotool(self.host, "windowsize", self.window, *fitting)
+            self.acted += 1
+        return size
+
+
+def come_to_rest(case, guest, manager):
+    """Until window and guest have been as they are for ten looks, a second apart."""
+    before, looks = None, 0
+
+    def question():
+        nonlocal before, looks
+        time.sleep(1)
+        now = (manager.manage(), guest.output_property(0), connector(guest, 0, "modes"))
+        looks = looks + 1 if now == before else 0
+        before = now
+        return looks >= 10, f"{now}; the window was made smaller {manager.acted} times"
+
+    case.wait_for(question, "the window and the guest to come to rest", timeout=120)
+    return before
+
+
+def test_larger_than_screen(case):
+    """a mode larger than the host's screen: the window is made smaller, the guest is told, and all is at rest"""
+    most = (1000, 700)
+    with HostScreen(1024, 768) as host:
+        for resize in ("on", "off"):
+            with case.another_guest(resolution=(1280, 800), display="sdl,gl=off", qemu_args=["-name", "outputs"],
+                                    properties={"present": "surface", "resize": resize},
+                                    env={"DISPLAY": host.display, **SDL}) as guest:
+                wait_for_connector(case, guest, 0, "modes", "1280x800")
+                name = r"^QEMU \(outputs-0\)"
+                case.wait_for(lambda: (len(windows(host, name)) == 1, windows(host, name)), f"a window {name}")
+                manager = Manager(host, windows(host, name)[0], most)
+                rest = come_to_rest(case, guest, manager)
+                case.note(f"resize={resize}: {rest}; the window was made smaller {manager.acted} times")
+                size = "1000x700" if resize == "on" else "1280x800"
+                expect(rest == (most, size, size), f"a window of {most}, and a guest that was told {size}", rest)
+                expect(manager.acted < 4, "few changes of the window", manager.acted)

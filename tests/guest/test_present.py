@@ -169,7 +169,7 @@ class Weston:
     It has no display and no input; or, given an X server, that one's.
     """
 
-    def __init__(self, width, height, screen=None):
+    def __init__(self, width, height, screen=None, hertz=None):
         self.folder = tempfile.TemporaryDirectory(prefix="venus-weston-")
         self.environment = {"XDG_RUNTIME_DIR": self.folder.name, "WAYLAND_DISPLAY": "venus-test"}
         Path(self.folder.name).chmod(0o700)
@@ -181,7 +181,7 @@ class Weston:
                 [*IN_ROOT, "weston", f"--backend={'x11' if screen else 'headless'}",
                  "--renderer=pixman", f"--width={width}",
                  f"--height={height}", f"--config={config}", "--socket=venus-test", "--debug",
-                 "--shell=kiosk"],
+                 "--shell=kiosk", *([f"--refresh-rate={1000 * hertz}"] if hertz else [])],
                 env={**os.environ, **self.environment,
                      **({"DISPLAY": screen.display} if screen else {})},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)

@@ -733,10 +733,14 @@ static void test_outputs(const void *device)
         "", "on", "1024", "1024x", "x768", "1024x768x1", "1024X768", "0x768",
         "1024x0", "-1024x768", "1024x-768", " 1024x768", "1024x 768",
         "1024x768 ", "16385x768", "1024x16385", "4294968320x768",
-        "99999999999999999999x768", "0x10x768",
+        "99999999999999999999x768", "0x10x768", "1024x768@", "1024x768@0",
+        "1024x768@.5", "1024x768@0.999", "1024x768@60.", "1024x768@60.0001",
+        "1024x768@60.9999", "1024x768@1000.001", "1024x768@1001",
+        "1024x768@4295027", "1024x768@-60", "1024x768@60Hz", "1024x768@ 60",
+        "1024x768@60@60", "off@60", "@60",
     };
     const char possible[] = "use a size such as 1024x768, up to 16384x16384, "
-                            "or off";
+                            "or one with a rate such as 1024x768@60, or off";
     Venus *v = venus_start_args(device, "");
     struct virtio_gpu_cmd_get_edid cmd = {
         .hdr.type = VIRTIO_GPU_CMD_GET_EDID,
@@ -796,6 +800,55 @@ static void test_outputs(const void *device)
     assert_output(v, 0, 800, 600);
     assert_output(v, 1, 16384, 16384);
     assert_output(v, 2, 0, 0);
+    venus_stop(v);
+}
+
+/* Frames a second of the first detailed timing of @output's EDID */
+static double get_refresh(Venus *v, uint32_t output)
+{
+    struct virtio_gpu_cmd_get_edid cmd = {
+        .hdr.type = VIRTIO_GPU_CMD_GET_EDID,
+        .scanout = output,
+    };
+    struct virtio_gpu_resp_edid resp;
+    const uint8_t *d = resp.edid + 54;
+
+    venus_call(v, CONTROL, &cmd, sizeof(cmd), &resp, sizeof(resp));
+    g_assert_cmphex(resp.hdr.type, ==, VIRTIO_GPU_RESP_OK_EDID);
+    return lduw_le_p(d) * 10000.0 /
+           (d[2] + d[3] + ((d[4] & 0xf0) << 4) + ((d[4] & 0x0f) << 8)) /
+           (d[5] + d[6] + ((d[7] & 0xf0) << 4) + ((d[7] & 0x0f) << 8));
+}
+
+/* A clock is a multiple of 10 kHz. */
+#define assert_refresh(v, output, wanted) \
+    g_assert_cmpfloat_with_epsilon(get_refresh(v, output), wanted, 0.01)
+
+static void test_refresh(void)
+{
+    Venus *v = venus_start(",max_outputs=3,output0=1280x800@144,"
+                           "output1=1024x768");
+
+    assert_string(v, "output0", "1280x800@144");
+    assert_refresh(v, 0, 144);
+    assert_string(v, "output1", "1024x768");
+    assert_refresh(v, 1, 60);
+    clear_display_event(v);
+
+    /* a monitor of the same size */
+    set_string(v, "output0", "1280x800@59.94");
+    wait_display_event(v);
+    assert_string(v, "output0", "1280x800@59.94");
+    assert_refresh(v, 0, 59.94);
+    set_string(v, "output0", "1280x800");
+    wait_display_event(v);
+    assert_string(v, "output0", "1280x800");
+    assert_refresh(v, 0, 60);
+    set_string(v, "output2", "1920x1080@119.880");
+    wait_display_event(v);
+    assert_string(v, "output2", "1920x1080@119.88");
+    assert_output(v, 2, 1920, 1080);
+    assert_refresh(v, 2, 119.88);
     venus_stop(v);
 }
 
@@ -2179,8 +2232,9 @@ static bool vnc_get_frame(int fd, VncFrame *frame)
             g_autofree uint8_t *row = g_malloc(width * 4);
 
             vnc_read(fd, row, width * 4);
-            if (left + width <= 256 && y < 256) {
-                memcpy(frame->pixels + (y * 256 + left) * 4, row, width * 4);
+            if (left < 256 && y < 256) {
+                memcpy(frame->pixels + (y * 256 + left) * 4, row,
+                       MIN(width, 256 - left) * 4);
             }
         }
         area += width * height;
@@ -2188,9 +2242,13 @@ static bool vnc_get_frame(int fd, VncFrame *frame)
     return area && area == frame->width * frame->height;
 }
 
-/* The client sees the test picture, all of it, sooner or later. */
-static void vnc_wait_picture(int fd, VncFrame *frame, uint32_t width,
-                             uint32_t height)
+/*
+ * The client has a screen of that size, sooner or later, with the test picture
+ * in its upper left corner.
+ */
+static void vnc_wait_part(int fd, VncFrame *frame, uint32_t screen_width,
+                          uint32_t screen_height, uint32_t width,
+                          uint32_t height)
 {
     gint64 end = g_get_monotonic_time() + TIMEOUT_US;
     bool good = false;
@@ -2199,8 +2257,8 @@ static void vnc_wait_picture(int fd, VncFrame *frame, uint32_t width,
         int x, y;
 
         g_assert_cmpint(g_get_monotonic_time(), <, end);
-        good = vnc_get_frame(fd, frame) && frame->width == width &&
-               frame->height == height;
+        good = vnc_get_frame(fd, frame) && frame->width == screen_width &&
+               frame->height == screen_height;
         for (y = 0; good && y < height; y++) {
             for (x = 0; good && x < width; x++) {
                 const uint8_t *pixel = frame->pixels + (y * 256 + x) * 4;
@@ -2211,6 +2269,13 @@ static void vnc_wait_picture(int fd, VncFrame *frame, uint32_t width,
             }
         }
     }
+}
+
+/* The client sees the test picture, all of it, sooner or later. */
+static void vnc_wait_picture(int fd, VncFrame *frame, uint32_t width,
+                             uint32_t height)
+{
+    vnc_wait_part(fd, frame, width, height, width, height);
 }
 
 static void test_vnc(void)
@@ -2265,6 +2330,155 @@ static void test_vnc(void)
     g_rmdir(dir);
 }
 
+/* What a client does when its window is resized */
+static void vnc_resize(int fd, uint16_t width, uint16_t height)
+{
+    uint8_t message[8 + 16] = { 251, [6] = 1 };
+
+    stw_be_p(message + 2, width);
+    stw_be_p(message + 4, height);
+    vnc_write(fd, message, sizeof(message));
+}
+
+/* QEMU has taken what the client sent before. */
+static void vnc_wait_taken(int fd, VncFrame *frame)
+{
+    frame->width = frame->height = 0;
+    while (!frame->width) {
+        vnc_get_frame(fd, frame);
+    }
+}
+
+/* With resize=off nobody but the user says how large an output is. */
+static void test_fixed_size(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("venus-qtest-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "vnc", NULL);
+    g_autofree char *args = g_strdup_printf("-vnc unix:%s", path);
+    Venus *v = venus_start_args(DEVICE ",max_outputs=2,resize=off,xres=1111,"
+                                "yres=777", args);
+    struct virtio_gpu_cmd_get_edid cmd = {
+        .hdr.type = VIRTIO_GPU_CMD_GET_EDID,
+    };
+    struct virtio_gpu_resp_edid resp;
+    g_autofree VncFrame *frame = g_new0(VncFrame, 1);
+    int fd = vnc_connect(path);
+
+    assert_output(v, 0, 1111, 777);
+    assert_string(v, "output0", "1111x777");
+    assert_output(v, 1, 0, 0);
+    vnc_resize(fd, 800, 600);
+    vnc_wait_taken(fd, frame);
+    /* a timer of QEMU's takes it to the device, and this comes after it */
+    set_string(v, "output1", "640x480");
+    assert_output(v, 1, 640, 480);
+    assert_string(v, "output1", "640x480");
+    assert_output(v, 0, 1111, 777);
+    assert_string(v, "output0", "1111x777");
+
+    /* no modes to choose either: neither bits nor an extension */
+    venus_call(v, CONTROL, &cmd, sizeof(cmd), &resp, sizeof(resp));
+    g_assert_cmphex(resp.hdr.type, ==, VIRTIO_GPU_RESP_OK_EDID);
+    g_assert_cmpuint(resp.size, ==, 128);
+    g_assert_cmphex(resp.edid[35] | resp.edid[36] | resp.edid[37], ==, 0);
+
+    /* the user can, to what the window has already too; and off */
+    clear_display_event(v);
+    set_string(v, "output0", "800x600@75");
+    wait_display_event(v);
+    assert_output(v, 0, 800, 600);
+    assert_string(v, "output0", "800x600@75");
+    set_string(v, "output0", "off");
+    wait_display_event(v);
+    vnc_resize(fd, 1024, 768);
+    vnc_wait_taken(fd, frame);
+    set_string(v, "output1", "off");
+    assert_output(v, 1, 0, 0);
+    assert_output(v, 0, 0, 0);
+    close(fd);
+    venus_stop(v);
+    g_unlink(path);
+    g_rmdir(dir);
+}
+
+/* More than QEMU's VNC server can show: it says so, and shows what it can. */
+static void test_vnc_large(void)
+{
+    static const uint32_t sizes[][2] = { { 7680, 4320 }, { 16384, 16384 } };
+    g_autofree char *dir = g_dir_make_tmp("venus-qtest-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "vnc", NULL);
+    g_autofree char *log = g_build_filename(dir, "log", NULL);
+    g_autofree char *args = g_strdup_printf("-vnc unix:%s 2>%s", path, log);
+    Venus *v = venus_start_args(DEVICE ",max-memory=2G", args);
+    g_autofree VncFrame *frame = g_new0(VncFrame, 1);
+    g_autofree char *said = NULL;
+    int fd = vnc_connect(path);
+    uint32_t id, y;
+
+    for (id = 1; id <= ARRAY_SIZE(sizes); id++) {
+        uint32_t width = sizes[id - 1][0], height = sizes[id - 1][1];
+        g_autofree uint8_t *rows = g_malloc0(width * 4 * 48);
+        g_autofree uint8_t *pixels = g_malloc(64 * 48 * 4);
+        uint64_t backing = guest_alloc(&v->alloc, width * 4 * 48);
+
+        draw_picture(pixels, formats[0].bytes, 64, 48, 64 * 4);
+        for (y = 0; y < 48; y++) {
+            memcpy(rows + y * width * 4, pixels + y * 64 * 4, 64 * 4);
+        }
+        qtest_memwrite(v->qts, backing, rows, width * 4 * 48);
+        assert_ok(create_2d(v, id, formats[0].virtio, width, height));
+        assert_ok(attach(v, id, backing, width * 4 * 48));
+        assert_ok(transfer(v, id, RECT(0, 0, width, 48), 0));
+        assert_ok(set_scanout(v, 0, id, RECT(0, 0, width, height)));
+        assert_ok(flush(v, id, RECT(0, 0, width, height)));
+        vnc_wait_part(fd, frame, 5120, 2160, 64, 48);
+        assert_ok(unref(v, id));
+        guest_free(&v->alloc, backing);
+    }
+    close(fd);
+    venus_stop(v);
+    g_assert_true(g_file_get_contents(log, &said, NULL, NULL));
+    g_assert_nonnull(strstr(said, "VNC shows the upper left 5120x2160 pixels "
+                                  "of a picture of 7680x4320"));
+    g_unlink(log);
+    g_unlink(path);
+    g_rmdir(dir);
+}
+
+static int count_words(const char *text, const char *word)
+{
+    int count = 0;
+
+    while ((text = strstr(text, word))) {
+        text += strlen(word);
+        count++;
+    }
+    return count;
+}
+
+/* Without -nodefaults: the VGA that the user adds is the only one. */
+static void test_default_vga(void)
+{
+    QTestState *qts = qtest_init("-M pc -m 64 -vga std "
+                                 "-device virtio-gpu-venus-pci");
+    g_autofree char *pci = qtest_hmp(qts, "info pci");
+
+    /* how two are seen */
+    g_assert_cmpint(count_words(pci, "VGA controller"), ==, 1);
+    g_assert_cmpint(count_words(pci, "Display controller"), ==, 1);
+    qtest_quit(qts);
+
+    qts = qtest_init("-M pc -m 64 -device virtio-vga-venus,id=gpu");
+    g_free(pci);
+    pci = qtest_hmp(qts, "info pci");
+    g_assert_cmpint(count_words(pci, "VGA controller"), ==, 1);
+    g_assert_cmpint(count_words(pci, "isplay controller"), ==, 0);
+    g_free(pci);
+    pci = qtest_hmp(qts, "qom-get /backend/console[0] device");
+    g_assert_nonnull(strstr(pci, "/machine/peripheral/gpu"));
+    qtest_quit(qts);
+}
+
 /* QEMU's messages when it is started with these arguments, and exits. */
 static char *start_and_fail(const char *args)
 {
@@ -2303,7 +2517,9 @@ static void test_errors(void)
           "max_outputs=17 is not possible: use 1 to 16" },
         { "-device virtio-gpu-venus-pci,output0=large",
           "output0=large is not possible: use a size such as 1024x768, up to "
-          "16384x16384, or off" },
+          "16384x16384, or one with a rate such as 1024x768@60, or off" },
+        { "-device virtio-gpu-venus-pci,output0=1024x768@0.5",
+          "output0=1024x768@0.5 is not possible: use a size such as" },
         { "-device virtio-vga-venus,max_outputs=2,output2=640x480",
           "There is no output2 with max_outputs=2: use max_outputs=3 or more" },
         { "-device virtio-gpu-venus-pci,render-server=/no/such/program",
@@ -2533,6 +2749,8 @@ int main(int argc, char **argv)
                         "max_outputs=3,output0=1111x777,output2=640x480",
                         test_outputs);
     qtest_add_func("virtio-gpu-venus/edid", test_edid);
+    qtest_add_func("virtio-gpu-venus/outputs/refresh", test_refresh);
+    qtest_add_func("virtio-gpu-venus/outputs/fixed-size", test_fixed_size);
     qtest_add_func("virtio-gpu-venus/capsets", test_capsets);
     qtest_add_func("virtio-gpu-venus/properties", test_properties);
     qtest_add_func("virtio-gpu-venus/2d/resources", test_2d_resources);
@@ -2590,9 +2808,11 @@ int main(int argc, char **argv)
     qtest_add_data_func("virtio-gpu-venus/dump/auto", "", test_dump);
     qtest_add_data_func("virtio-gpu-venus/dump/regions", regions, test_dump);
     qtest_add_func("virtio-gpu-venus/mem-lock", test_mem_lock);
+    qtest_add_func("virtio-gpu-venus/default-vga", test_default_vga);
     qtest_add_func("virtio-gpu-venus/migration", test_migration);
 #ifdef CONFIG_VNC
     qtest_add_func("virtio-gpu-venus/vnc", test_vnc);
+    qtest_add_func("virtio-gpu-venus/vnc-large", test_vnc_large);
 #endif
     qtest_add_func("virtio-gpu-venus/errors", test_errors);
     qtest_add_func("virtio-gpu-venus/render-server-fd", test_render_server_fd);

@@ -90,6 +90,8 @@ void venus_present_reset(VirtIOGPUVenus *v);
 void venus_present_ended(void *opaque, unsigned scanout, const char *why);
 void venus_present_window_resized(void *opaque, unsigned scanout,
                                   uint32_t width, uint32_t height);
+void venus_present_window_refreshed(void *opaque, unsigned scanout,
+                                    uint32_t refresh_mhz);
 void venus_present_window_closed(void *opaque, unsigned scanout);
 void venus_present_input(void *opaque, unsigned scanout,
                          const struct venus_gpu_input *input);

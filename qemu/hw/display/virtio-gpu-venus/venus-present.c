@@ -43,6 +43,7 @@
 typedef enum VenusPresentEventType {
     VENUS_PRESENT_ENDED,
     VENUS_PRESENT_RESIZED,
+    VENUS_PRESENT_REFRESHED,
     VENUS_PRESENT_CLOSED,
     VENUS_PRESENT_INPUT,
 } VenusPresentEventType;
@@ -52,6 +53,7 @@ struct VenusPresentEvent {
     unsigned output;
     char *why;                          /* ended; may be NULL */
     uint32_t width, height;             /* resized */
+    uint32_t refresh_mhz;               /* refreshed */
     struct venus_gpu_input input;       /* input */
     QSIMPLEQ_ENTRY(VenusPresentEvent) next;
 };
@@ -447,6 +449,18 @@ void venus_present_window_resized(void *opaque, unsigned scanout,
     venus_post(opaque, &event);
 }
 
+void venus_present_window_refreshed(void *opaque, unsigned scanout,
+                                    uint32_t refresh_mhz)
+{
+    VenusPresentEvent event = {
+        .type = VENUS_PRESENT_REFRESHED,
+        .output = scanout,
+        .refresh_mhz = refresh_mhz,
+    };
+
+    venus_post(opaque, &event);
+}
+
 void venus_present_window_closed(void *opaque, unsigned scanout)
 {
     VenusPresentEvent event = {
@@ -487,11 +501,20 @@ static void venus_handle_resize(QemuConsole *con, VenusPresentEvent *event)
     QemuUIInfo info = {
         .width = event->width,
         .height = event->height,
+        .refresh_rate = dpy_get_ui_info(con)->refresh_rate,
     };
 
     if (info.width && info.height) {
         dpy_set_ui_info(con, &info, true);
     }
+}
+
+static void venus_handle_refresh(QemuConsole *con, VenusPresentEvent *event)
+{
+    QemuUIInfo info = *dpy_get_ui_info(con);
+
+    info.refresh_rate = event->refresh_mhz;
+    dpy_set_ui_info(con, &info, true);
 }
 
 static void venus_handle_close(void)
@@ -606,6 +629,9 @@ static void venus_handle_event(VirtIOGPUVenus *v, VenusPresentEvent *event)
         break;
     case VENUS_PRESENT_RESIZED:
         venus_handle_resize(con, event);
+        break;
+    case VENUS_PRESENT_REFRESHED:
+        venus_handle_refresh(con, event);
         break;
     case VENUS_PRESENT_CLOSED:
         venus_handle_close();

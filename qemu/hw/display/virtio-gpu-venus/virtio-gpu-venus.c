@@ -124,6 +124,7 @@ static const struct venus_gpu_ops venus_ops = {
     .thread_stopping = venus_thread_stopping,
     .present_ended = venus_present_ended,
     .window_resized = venus_present_window_resized,
+    .window_refreshed = venus_present_window_refreshed,
     .window_closed = venus_present_window_closed,
     .input = venus_present_input,
 };
@@ -381,6 +382,7 @@ static const Property venus_properties[] = {
     DEFINE_PROP_STRING("present-target", VirtIOGPUVenus, present_target),
     DEFINE_PROP_STRING("vulkan-device", VirtIOGPUVenus, vulkan_device),
     VENUS_OUTPUT_PROPERTIES,
+    DEFINE_PROP_BOOL("resize", VirtIOGPUVenus, resize, true),
     DEFINE_PROP_BOOL("x-window-regions", VirtIOGPUVenus, window_regions,
                      false),
 };

@@ -57,8 +57,9 @@ typedef struct VenusDisplay {
 
 /* What the user wants an output to be: venus-outputs.c */
 typedef struct VenusOutput {
-    bool given;                         /* else the rest means nothing */
+    bool given;                         /* by a property of its own */
     uint32_t width, height;             /* 0x0: not connected */
+    uint32_t refresh_mhz;               /* 0: its display's */
 } VenusOutput;
 
 /* Which output is presented where: venus-present.c */
@@ -131,6 +132,7 @@ struct VirtIOGPUVenus {
     char *present_target;
     char *vulkan_device;
     VenusOutput outputs[VENUS_GPU_MAX_SCANOUTS];
+    bool resize;
     bool window_regions;
 };
 
