@@ -34,8 +34,9 @@ void venus_outputs_ui_info(void *opaque, uint32_t index, QemuUIInfo *info)
     struct venus_gpu_output output = {
         .x = info->xoff,
         .y = info->yoff,
-        .width = v->resize ? MIN(info->width, VENUS_MAX_SIZE) : user->width,
-        .height = v->resize ? MIN(info->height, VENUS_MAX_SIZE) : user->height,
+        .width = v->resize ? MIN(info->width, VENUS_GPU_MAX_SIDE) : user->width,
+        .height = v->resize ? MIN(info->height, VENUS_GPU_MAX_SIDE)
+                            : user->height,
         .width_mm = v->resize ? info->width_mm : 0,
         .height_mm = v->resize ? info->height_mm : 0,
         .refresh_mhz = user->refresh_mhz ?: info->refresh_rate,
