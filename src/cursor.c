@@ -153,7 +153,8 @@ enum virtio_gpu_ctrl_type cursor_update(struct venus_gpu *gpu, struct command *c
         return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
     if (le32(req->resource_id))
         answer = load_image(gpu, cmd, req, pixels, &cursor);
-    stat_add(&gpu->stats, STAT_CURSOR_UPDATES, 1);
+    if (answer == VIRTIO_GPU_RESP_OK_NODATA)
+        stat_add(&gpu->stats, STAT_CURSOR_UPDATES, 1);
     cursor_show(gpu, scanout, &cursor);
     return answer;
 }
