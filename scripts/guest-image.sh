@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Makes the guest that the demo and the tests boot, and prints the directory it is in: vmlinuz,
 # initrd.img and disk.img (a Debian 13 with Mesa's Venus driver and Zink, vulkan-tools, vkmark, weston with
-# Xwayland, mpv and other programs that know nothing of us; an ext4 without partitions). About a minute
+# Xwayland, Xorg, mpv and other programs that know nothing of us; an ext4 without partitions). About a minute
 # and a half, 1.2 GB.
 #
 # usage: guest-image.sh [--arch ARCH] [--variant VARIANT]
