@@ -201,7 +201,7 @@ class Guest:
         self.monitor = Monitor(self.connect("qmp"))
         return self
 
-    def connect(self, name, timeout=30):
+    def connect(self, name, timeout=120):
         """Connects to one of QEMU's sockets, as soon as it is there."""
         deadline = time.monotonic() + timeout
         while True:

@@ -146,12 +146,14 @@ if [ ! -d "$root" ]; then
     unlock
 fi
 if [ -n "$without_egl" ]; then
-    lock host-root
     if [ ! -d "$root-without-egl" ]; then
-        step_dir host-root
-        run_step "host root without libEGL" make_root_without_egl
+        lock host-root
+        if [ ! -d "$root-without-egl" ]; then
+            step_dir host-root
+            run_step "host root without libEGL" make_root_without_egl
+        fi
+        unlock
     fi
-    unlock
     root=$root-without-egl
 fi
 touch -c "$root"

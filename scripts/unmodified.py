@@ -11,6 +11,8 @@ import re
 import picture
 from expect import Failed, expect, wait_for
 from guest import frames_environment
+from host import on_host
+from host_screen import host_vkcube, window_of_vkcube
 from screen import dump
 
 LAVAPIPE = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/lvp_icd.json"  # the guest's own, after "wl env"
@@ -81,6 +83,29 @@ def settled(guest, look, expected, timeout=30):
 
     wait_for(question, expected, timeout)
     return last
+
+
+def vkcube_version(run):
+    """Of the package that vkcube is in, by a function that runs a command; empty where it is not Debian's."""
+    return run("dpkg-query -W -f '${source:Upstream-Version}' vulkan-tools 2>/dev/null || true").strip()
+
+
+def wanted_vkcube(guest, frame, size):
+    """What vkcube shows as its frame of that number: the host's own vkcube's or, if the guest's is of another version,
+    whose light may be another, what that draws with the guest's own processor."""
+    theirs = vkcube_version(lambda command: guest.run(command).output)
+    ours = vkcube_version(lambda command: on_host(["sh", "-c", command]))
+    if not (theirs and ours) or theirs == ours:
+        return host_vkcube(frame, size, size)
+
+    def look(screen):
+        try:
+            return window_of_vkcube(screen, size, size)
+        except (Failed, ValueError):
+            return None
+
+    with Held(guest, "", f"env {LAVAPIPE} vkcube --wsi wayland --width {size} --height {size} --c {frame + 10}", frame):
+        return settled(guest, look, "vkcube's window")
 
 
 def gears(screen):

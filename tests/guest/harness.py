@@ -87,6 +87,12 @@ class Case:
         self.wait_for(question, f"stat-{name} = {value}", timeout)
 
 
+def without_egl():
+    """Options of in-root.sh for a host with no OpenGL; makes that root, so that no QEMU waits for it."""
+    guests.made_by("host-root.sh", "--without-egl")
+    return ["--without-egl"]
+
+
 def own_qemu(case, *options):
     """QEMU as scripts/build-qemu.sh makes it, for tests that look at how it was built.
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import vnc
-from harness import VENUS, expect, guests, host_tools, json_on_host, picture
+from harness import VENUS, expect, guests, host_tools, json_on_host, picture, without_egl
 from host_screen import HostScreen
 
 SIZE = (800, 600)
@@ -40,7 +40,7 @@ def test_sdl_and_vnc(case):
 
 def test_private_memory(case):
     """with guest memory that is not shared, and no OpenGL libraries on the host, it works too"""
-    with case.another_guest(in_root=["--without-egl"], memory_share="off") as guest:
+    with case.another_guest(in_root=without_egl(), memory_share="off") as guest:
         summary = guest.run(f"{VENUS} vulkaninfo --summary").output
         expect("DRIVER_ID_MESA_VENUS" in summary, "Venus in vulkaninfo", summary[-1500:])
         seen = guest.run_json(f"{VENUS} frame")["crc32"]

@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, expect, guests, offered_devices, on_host, own_qemu, \
-    qemu_of
+    qemu_of, without_egl
 
 FOREIGN = re.compile(r"lib(EGL|GL|GLX|GLESv2|OpenGL|gbm|epoxy)\b")
 DEVICE = "virtio-gpu-venus-pci"
@@ -37,7 +37,7 @@ def test_libraries(case):
 
 def test_without_egl(case):
     """QEMU starts with the device where there is no libEGL and no libGL"""
-    done = start(case, "-device", DEVICE, in_root=["--without-egl"])
+    done = start(case, "-device", DEVICE, in_root=without_egl())
     expect(done.returncode == 0, "status 0", f"{done.returncode}: {done.stderr}")
 
 

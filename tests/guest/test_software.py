@@ -2,7 +2,7 @@
 """Unmodified programs in short: vkcube for X, mpv, OpenGL through Zink. examples/software.py has them in full.
 
 What is compared with what:
-- vkcube through Xwayland with the host's own, as test_vkcube.py does it.
+- vkcube through Xwayland with the host's own, or the guest's without Venus, as test_vkcube.py does it.
 - mpv's picture of a frame with what ffmpeg's scaler makes of the frame, which is another one's work: a mean
   difference of at most 3/255.
 - The first frame of es2gears, which depends on no clock, with Zink's on the guest's own lavapipe.
@@ -10,10 +10,10 @@ The host has no mpv and no OpenGL.
 """
 
 from harness import Failed, expect, picture
-from host_screen import host_vkcube, window_of_vkcube
+from host_screen import window_of_vkcube
 from unmodified import (CLIP, CLIP_RATE, LAVAPIPE, MPV_ALL, MPV_VULKAN, ZINK, Held, check_gears, counted,
                         frame_of_clip, gears, gl_renderer, glmark2_validate, make_clip, mpv_still, settled,
-                        vkmark_scenes)
+                        vkmark_scenes, wanted_vkcube)
 
 SIZE = 500
 
@@ -28,7 +28,7 @@ def close(seen, wanted, mean, share_near):
 
 def test_vkcube_on_x11(case):
     """vkcube's 30th frame through X11 on QEMU's screen is the one that the host draws"""
-    wanted = host_vkcube(30, SIZE, SIZE)
+    wanted = wanted_vkcube(case.guest, 30, SIZE)
     wanted.write_png(case.file("host.png"))
 
     def look(screen):
