@@ -448,7 +448,7 @@ static int blob_memory(struct fake_blob *blob)
 
     blob->fd = -1;
     if (blob->memory == FAKE_LENT) {
-        blob->fd = dup(fake.lent.fd);
+        blob->fd = fcntl(fake.lent.fd, F_DUPFD_CLOEXEC, 0);
         blob->fd_type = fake.lent.type;
         blob->gpu = fake.lent.ptr;
         return blob->fd < 0 ? -ENOMEM : 0;

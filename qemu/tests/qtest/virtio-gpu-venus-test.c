@@ -2707,6 +2707,57 @@ static void test_sandbox(void)
 #endif
 }
 
+/*
+ * As many pages as a command can list, in more commands than are translated at
+ * a time, and than QEMU takes at once: all are answered.
+ */
+static void test_many_pages(const void *options)
+{
+    enum { ENTRIES = 262144, COMMANDS = 40 };
+    const size_t size = sizeof(struct virtio_gpu_resource_attach_backing) +
+                        ENTRIES * sizeof(struct virtio_gpu_mem_entry);
+    g_autofree struct virtio_gpu_resource_attach_backing *cmd = g_malloc0(size);
+    struct virtio_gpu_mem_entry *entries = (void *)(cmd + 1);
+    Venus *v = venus_start(options);
+    QVirtQueue *vq = v->vq[CONTROL];
+    uint64_t out = guest_alloc(&v->alloc, size);
+    uint64_t in = guest_alloc(&v->alloc, COMMANDS * PAGE);
+    uint32_t head = 0, written;
+    gint64 begin;
+
+    cmd->hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING;
+    cmd->resource_id = 99; /* which there is not */
+    cmd->nr_entries = ENTRIES;
+    for (int i = 0; i < ENTRIES; i++) {
+        entries[i].addr = i % 2 * 2 * PAGE;
+        entries[i].length = PAGE;
+    }
+    qtest_bufwrite(v->qts, out, cmd, size);
+    for (int i = 0; i < COMMANDS; i++) {
+        head = qvirtqueue_add(v->qts, vq, out, size, false, true);
+        qvirtqueue_add(v->qts, vq, in + i * PAGE,
+                       sizeof(struct virtio_gpu_ctrl_hdr), true, false);
+        if (i < COMMANDS - 1) {
+            qtest_writew(v->qts, vq->avail + 4 + 2 * i, head);
+        }
+    }
+    /* The last one is put there, and told of, by the kick. */
+    qtest_writew(v->qts, vq->avail + 2, COMMANDS - 1);
+    begin = g_get_monotonic_time();
+    qvirtqueue_kick(v->qts, &v->dev->vdev, vq, head);
+    g_test_message("QEMU was busy for %d ms",
+                   (int)(g_get_monotonic_time() - begin) / 1000);
+    for (int i = 0; i < COMMANDS; i++) {
+        venus_wait_any(v, CONTROL, &written);
+        g_assert_cmpuint(written, ==, sizeof(struct virtio_gpu_ctrl_hdr));
+        g_assert_cmphex(qtest_readl(v->qts, in + i * PAGE), ==,
+                        VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+    }
+    g_test_message("all took %d ms",
+                   (int)(g_get_monotonic_time() - begin) / 1000);
+    venus_stop(v);
+}
+
 static void test_skipped(const void *messages)
 {
     g_test_skip(messages);
@@ -2757,6 +2808,8 @@ int main(int argc, char **argv)
     qtest_add_data_func("virtio-gpu-venus/2d/backing", "", test_2d_backing);
     qtest_add_data_func("virtio-gpu-venus/2d/backing-platform", platform,
                         test_2d_backing);
+    qtest_add_data_func("virtio-gpu-venus/2d/many-pages-platform", platform,
+                        test_many_pages);
     qtest_add_func("virtio-gpu-venus/2d/transfer", test_2d_transfer);
     qtest_add_data_func("virtio-gpu-venus/2d/scanout", ",max_outputs=2",
                         test_scanout);

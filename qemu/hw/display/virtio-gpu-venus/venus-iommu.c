@@ -90,7 +90,7 @@ void *venus_iommu_translate_command(VirtIOGPUVenus *v,
                                     const VirtQueueElement *elem, size_t *size)
 {
     struct virtio_gpu_ctrl_hdr hdr;
-    struct virtio_gpu_mem_entry entry;
+    g_autofree struct virtio_gpu_mem_entry *entries = NULL;
     size_t number_at, entries_at;
     uint32_t number;
     GByteArray *copy;
@@ -116,18 +116,20 @@ void *venus_iommu_translate_command(VirtIOGPUVenus *v,
     number = le32_to_cpu(number);
     if (number > VENUS_MAX_ENTRIES ||
         number > (iov_size(elem->out_sg, elem->out_num) - entries_at) /
-                     sizeof(entry)) {
+                     sizeof(*entries)) {
         return g_byte_array_free(copy, false);  /* with none: refused as well */
     }
 
-    list = g_array_new(false, false, sizeof(entry));
+    /* All at once: to find each one anew would take as long as its answer. */
+    entries = g_new(struct virtio_gpu_mem_entry, number);
+    iov_to_buf(elem->out_sg, elem->out_num, entries_at, entries,
+               number * sizeof(*entries));
+    list = g_array_new(false, false, sizeof(*entries));
     RCU_READ_LOCK_GUARD();
     for (uint32_t i = 0; i < number; i++) {
-        iov_to_buf(elem->out_sg, elem->out_num,
-                   entries_at + i * sizeof(entry), &entry, sizeof(entry));
         if (!venus_iommu_translate(VIRTIO_DEVICE(v)->dma_as,
-                                   le64_to_cpu(entry.addr),
-                                   le32_to_cpu(entry.length), list)) {
+                                   le64_to_cpu(entries[i].addr),
+                                   le32_to_cpu(entries[i].length), list)) {
             g_array_set_size(list, 0);
             g_array_append_val(list, nowhere);
             break;
@@ -136,7 +138,7 @@ void *venus_iommu_translate_command(VirtIOGPUVenus *v,
     number = cpu_to_le32(list->len);
     memcpy(copy->data + number_at, &number, sizeof(number));
     g_byte_array_append(copy, (const uint8_t *)list->data,
-                        list->len * sizeof(entry));
+                        list->len * sizeof(*entries));
     *size = copy->len;
     return g_byte_array_free(copy, false);
 }

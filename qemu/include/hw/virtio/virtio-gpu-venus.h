@@ -24,7 +24,9 @@ typedef struct VenusRegionJob VenusRegionJob;
 /* Commands on their way through the library: venus-queue.c */
 typedef struct VenusQueues {
     QEMUBH *bh;
+    QEMUBH *more_bh;
     QTAILQ_HEAD(, VenusCommand) in_flight;  /* under the BQL */
+    size_t translated;                      /* likewise: bytes of copies */
 
     QemuMutex lock;
     QSIMPLEQ_HEAD(, VenusCommand) done;     /* under @lock */
