@@ -96,7 +96,7 @@ class Guest:
     def __init__(self, *, device="virtio-gpu-venus-pci", properties=None, memory="2G", hostmem="1G",
                  resolution=(1280, 800), outputs=1, accel=None, smp=2, display="none", image=None,
                  disk=None, shell=False, qemu=None, qemu_args=(), env=None, in_root=(),
-                 memory_share="on", preload=None, arch="x86_64"):
+                 memory_share="on", preload=None, arch="x86_64", devices_before=()):
         of_arch = ["--arch", arch] if arch != "x86_64" else []
         self.qemu = Path(qemu) if qemu else made_by("build-qemu.sh", *of_arch)
         self.image = Path(image) if image else made_by("guest-image.sh", *of_arch)
@@ -107,6 +107,7 @@ class Guest:
         self.device, self.memory, self.smp, self.display = device, memory, smp, display
         self.disk, self.shell, self.qemu_args = disk, shell, list(qemu_args)
         self.memory_share = memory_share
+        self.devices_before = devices_before  # what the device is plugged into has to be there before it
         # What QEMU, and the render server that it starts, load before all others. Lavapipe's shaders call libm,
         # which virglrenderer's server is not linked to: see docs/limitations.md.
         self.preload = ["env", "LD_PRELOAD=" + ":".join(filter(None, (preload and str(preload), LIBM)))]
@@ -144,7 +145,9 @@ class Guest:
                 "-accel", accel, "-cpu", machine["emulated"] if self.accel.startswith("tcg") else "host",
                 "-smp", self.smp, "-m", self.memory,
                 "-object", f"memory-backend-memfd,id=mem,size={self.memory},share={self.memory_share}",
-                "-display", self.display, "-device", f"{self.device},id=gpu,{options}",
+                "-display", self.display,
+                *(word for device in self.devices_before for word in ("-device", device)),
+                "-device", f"{self.device},id=gpu,{options}",
                 "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,path={self.folder.name}/agent,server=on,wait=off",
                 "-device", "virtserialport,chardev=agent,name=venus.agent",
