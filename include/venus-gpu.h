@@ -240,7 +240,11 @@ struct venus_gpu_config {
     size_t size;          /* sizeof(struct venus_gpu_config); of any other nothing more is read */
     unsigned num_outputs; /* 1 to VENUS_GPU_MAX_SCANOUTS */
 
-    /* Host-visible window in bytes, a multiple of the page size; 0: the guest cannot map blobs. */
+    /*
+     * Host-visible window in bytes, a multiple of the page size; 0: the guest cannot map blobs. It is a
+     * range of addresses, which takes memory only as far as blobs are mapped. A warning is logged, once
+     * until the next reset, when it is nearly full.
+     */
     uint64_t window_size;
     enum venus_gpu_window_mode window_mode;
 

@@ -122,18 +122,12 @@ class Guest:
         self.device, self.memory, self.smp, self.display = device, memory, smp, display
         self.disk, self.shell, self.qemu_args = disk, shell, list(qemu_args)
         self.memory_share = memory_share
-<<<<<<< HEAD
+        self.devices_before = devices_before  # what the device is plugged into has to be there before it
         # What QEMU, and the render server that it starts, load before all others. Our library's server has libm
         # by itself, which lavapipe's shaders call; one that virglrenderer starts has not (docs/limitations.md).
         libm = None if "venus" in device else LIBM
         preloaded = ":".join(filter(None, (preload and str(preload), libm)))
         self.preload = ["env", f"LD_PRELOAD={preloaded}"] if preloaded else []
-=======
-        self.devices_before = devices_before  # what the device is plugged into has to be there before it
-        # What QEMU, and the render server that it starts, load before all others. Lavapipe's shaders call libm,
-        # which virglrenderer's server is not linked to: see docs/limitations.md.
-        self.preload = ["env", "LD_PRELOAD=" + ":".join(filter(None, (preload and str(preload), LIBM)))]
->>>>>>> defaults
         self.env, self.in_root = dict(os.environ, **(env or {})), list(in_root)
         self.accel, self.accel_why = (accel, f"{accel}: as asked for") if accel else \
             pick_accel(self.qemu, self.image, arch)

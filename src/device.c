@@ -347,7 +347,8 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     else
         ret = window_init(&gpu->window, gpu->config.window_size);
     if (ret < 0 && !mistake)
-        mistake = message("No room for a host-visible window of %llu MiB: %s.",
+        mistake = message("No room for a host-visible window of %llu MiB: %s.\n"
+                          "Make it smaller (window_size, in QEMU hostmem).",
                           (unsigned long long)gpu->config.window_size >> 20, strerror(-ret));
     if (ret == 0)
         ret = start_watchdog(gpu, renderer);

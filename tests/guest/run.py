@@ -22,11 +22,12 @@ from harness import Case, Failed, SharedGuest, Skipped, guests
 # First what needs no guest, then all that share one, up to its reset; last those with one of their own.
 MODULES = ("test_qemu", "test_agent", "test_vulkaninfo", "test_device", "test_frame", "test_validation",
            "test_endurance", "test_examples", "test_vkcube", "test_two_apps", "test_vkmark", "test_software",
-           "test_clean", "test_reset", "test_regions", "test_zero_copy", "test_kms_buffers", "test_displays",
-           "test_quirks", "test_sleep", "test_xorg")
+           "test_clean", "test_reset", "test_regions", "test_zero_copy", "test_kms_buffers", "test_desktops",
+           "test_displays", "test_quirks", "test_sleep", "test_xorg")
 PRESENT = ("test_present", "test_outputs")  # with --present: a suite of its own
-# With --aarch64: a guest for another processor, and all that does not ask for what only a PC has.
-ONLY_PC = ("test_qemu", "test_displays", "test_quirks", "test_sleep")
+# With --aarch64: a guest for another processor, and all that does not ask for what only a PC has. Desktops were not
+# tried there.
+ONLY_PC = ("test_qemu", "test_desktops", "test_displays", "test_quirks", "test_sleep")
 AARCH64 = ("test_aarch64", *(name for name in MODULES if name not in ONLY_PC))
 LEGACY = ("test_legacy",)  # with --legacy: another, which wants a QEMU of its own
 

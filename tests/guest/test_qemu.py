@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 
-from harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, expect, guests, offered_devices, on_host, own_qemu, \
+from harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, TOP, expect, guests, offered_devices, on_host, own_qemu, \
     qemu_of, without_egl
 
 FOREIGN = re.compile(r"lib(EGL|GL|GLX|GLESv2|OpenGL|gbm|epoxy)\b")
@@ -57,6 +57,18 @@ def test_mistakes(case):
         expect(done.returncode != 0, f"{' '.join(options)} to be refused", "status 0")
         expect(wanted in said and len(said.splitlines()) <= 2,
                f"one or two lines with '{wanted}' for {' '.join(options)}", said)
+
+
+def test_default_window(case):
+    """the window is as large as the README says, if nothing else is asked for"""
+    said = re.search(r"^\| `hostmem` \| (\d+)G \|", (TOP / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    expect(said, "hostmem and its default in README.md", None)
+    for device in (DEVICE, "virtio-vga-venus"):
+        offered = on_host([qemu_of(case), "-device", f"{device},help"])
+        found = re.search(r"hostmem=.*\(default: (\d+)\)", offered)
+        expect(found and int(found[1]) == int(said[1]) << 30, f"hostmem={said[1]}G of {device}", found and found[1])
+        done = start(case, "-device", device)
+        expect(done.returncode == 0, f"QEMU to start with {device} as it is", f"{done.returncode}: {done.stderr}")
 
 
 def test_nothing_archived(case):

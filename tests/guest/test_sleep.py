@@ -2,7 +2,8 @@
 """Guests that sleep (suspend to RAM) and wake up.
 
 Waking up is a reset of the machine for QEMU. A device in a PCIe port that its driver has put to sleep is left
-out of it, as it says that it needs no reset; Linux 6.9 and newer then finds everything as it was.
+out of it, as it says that it needs no reset. A driver that believes it, as Linux 6.12's does, finds everything
+as it was.
 """
 
 from harness import VENUS, Skipped, expect, host_tools, json_on_host

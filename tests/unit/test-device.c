@@ -104,6 +104,7 @@ static void test_wrong_config(void **state)
     check_refused("multiple of");
     vm.config.window_size = UINT64_C(1) << 60;
     check_refused("No room");
+    check_refused("hostmem");
     assert_int_equal(fake_count(FAKE_INIT), 0);
 }
 

@@ -368,7 +368,7 @@ static void venus_unrealize(DeviceState *dev)
 
 static const Property venus_properties[] = {
     VIRTIO_GPU_BASE_PROPERTIES(VirtIOGPUBase, conf),
-    DEFINE_PROP_SIZE("hostmem", VirtIOGPUBase, conf.hostmem, 256 * MiB),
+    DEFINE_PROP_SIZE("hostmem", VirtIOGPUBase, conf.hostmem, 8 * GiB),
     DEFINE_PROP_UINT32("max-contexts", VirtIOGPUVenus, max_contexts, 0),
     DEFINE_PROP_UINT32("max-resources", VirtIOGPUVenus, max_resources, 0),
     DEFINE_PROP_SIZE("max-memory", VirtIOGPUVenus, max_memory, 0),

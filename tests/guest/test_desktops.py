@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""Desktops that the host's Vulkan draws, as docs/desktops.md says how: that page's variables are used here.
+
+labwc is a compositor of wlroots, which draws with Vulkan; kmscube draws with OpenGL ES, which Zink makes Vulkan of.
+Both draw into buffers that the kernel then shows, which takes dma-bufs of the host: these guests' QEMU
+has a stand-in for /dev/udmabuf (tests/standin/udmabuf.c).
+"""
+
+import re
+
+from harness import TOP, VENUS, expect, picture
+from screen import fetch, standin, wait_until_held
+
+SIZE = (800, 600)
+GREY = (128, 128, 128)  # what kmscube clears the screen with
+LABWC = "XDG_RUNTIME_DIR=/run/desktop LIBSEAT_BACKEND=seatd"
+
+
+def variables(*names):
+    """What docs/desktops.md tells to set, as shell words; the names are there to be found."""
+    blocks = re.findall(r"^```ini\n(.*?)^```", (TOP / "docs" / "desktops.md").read_text(encoding="utf-8"),
+                        re.MULTILINE | re.DOTALL)
+    found = dict(line.split("=", 1) for block in blocks if "[" not in block for line in block.splitlines())
+    expect(set(names) <= set(found), f"{names} in docs/desktops.md", found)
+    return " ".join(f"{name}={found[name]}" for name in names)
+
+
+def start_labwc(guest, command):
+    """labwc, with a program in it whose output is the job's."""
+    guest.run("mkdir -p -m 700 /run/desktop; SEATD_VTBOUND=0 setsid seatd >/run/seatd.log 2>&1 & "
+              "until [ -S /run/seatd.sock ]; do sleep 0.1; done")
+    return guest.spawn(f"export {LABWC} {variables('WLR_RENDERER')}; exec labwc -d -s '{command}'")
+
+
+def test_labwc(case):
+    """labwc draws with the host's Vulkan, and its window shows what the program in it has drawn"""
+    with case.another_guest(preload=standin(), resolution=SIZE) as guest:
+        job = start_labwc(guest, f"env {VENUS} /opt/venus/wl_cube --frames 20 --size 320x240 "
+                                 "--background 203048 --hold --png /tmp/cube.png")
+        expect(wait_until_held(guest, job), "a window that stays", (job.output + job.errors)[-2000:])
+        wanted = picture.read_png(fetch(guest, "/tmp/cube.png", case.file("wanted.png")))
+
+        def question():
+            seen = case.screen("labwc", guest)
+            place = seen.find_row(wanted.pixel(0, 0), wanted.width)
+            return place and seen.crop(*place, wanted.width, wanted.height).rgb == wanted.rgb, \
+                f"{seen}, the window at {place}; see {case.file('labwc.png')}"
+
+        case.wait_for(question, "the window, exactly as it was drawn", timeout=60)
+        stats = guest.stats()
+        expect(stats["shares"] > 0, "screen buffers in Vulkan's hands", stats)
+        expect("Created GBM allocator" in job.errors and "vulkan create_render_buffer" in job.errors,
+               "labwc to say that Vulkan draws", job.errors[-2000:])
+        expect(stats["contexts-lost"] == 0 and stats["shares-refused"] == 0, "nothing lost or refused", stats)
+
+
+def cube_shown(screen):
+    """Grey in the corners, and a cube of many colours between them."""
+    corners = {screen.pixel(x, y) for x in (0, screen.width - 1) for y in (0, screen.height - 1)}
+    return corners == {GREY} and screen.colours() > 1000
+
+
+def test_kmscube(case):
+    """kmscube draws with OpenGL ES by Zink on the bare display, and it is the host's Vulkan that draws"""
+    names = ("MESA_LOADER_DRIVER_OVERRIDE", "LIBGL_ALWAYS_SOFTWARE", "VK_DRIVER_FILES")
+    with case.another_guest(preload=standin(), resolution=SIZE) as guest:
+        before = guest.stats()
+        # It ends when its standard input does.
+        job = guest.spawn(f"sleep infinity | env {variables(*names)} kmscube")
+
+        def question():
+            seen = case.screen("kmscube", guest)
+            return job.status is not None or cube_shown(seen), f"{seen}; {job.errors[-500:]}"
+
+        case.wait_for(question, "a cube on grey", timeout=120)
+        words = re.search(r'renderer: "(.*)"', job.output)
+        expect(words and "zink" in words[1] and "Virtio-GPU Venus" in words[1],
+               "Zink and Venus in the renderer's name", words and words[1])
+        stats = guest.stats()
+        case.note(f"{words[1]}: {stats['flushes'] - before['flushes']} flushes")
+        expect(stats["contexts-lost"] == 0, "no context lost", stats)
+        job.signal(15)
+        job.wait(30)
