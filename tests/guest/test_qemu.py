@@ -16,9 +16,9 @@ def needed(path):
     return re.findall(r"\(NEEDED\).*\[(.*)\]", on_host(["readelf", "-d", path]))
 
 
-def start(case, *options, in_root=()):
+def start(case, *options, in_root=(), environment=()):
     """Starts QEMU with a machine that does not run, and tells its monitor to quit."""
-    command = [*IN_ROOT[:-1], *in_root, "--", str(qemu_of(case)), "-nodefaults", "-M", "q35", "-accel",
+    command = [*IN_ROOT[:-1], *in_root, "--", "env", *environment, str(qemu_of(case)), "-nodefaults", "-M", "q35", "-accel",
                "tcg", "-display", "none", "-S", "-monitor", "stdio", *options]
     return subprocess.run(command, input="quit\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, timeout=60, check=False)
@@ -69,6 +69,16 @@ def test_default_window(case):
         expect(found and int(found[1]) == int(said[1]) << 30, f"hostmem={said[1]}G of {device}", found and found[1])
         done = start(case, "-device", device)
         expect(done.returncode == 0, f"QEMU to start with {device} as it is", f"{done.returncode}: {done.stderr}")
+
+
+def test_too_large_for_sdl(case):
+    """a picture that is larger than SDL's largest texture: a line says so, and QEMU goes on"""
+    preload = guests.made_by("build-lib.sh", "--build-dir") / "tests" / "standin" / "libstandin-small-textures.so"
+    done = start(case, "-device", f"{DEVICE},xres=1920", "-display", "sdl,gl=off",
+                 environment=[f"LD_PRELOAD={preload}", "SDL_VIDEODRIVER=dummy", "SDL_RENDER_DRIVER=software"])
+    expect(done.returncode == 0, "status 0", f"{done.returncode}: {done.stderr}")
+    expect(re.search(r"SDL cannot show a picture of \d+x\d+ pixels: at most 512x512", done.stderr),
+           "a line that says what cannot be shown", done.stderr)
 
 
 def test_nothing_archived(case):

@@ -441,8 +441,6 @@ static void test_mapped_and_shown(void **state)
 
 /* ---- when it is full ------------------------------------------------------------------------- */
 
-enum { LOG_WARNING = VENUS_GPU_LOG_WARNING };
-
 /* The counters of the most keep what they saw when all is gone. */
 static void test_most_mapped(void **state)
 {
@@ -472,18 +470,18 @@ static void test_nearly_full(void **state)
     for (unsigned boot = 1; boot <= 2; boot++) {
         assert_ok(create_host_blob(1, WINDOW_SIZE - WINDOW_SIZE / 8));
         assert_int_equal(map_blob(1, 0), OK_MAP);
-        assert_int_equal(lines_logged(LOG_WARNING), boot - 1);
+        assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), boot - 1);
         for (unsigned i = 0; i < 3; i++) {
             assert_ok(create_host_blob(2, PAGE));
             assert_int_equal(map_blob(2, WINDOW_SIZE - PAGE), OK_MAP);
-            assert_int_equal(lines_logged(LOG_WARNING), boot);
+            assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), boot);
             assert_ok(unref(2));
         }
         vm_reset();
         assert_ok(create_context(1));
     }
-    assert_true(was_logged(LOG_WARNING, "the host-visible window is nearly full"));
-    assert_true(was_logged(LOG_WARNING, "hostmem=2M"));
+    assert_true(was_logged(VENUS_GPU_LOG_WARNING, "the host-visible window is nearly full"));
+    assert_true(was_logged(VENUS_GPU_LOG_WARNING, "hostmem=2M"));
 }
 
 /* A kernel that has no room left for a blob does not ask for it to be mapped. */
@@ -494,17 +492,17 @@ static void test_no_room(void **state)
     assert_ok(create_host_blob(1, WINDOW_SIZE / 2));
     assert_int_equal(map_blob(1, 0), OK_MAP);
     assert_ok(create_host_blob(2, WINDOW_SIZE / 2));
-    assert_int_equal(lines_logged(LOG_WARNING), 0);
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 0);
     assert_ok(unref(2));
     assert_ok(create_host_blob(2, WINDOW_SIZE / 2 + 1));
-    assert_int_equal(lines_logged(LOG_WARNING), 1);
-    assert_true(was_logged(LOG_WARNING, "does not fit into the host-visible window"));
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 1);
+    assert_true(was_logged(VENUS_GPU_LOG_WARNING, "does not fit into the host-visible window"));
     assert_ok(create_host_blob(3, 8 * WINDOW_SIZE));
-    assert_int_equal(lines_logged(LOG_WARNING), 1);
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 1);
     vm_reset();
     assert_ok(create_context(1));
     assert_ok(create_host_blob(3, 8 * WINDOW_SIZE));
-    assert_true(was_logged(LOG_WARNING, "hostmem=16M"));
+    assert_true(was_logged(VENUS_GPU_LOG_WARNING, "hostmem=16M"));
 }
 
 /* What is not to be mapped needs no room, and where there is no window a larger one is no advice. */
@@ -522,11 +520,11 @@ static void test_no_hint(void **state)
     };
     request.hdr.ctx_id = le32(1);
     assert_ok(create_blob(&request, NULL, 0));
-    assert_int_equal(lines_logged(LOG_WARNING), 0);
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 0);
     vm_stop();
     start(&(struct vm_options){ .no_window = true });
     assert_ok(create_host_blob(1, PAGE));
-    assert_int_equal(lines_logged(LOG_WARNING), 0);
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 0);
 }
 
 /* ---- regions --------------------------------------------------------------------------------- */
