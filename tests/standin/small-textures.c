@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A renderer of SDL's whose largest texture is smaller than every screen: for a process that preloads this. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>
 #include <stdint.h>
