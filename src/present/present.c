@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../start-thread.h"
@@ -92,37 +91,18 @@ static struct presenter *presenter_of(struct venus_gpu *gpu, unsigned scanout)
  */
 enum { PATIENCE_MS = 30000, LITTLE_PATIENCE_MS = 1000 };
 
-static bool wait_locked(struct presenter *presenter, uint64_t deadline_ns)
-{
-    uint64_t now = presenter_now_ns();
-    if (now >= deadline_ns)
-        return false;
-#ifdef __APPLE__
-    uint64_t ns = deadline_ns - now;
-#else
-    uint64_t ns = deadline_ns;
-#endif
-    const struct timespec time = { .tv_sec = (time_t)(ns / 1000000000),
-                                   .tv_nsec = (long)(ns % 1000000000) };
-#ifdef __APPLE__
-    pthread_cond_timedwait_relative_np(&presenter->idle, &presenter->lock, &time);
-#else
-    pthread_cond_timedwait(&presenter->idle, &presenter->lock, &time);
-#endif
-    return true;
-}
-
 /* Wait for the thread to be done; not while it is in a driver only. Returns whether it is. */
 static bool wait_until_done_locked(struct presenter *presenter)
 {
     uint64_t patience_ns = presenter->gpu->present.patience_ms * UINT64_C(1000000);
     uint64_t deadline_ns = presenter_now_ns() + patience_ns;
     while (!presenter->done) {
-        if (wait_locked(presenter, deadline_ns))
-            continue;
-        if (!presenter->calling)
+        if (presenter_now_ns() < deadline_ns)
+            thread_wait_until(&presenter->idle, &presenter->lock, deadline_ns);
+        else if (presenter->calling)
+            pthread_cond_wait(&presenter->idle, &presenter->lock);
+        else
             break;
-        pthread_cond_wait(&presenter->idle, &presenter->lock);
     }
     return presenter->done;
 }

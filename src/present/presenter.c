@@ -383,8 +383,10 @@ static void on_refreshed(void *opaque, uint32_t refresh_mhz)
 {
     struct presenter *presenter = opaque;
     struct venus_gpu *gpu = presenter->gpu;
-    if (gpu->ops.window_refreshed)
-        gpu->ops.window_refreshed(gpu->opaque, presenter->scanout, refresh_mhz);
+    if (!gpu->ops.window_refreshed || !begin_call(presenter))
+        return;
+    gpu->ops.window_refreshed(gpu->opaque, presenter->scanout, refresh_mhz);
+    end_call(presenter);
 }
 
 static void on_closed(void *opaque)
