@@ -86,6 +86,24 @@ static void server_by_its_path(void **state)
     assert_works(guest);
 }
 
+/* Set a variable for the servers that are started, and set it back. */
+static char *exchange_env(const char *name, const char *value)
+{
+    const char *old = getenv(name);
+    char *copy = old ? strdup(old) : NULL;
+    if (value)
+        setenv(name, value, 1);
+    else
+        unsetenv(name);
+    return copy;
+}
+
+static void restore_env(const char *name, char *value)
+{
+    free(exchange_env(name, value));
+    free(value);
+}
+
 static bool has_mapped(pid_t pid, const char *name)
 {
     char path[64], line[512];
@@ -107,9 +125,9 @@ static void server_has_libm(void **state)
     assert_true(has_mapped(process_server(), "/libm.so.6"));
     guest_stop(guest);
 
-    setenv("LD_PRELOAD", "libdl.so.2", 1);
+    char *old = exchange_env("LD_PRELOAD", "libdl.so.2");
     guest_start(guest, NULL);
-    unsetenv("LD_PRELOAD");
+    restore_env("LD_PRELOAD", old);
     assert_true(has_mapped(process_server(), "/libm.so.6"));
     assert_true(has_mapped(process_server(), "/libdl.so.2"));
 }
@@ -217,9 +235,9 @@ static void no_vulkan_driver(void **state)
 
     guest_config(&config);
     /* The server inherits it. The loader looks nowhere else then. */
-    setenv("VK_DRIVER_FILES", "/nowhere/driver.json", 1);
+    char *old = exchange_env("VK_DRIVER_FILES", "/nowhere/driver.json");
     assert_fails(guest, &config, "The host has no Vulkan device for the guest.");
-    unsetenv("VK_DRIVER_FILES");
+    restore_env("VK_DRIVER_FILES", old);
     guest_start(guest, &config);
     assert_works(guest);
 }
