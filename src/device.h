@@ -94,6 +94,7 @@ struct venus_gpu {
 
     /* The device thread's own. */
     TAILQ_HEAD(, command) parked; /* wait for contexts (park.c) */
+    bool polls_parked;            /* they are being executed again */
     struct context *contexts;   /* by id */
     struct resource *resources; /* by id */
     struct scanout scanouts[VENUS_GPU_MAX_SCANOUTS];

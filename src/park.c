@@ -123,35 +123,46 @@ static uint32_t resource_of(const struct command *cmd)
     return 0;
 }
 
+/* What the context's process is sent by a command, in bytes; LARGE_MESSAGE or more: and it has to read all that
+ * came before; 0: nothing. */
+static uint32_t message_size(const struct command *cmd)
+{
+    const uint32_t ring_fence = VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX;
+    uint32_t fence = (cmd->hdr.flags & ring_fence) == ring_fence ? MESSAGE_COST : 0;
+    switch (cmd->hdr.type) {
+    case VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB: /* it has to answer */
+        return LARGE_MESSAGE;
+    case VIRTIO_GPU_CMD_SUBMIT_3D:
+        return (cmd->readable < LARGE_MESSAGE ? (uint32_t)cmd->readable : LARGE_MESSAGE) + fence;
+    case VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE:
+    case VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE:
+        return MESSAGE_COST + fence;
+    default:
+        return fence;
+    }
+}
+
+/* The context that a command is for, or 0: others name one too, and mean nothing by it. */
+static uint32_t context_of(const struct command *cmd)
+{
+    bool is_for_one = cmd->hdr.type == VIRTIO_GPU_CMD_CTX_CREATE ||
+                      cmd->hdr.type == VIRTIO_GPU_CMD_CTX_DESTROY || message_size(cmd);
+    return is_for_one ? cmd->hdr.ctx_id : 0;
+}
+
 /* Nothing overtakes what is parked for the same context, or is about the same resource. */
 static bool is_behind_parked(const struct venus_gpu *gpu, const struct command *cmd)
 {
     if (TAILQ_EMPTY(&gpu->parked))
         return false;
-    uint32_t context_id = cmd->hdr.ctx_id, resource_id = resource_of(cmd);
+    uint32_t context_id = context_of(cmd), resource_id = resource_of(cmd);
     const struct command *other;
     TAILQ_FOREACH(other, &gpu->parked, queued_link) {
-        if ((context_id && other->hdr.ctx_id == context_id) ||
+        if ((context_id && context_of(other) == context_id) ||
             (resource_id && other->parked_resource == resource_id))
             return true;
     }
     return false;
-}
-
-/* What the context's process is sent by a command, in bytes; UINT32_MAX: and it has to answer; 0: nothing. */
-static uint32_t message_size(const struct command *cmd)
-{
-    switch (cmd->hdr.type) {
-    case VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB:
-        return UINT32_MAX;
-    case VIRTIO_GPU_CMD_SUBMIT_3D:
-        return cmd->readable < LARGE_MESSAGE ? (uint32_t)cmd->readable : LARGE_MESSAGE;
-    case VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE:
-    case VIRTIO_GPU_CMD_CTX_DETACH_RESOURCE:
-        return MESSAGE_COST;
-    default:
-        return cmd->hdr.flags & VIRTIO_GPU_FLAG_INFO_RING_IDX ? MESSAGE_COST : 0;
-    }
 }
 
 /* Whether a context's process has to read something first, and takes its time. */
@@ -186,8 +197,8 @@ static bool must_wait_for_users(struct venus_gpu *gpu, const struct command *cmd
 
 static bool must_wait(struct venus_gpu *gpu, const struct command *cmd)
 {
-    if (cmd->queue == VENUS_GPU_QUEUE_CONTROL && cmd->hdr.type == VIRTIO_GPU_CMD_RESOURCE_UNREF)
-        return must_wait_for_users(gpu, cmd);
+    if (cmd->hdr.type == VIRTIO_GPU_CMD_RESOURCE_UNREF && must_wait_for_users(gpu, cmd))
+        return true;
     uint32_t size = message_size(cmd);
     struct context *context = size ? context_find(gpu, cmd->hdr.ctx_id) : NULL;
     return context && must_wait_for(gpu, context, size);
@@ -196,12 +207,13 @@ static bool must_wait(struct venus_gpu *gpu, const struct command *cmd)
 /* A context that is destroyed is not waited for: what is parked for it is executed, or fails. */
 static void give_up_if_destroyed(struct venus_gpu *gpu, const struct command *cmd)
 {
-    if (TAILQ_EMPTY(&gpu->parked) || cmd->hdr.type != VIRTIO_GPU_CMD_CTX_DESTROY)
+    if (cmd->hdr.type != VIRTIO_GPU_CMD_CTX_DESTROY || !is_behind_parked(gpu, cmd))
         return;
     struct context *context = context_find(gpu, cmd->hdr.ctx_id);
     if (context && context->slow)
         context_end(gpu, context);
-    park_poll(gpu);
+    if (!gpu->polls_parked)
+        park_poll(gpu);
 }
 
 bool park(struct venus_gpu *gpu, struct command *cmd)
@@ -241,12 +253,14 @@ void park_poll(struct venus_gpu *gpu)
     TAILQ_HEAD(, command) parked = TAILQ_HEAD_INITIALIZER(parked);
     struct command *cmd;
 
+    gpu->polls_parked = true;
     look_at_contexts(gpu);
     TAILQ_CONCAT(&parked, &gpu->parked, queued_link);
     while ((cmd = TAILQ_FIRST(&parked))) {
         TAILQ_REMOVE(&parked, cmd, queued_link);
         command_execute(cmd);
     }
+    gpu->polls_parked = false;
     pthread_mutex_lock(&gpu->lock);
     gpu->awaits_context = !TAILQ_EMPTY(&gpu->parked);
     pthread_mutex_unlock(&gpu->lock);

@@ -183,6 +183,69 @@ static void test_destroyed(void **state)
     assert_ok(wait_for(send_blob(BUSY, 10)));
 }
 
+/* Each was executed once more for each that was behind it, twice as often with every one. */
+static void test_many_destroyed(void **state)
+{
+    (void)state;
+    enum { NOBODY = 77, TIMES = 60 };
+    struct sent *sent[TIMES];
+    start(NEVER_MS);
+    make_busy();
+    struct sent *blob = send_blob(BUSY, 10);
+    struct virtio_gpu_resource_unref request = {
+        .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_UNREF), .ctx_id = le32(NOBODY) },
+        .resource_id = le32(10),
+    };
+    struct sent *gone = send_control(&request, sizeof(request), sizeof(request.hdr));
+    const struct virtio_gpu_ctx_destroy destroy = {
+        .hdr = { .type = le32(VIRTIO_GPU_CMD_CTX_DESTROY), .ctx_id = le32(NOBODY) }
+    };
+    for (unsigned i = 0; i < TIMES; i++)
+        sent[i] = send_control(&destroy, sizeof(destroy), sizeof(destroy.hdr));
+    for (unsigned i = 0; i < TIMES; i++)
+        assert_error(wait_for(sent[i]), INVALID_CONTEXT_ID);
+    check_others_go_on(20);
+    assert_false(is_done(blob) || is_done(gone));
+
+    /* The same of one that there is. */
+    const struct virtio_gpu_ctx_destroy busy = { .hdr = { .type = le32(VIRTIO_GPU_CMD_CTX_DESTROY),
+                                                          .ctx_id = le32(BUSY) } };
+    for (unsigned i = 0; i < TIMES; i++)
+        sent[i] = send_control(&busy, sizeof(busy), sizeof(busy.hdr));
+    assert_ok(wait_for(sent[0]));
+    for (unsigned i = 1; i < TIMES; i++)
+        assert_error(wait_for(sent[i]), INVALID_CONTEXT_ID);
+    assert_error(wait_for(blob), UNSPEC);
+    assert_error(wait_for(gone), INVALID_RESOURCE_ID);
+}
+
+/* Whatever command asks for a fence on a ring, the context's process is sent one. */
+static void test_fences_are_messages(void **state)
+{
+    (void)state;
+    enum { TIMES = 200 };
+    struct sent *sent[TIMES];
+    start(NEVER_MS);
+    for (uint32_t i = 0; i < TIMES; i++)
+        assert_ok(create_2d(100 + i, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 1, 1));
+    make_busy();
+    for (uint32_t i = 0; i < TIMES; i++) {
+        const struct virtio_gpu_resource_unref request = {
+            .hdr = { .type = le32(VIRTIO_GPU_CMD_RESOURCE_UNREF),
+                     .flags = le32(VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX),
+                     .ctx_id = le32(BUSY),
+                     .ring_idx = 1 },
+            .resource_id = le32(100 + i),
+        };
+        sent[i] = send_control(&request, sizeof(request), sizeof(request.hdr));
+    }
+    check_others_go_on(20);
+    assert_true(fake_count(FAKE_FENCE) < 100);
+    fake_keep_busy(0);
+    for (uint32_t i = 0; i < TIMES; i++)
+        assert_ok(wait_for(sent[i]));
+}
+
 static void test_too_long(void **state)
 {
     (void)state;
@@ -223,6 +286,8 @@ int main(void)
         TEST(test_large_submit),
         TEST(test_fences_stay_in_order),
         TEST(test_destroyed),
+        TEST(test_many_destroyed),
+        TEST(test_fences_are_messages),
         TEST(test_too_long),
         TEST(test_reset),
     };
