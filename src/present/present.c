@@ -95,9 +95,9 @@ enum { PATIENCE_MS = 30000, LITTLE_PATIENCE_MS = 1000 };
 static bool wait_until_done_locked(struct presenter *presenter)
 {
     uint64_t patience_ns = presenter->gpu->present.patience_ms * UINT64_C(1000000);
-    uint64_t deadline_ns = presenter_now_ns() + patience_ns;
+    uint64_t deadline_ns = thread_now_ns() + patience_ns;
     while (!presenter->done) {
-        if (presenter_now_ns() < deadline_ns)
+        if (thread_now_ns() < deadline_ns)
             thread_wait_until(&presenter->idle, &presenter->lock, deadline_ns);
         else if (presenter->calling)
             pthread_cond_wait(&presenter->idle, &presenter->lock);
@@ -302,7 +302,7 @@ static void enqueue_locked(struct presenter *presenter, const struct venus_gpu_r
     *job = (struct job){
         .frame = venus_gpu_frame_ref(frame),
         .damage = damage,
-        .time_ns = presenter_now_ns(),
+        .time_ns = thread_now_ns(),
     };
     SLIST_INSERT_HEAD(&job->flushes, flush, presented_link);
 }

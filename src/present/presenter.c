@@ -7,26 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/syscall.h>
 #endif
 
 #include "../memory.h"
+#include "../thread.h"
 
 enum {
     OCCLUDED_MS = 100, /* a window system that asks for no frame for so long shows none */
     RETRY_MS = 50,     /* when there was nothing to paint on */
     NICE = -10,
 };
-
-uint64_t presenter_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void answer(struct flushes *flushes)
 {
@@ -122,7 +115,7 @@ static VkResult paint(struct presenter *presenter, struct venus_gpu_frame *frame
     screen_follow(screen, frame);
     VkResult result = screen_paint(screen, &painting);
     if (result == VK_SUCCESS)
-        presenter->presented_ns = presenter_now_ns();
+        presenter->presented_ns = thread_now_ns();
     if (!hung && vulkan_hangs(screen->vk)) { /* it may read the frame still */
         memory_abandon(memory_ref(memory));
         vulkan_abandon(screen->vk, memory);
@@ -331,7 +324,7 @@ static bool turn(struct presenter *presenter, VkResult *result)
     bool visible = !surface || surface->visible;
     bool paced = is_paced(presenter);
     bool occluded =
-        paced && presenter_now_ns() - presenter->presented_ns > OCCLUDED_MS * 1000000ull;
+        paced && thread_now_ns() - presenter->presented_ns > OCCLUDED_MS * 1000000ull;
     if ((visible && !presenter->was_visible) || screen_is_outdated(&presenter->screen) ||
         (surface && surface->exposed))
         presenter->redraw_wanted = true;

@@ -92,6 +92,4 @@ void presenter_answer_painting(struct presenter *presenter);
 void presenter_drop(struct presenter *presenter, struct job *job);
 void presenter_drop_queue(struct presenter *presenter);
 
-uint64_t presenter_now_ns(void);
-
 #endif
