@@ -232,6 +232,7 @@ void command_deliver(struct venus_gpu *gpu)
     while ((cmd = TAILQ_FIRST(&gpu->answered))) {
         TAILQ_REMOVE(&gpu->answered, cmd, queued_link);
         TAILQ_REMOVE(&gpu->in_flight, cmd, in_flight_link);
+        gpu->num_in_flight--;
         gpu->ops.command_done(gpu->opaque, cmd->request.tag, cmd->written);
         command_destroy(cmd);
     }

@@ -19,6 +19,8 @@ struct command {
     struct virtio_gpu_ctrl_hdr hdr;  /* native-endian copy; zero until executed */
     const struct command_type *type; /* likewise NULL */
     const char *name;                /* the command's name, for the log */
+    uint32_t waits_for;              /* a context that it waits for, or 0, and since when (places.c) */
+    uint64_t waits_since_ns;
     uint32_t parked_resource;        /* what it is about, while it is parked (park.c); 0: nothing */
 
     /*

@@ -34,6 +34,8 @@ struct context {
     bool slow;
     uint64_t slow_since_ns;
 
+    unsigned places, old_places; /* of the control queue, when they were counted last (places.c) */
+
     LIST_HEAD(, attachment) attachments;
     UT_hash_handle hh;
 };

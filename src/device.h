@@ -77,6 +77,7 @@ struct venus_gpu {
     bool sleeping;                   /* the device thread waits for work */
     TAILQ_HEAD(, command) queued;    /* submitted, not executed yet */
     TAILQ_HEAD(, command) in_flight; /* submitted, not done yet: those above included */
+    unsigned num_in_flight;
     TAILQ_HEAD(, command) ordered;   /* fences without a ring, in order (command.c) */
     TAILQ_HEAD(, command) answered;  /* executed, not done: the front end is to hear of them */
     unsigned num_answered;

@@ -15,6 +15,7 @@
 #include "context.h"
 #include "device.h"
 #include "park.h"
+#include "places.h"
 #include "table.h"
 
 struct fence {
@@ -39,6 +40,7 @@ static uint64_t add(struct venus_gpu *gpu, uint32_t context_id, struct command *
     bool added = fence->hh.tbl;
     if (added && cmd) {
         command_hold(cmd);
+        places_hold(cmd, context_id);
         stat_add(&gpu->stats, STAT_FENCES_PENDING, 1);
     }
     pthread_mutex_unlock(&gpu->lock);

@@ -16,6 +16,7 @@
 #include "context.h"
 #include "device.h"
 #include "fence.h"
+#include "places.h"
 #include "resource.h"
 #include "thread.h"
 
@@ -151,18 +152,19 @@ static uint32_t context_of(const struct command *cmd)
 }
 
 /* Nothing overtakes what is parked for the same context, or is about the same resource. */
-static bool is_behind_parked(const struct venus_gpu *gpu, const struct command *cmd)
+static const struct command *find_parked_before(const struct venus_gpu *gpu,
+                                                const struct command *cmd)
 {
     if (TAILQ_EMPTY(&gpu->parked))
-        return false;
+        return NULL;
     uint32_t context_id = context_of(cmd), resource_id = resource_of(cmd);
     const struct command *other;
     TAILQ_FOREACH(other, &gpu->parked, queued_link) {
         if ((context_id && context_of(other) == context_id) ||
             (resource_id && other->parked_resource == resource_id))
-            return true;
+            return other;
     }
-    return false;
+    return NULL;
 }
 
 /* Whether a context's process has to read something first, and takes its time. */
@@ -181,33 +183,39 @@ static bool must_wait_for(struct venus_gpu *gpu, struct context *context, uint32
     return true;
 }
 
-/* A resource that goes is taken from all contexts. */
-static bool must_wait_for_users(struct venus_gpu *gpu, const struct command *cmd)
+/* A resource that goes is taken from all contexts. Returns the id of one that takes its time, or 0. */
+static uint32_t must_wait_for_users(struct venus_gpu *gpu, const struct command *cmd)
 {
     struct resource *resource = resource_find(gpu, resource_of(cmd));
     struct attachment *attachment;
     if (!resource || !resource->in_renderer)
-        return false;
+        return 0;
     LIST_FOREACH(attachment, &resource->attachments, in_resource) {
         if (must_wait_for(gpu, attachment->context, MESSAGE_COST))
-            return true;
+            return attachment->context->id;
     }
-    return false;
+    return 0;
 }
 
-static bool must_wait(struct venus_gpu *gpu, const struct command *cmd)
+/* The context that the command waits for, or 0. */
+static uint32_t must_wait(struct venus_gpu *gpu, const struct command *cmd)
 {
-    if (cmd->hdr.type == VIRTIO_GPU_CMD_RESOURCE_UNREF && must_wait_for_users(gpu, cmd))
-        return true;
+    const struct command *before = find_parked_before(gpu, cmd);
+    if (before)
+        return before->waits_for;
+    bool unref = cmd->hdr.type == VIRTIO_GPU_CMD_RESOURCE_UNREF;
+    uint32_t user = unref ? must_wait_for_users(gpu, cmd) : 0;
+    if (user)
+        return user;
     uint32_t size = message_size(cmd);
     struct context *context = size ? context_find(gpu, cmd->hdr.ctx_id) : NULL;
-    return context && must_wait_for(gpu, context, size);
+    return context && must_wait_for(gpu, context, size) ? context->id : 0;
 }
 
 /* A context that is destroyed is not waited for: what is parked for it is executed, or fails. */
 static void give_up_if_destroyed(struct venus_gpu *gpu, const struct command *cmd)
 {
-    if (cmd->hdr.type != VIRTIO_GPU_CMD_CTX_DESTROY || !is_behind_parked(gpu, cmd))
+    if (cmd->hdr.type != VIRTIO_GPU_CMD_CTX_DESTROY || !find_parked_before(gpu, cmd))
         return;
     struct context *context = context_find(gpu, cmd->hdr.ctx_id);
     if (context && context->slow)
@@ -219,7 +227,9 @@ static void give_up_if_destroyed(struct venus_gpu *gpu, const struct command *cm
 bool park(struct venus_gpu *gpu, struct command *cmd)
 {
     give_up_if_destroyed(gpu, cmd);
-    if (!is_behind_parked(gpu, cmd) && !must_wait(gpu, cmd))
+    uint32_t context_id = must_wait(gpu, cmd);
+    places_hold(cmd, context_id);
+    if (!context_id)
         return false;
     cmd->parked_resource = resource_of(cmd);
     TAILQ_INSERT_TAIL(&gpu->parked, cmd, queued_link);

@@ -18,6 +18,7 @@
 #include "fence.h"
 #include "memory.h"
 #include "park.h"
+#include "places.h"
 #include "start-thread.h"
 #include "watchdog.h"
 
@@ -33,6 +34,7 @@ int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
     TAILQ_INSERT_TAIL(&gpu->queued, cmd, queued_link);
     gpu->pipelined |= !TAILQ_EMPTY(&gpu->in_flight);
     TAILQ_INSERT_TAIL(&gpu->in_flight, cmd, in_flight_link);
+    gpu->num_in_flight++;
     if (gpu->sleeping)
         pthread_cond_signal(&gpu->work);
     pthread_mutex_unlock(&gpu->lock);
@@ -60,6 +62,7 @@ static void forget_commands_locked(struct venus_gpu *gpu)
         TAILQ_REMOVE(&gpu->in_flight, cmd, in_flight_link);
         command_destroy(cmd);
     }
+    gpu->num_in_flight = 0;
     TAILQ_INIT(&gpu->queued);
     TAILQ_INIT(&gpu->answered);
     gpu->num_answered = 0;
@@ -132,7 +135,7 @@ int thread_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t time
 #endif
 }
 
-/* How often it is looked whether contexts that others wait for have taken too long. */
+/* How often it is looked whether contexts that others wait for have taken too long, or hold too much. */
 enum { PARK_POLL_NS = 100 * 1000 * 1000 };
 
 /* Wait for something to do, or until contexts are to be checked. */
@@ -143,7 +146,7 @@ static void wait_for_work_locked(struct venus_gpu *gpu)
         if (thread_wait_until(&gpu->work, &gpu->lock, thread_now_ns() + ANSWER_DELAY_NS) ==
             ETIMEDOUT)
             command_deliver(gpu);
-    } else if (!TAILQ_EMPTY(&gpu->parked)) {
+    } else if (!TAILQ_EMPTY(&gpu->parked) || places_are_few_locked(gpu)) {
         thread_wait_until(&gpu->work, &gpu->lock, thread_now_ns() + PARK_POLL_NS);
     } else if (gpu->contexts) {
         thread_wait_until(&gpu->work, &gpu->lock,
@@ -166,6 +169,17 @@ static bool park_is_due_locked(struct venus_gpu *gpu, uint64_t *next_poll)
     return true;
 }
 
+static bool places_are_due_locked(const struct venus_gpu *gpu, uint64_t *next_check)
+{
+    if (!places_are_few_locked(gpu))
+        return false;
+    uint64_t now = thread_now_ns();
+    if (now < *next_check)
+        return false;
+    *next_check = now + PARK_POLL_NS;
+    return true;
+}
+
 static void *run(void *opaque)
 {
     struct venus_gpu *gpu = opaque;
@@ -182,7 +196,7 @@ static void *run(void *opaque)
     pthread_cond_broadcast(&gpu->idle);
 
     time_t next_check = seconds() + CHECK_CONTEXTS_S;
-    uint64_t next_poll = 0;
+    uint64_t next_poll = 0, next_places = 0;
     while (!error && !gpu->stopping) {
         struct command *cmd = TAILQ_FIRST(&gpu->queued);
         if (gpu->resetting) {
@@ -194,6 +208,10 @@ static void *run(void *opaque)
         } else if (park_is_due_locked(gpu, &next_poll)) {
             pthread_mutex_unlock(&gpu->lock);
             park_poll(gpu);
+            pthread_mutex_lock(&gpu->lock);
+        } else if (places_are_due_locked(gpu, &next_places)) {
+            pthread_mutex_unlock(&gpu->lock);
+            places_check(gpu);
             pthread_mutex_lock(&gpu->lock);
         } else if (gpu->contexts && seconds() >= next_check) {
             pthread_mutex_unlock(&gpu->lock);

@@ -118,7 +118,7 @@ static void test_what_does_not_wait(void **state)
 static void test_much_unread(void **state)
 {
     (void)state;
-    enum { SUBMITS = 200 };
+    enum { SUBMITS = 150 };
     struct sent *sent[SUBMITS];
     start(NEVER_MS);
     assert_ok(wait_for(send_blob(BUSY, 10)));
@@ -223,7 +223,7 @@ static void test_many_destroyed(void **state)
 static void test_fences_are_messages(void **state)
 {
     (void)state;
-    enum { TIMES = 200 };
+    enum { TIMES = 120 };
     struct sent *sent[TIMES];
     start(NEVER_MS);
     for (uint32_t i = 0; i < TIMES; i++)
