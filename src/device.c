@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "context.h"
 #include "fence.h"
 #include "memory.h"
@@ -329,7 +330,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     log_init(&gpu->log, ops, opaque);
     pthread_mutex_init(&gpu->lock, NULL);
     present_init(&gpu->present);
-    thread_cond_init(&gpu->work);
+    clock_cond_init(&gpu->work);
     pthread_cond_init(&gpu->idle, NULL);
     TAILQ_INIT(&gpu->queued);
     TAILQ_INIT(&gpu->in_flight);

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "thread.h"
+#include "clock.h"
 
 /*
  * A hostile guest can make a mistake, or lose a context, once per command, for days: a person needs to see the
@@ -42,7 +42,7 @@ void log_finish(struct log *log)
 static bool line_allowed(struct log *log, enum log_source source, unsigned *suppressed)
 {
     struct log_rate *rate = &log->rate[source];
-    uint64_t now = thread_now_ns();
+    uint64_t now = clock_now_ns();
 
     pthread_mutex_lock(&log->lock);
     uint64_t paid = rate->paid_ns > now ? rate->paid_ns : now;

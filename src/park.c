@@ -12,13 +12,13 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "clock.h"
 #include "command.h"
 #include "context.h"
 #include "device.h"
 #include "fence.h"
 #include "places.h"
 #include "resource.h"
-#include "thread.h"
 
 enum {
     /* What a message takes of a socket's buffer besides its bytes, and what is put into it: half of what
@@ -73,7 +73,7 @@ void park_answered(struct context *context)
 /* Wait for its answer, but not for long. */
 static bool wait_for(struct venus_gpu *gpu, struct context *context)
 {
-    uint64_t until = thread_now_ns() + GRACE_NS;
+    uint64_t until = clock_now_ns() + GRACE_NS;
     int ret = 0;
     ask(gpu, context);
     pthread_mutex_lock(&gpu->lock);
@@ -81,7 +81,7 @@ static bool wait_for(struct venus_gpu *gpu, struct context *context)
     while (fence_is_pending_locked(gpu, context->check) && !gpu->resetting && !gpu->stopping &&
            ret == 0) {
         command_deliver(gpu);
-        ret = thread_wait_until(&gpu->work, &gpu->lock, until);
+        ret = clock_wait_until(&gpu->work, &gpu->lock, until);
     }
     bool read = !fence_is_pending_locked(gpu, context->check);
     gpu->awaits_context = !read || !TAILQ_EMPTY(&gpu->parked);
@@ -179,7 +179,7 @@ static bool must_wait_for(struct venus_gpu *gpu, struct context *context, uint32
     if (!before || fits || wait_for(gpu, context) || !context->renders)
         return false;
     context->slow = true;
-    context->slow_since_ns = thread_now_ns();
+    context->slow_since_ns = clock_now_ns();
     return true;
 }
 
@@ -242,7 +242,7 @@ bool park(struct venus_gpu *gpu, struct command *cmd)
 /* Find out which contexts are slow no more, or have been so for too long. */
 static void look_at_contexts(struct venus_gpu *gpu)
 {
-    uint64_t now = thread_now_ns(), most = gpu->config.max_call_ms * UINT64_C(1000000);
+    uint64_t now = clock_now_ns(), most = gpu->config.max_call_ms * UINT64_C(1000000);
     struct context *context;
     for (context = gpu->contexts; context; context = context->hh.next) {
         if (!context->slow)

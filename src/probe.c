@@ -18,9 +18,9 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "clock.h"
 #include "protocol.h"
 #include "renderer.h"
-#include "thread.h"
 
 enum {
     CMD_CREATE_INSTANCE = 0,
@@ -111,7 +111,7 @@ static void put_reply_stream(struct stream *stream)
 /* Submit, and wait until it has been executed. */
 static int run(const struct renderer *renderer, struct stream *stream)
 {
-    uint64_t deadline = thread_now_ns() + TIMEOUT_S * UINT64_C(1000000000);
+    uint64_t deadline = clock_now_ns() + TIMEOUT_S * UINT64_C(1000000000);
 
     set_signalled(false);
     if (renderer->submit(CONTEXT, stream->words, stream->size) < 0 ||
@@ -121,7 +121,7 @@ static int run(const struct renderer *renderer, struct stream *stream)
     int ret = 0;
     pthread_mutex_lock(&fence.lock);
     while (!fence.signalled && ret == 0)
-        ret = thread_wait_until(&fence.changed, &fence.lock, deadline);
+        ret = clock_wait_until(&fence.changed, &fence.lock, deadline);
     pthread_mutex_unlock(&fence.lock);
     return ret ? -EIO : 0;
 }
@@ -261,7 +261,7 @@ static int probe(const struct renderer *renderer, struct renderer_device *device
 
 int probe_first_device(const struct renderer *renderer, struct renderer_device *device)
 {
-    thread_cond_init(&fence.changed);
+    clock_cond_init(&fence.changed);
     int ret = probe(renderer, device);
     pthread_cond_destroy(&fence.changed); /* with its context, the fence is gone */
     return ret;

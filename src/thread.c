@@ -11,8 +11,8 @@
 #include "thread.h"
 
 #include <errno.h>
-#include <time.h>
 
+#include "clock.h"
 #include "context.h"
 #include "device.h"
 #include "fence.h"
@@ -93,46 +93,9 @@ enum { CHECK_CONTEXTS_S = 5 };
 /* How long answers that nobody waits for may wait for company. */
 enum { ANSWER_DELAY_NS = 200 * 1000 };
 
-enum { NS_PER_S = 1000000000 };
-
-uint64_t thread_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static time_t seconds(void)
 {
-    return (time_t)(thread_now_ns() / NS_PER_S);
-}
-
-void thread_cond_init(pthread_cond_t *cond)
-{
-#ifdef __APPLE__
-    pthread_cond_init(cond, NULL);
-#else
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-#endif
-}
-
-int thread_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t time_ns)
-{
-#ifdef __APPLE__
-    uint64_t now = thread_now_ns();
-    time_ns = time_ns > now ? time_ns - now : 0;
-#endif
-    const struct timespec time = { .tv_sec = (time_t)(time_ns / NS_PER_S),
-                                   .tv_nsec = (long)(time_ns % NS_PER_S) };
-#ifdef __APPLE__
-    return pthread_cond_timedwait_relative_np(cond, lock, &time);
-#else
-    return pthread_cond_timedwait(cond, lock, &time);
-#endif
+    return (time_t)(clock_now_ns() / NS_PER_S);
 }
 
 /* How often it is looked whether contexts that others wait for have taken too long, or hold too much. */
@@ -143,14 +106,14 @@ static void wait_for_work_locked(struct venus_gpu *gpu)
 {
     gpu->sleeping = true;
     if (gpu->num_answered) {
-        if (thread_wait_until(&gpu->work, &gpu->lock, thread_now_ns() + ANSWER_DELAY_NS) ==
+        if (clock_wait_until(&gpu->work, &gpu->lock, clock_now_ns() + ANSWER_DELAY_NS) ==
             ETIMEDOUT)
             command_deliver(gpu);
     } else if (!TAILQ_EMPTY(&gpu->parked) || places_are_few_locked(gpu)) {
-        thread_wait_until(&gpu->work, &gpu->lock, thread_now_ns() + PARK_POLL_NS);
+        clock_wait_until(&gpu->work, &gpu->lock, clock_now_ns() + PARK_POLL_NS);
     } else if (gpu->contexts) {
-        thread_wait_until(&gpu->work, &gpu->lock,
-                          thread_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
+        clock_wait_until(&gpu->work, &gpu->lock,
+                          clock_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
     } else {
         pthread_cond_wait(&gpu->work, &gpu->lock);
     }
@@ -161,7 +124,7 @@ static bool park_is_due_locked(struct venus_gpu *gpu, uint64_t *next_poll)
 {
     if (TAILQ_EMPTY(&gpu->parked))
         return false;
-    uint64_t now = thread_now_ns();
+    uint64_t now = clock_now_ns();
     if (!gpu->context_answered && now < *next_poll)
         return false;
     gpu->context_answered = false;
@@ -173,7 +136,7 @@ static bool places_are_due_locked(const struct venus_gpu *gpu, uint64_t *next_ch
 {
     if (!places_are_few_locked(gpu))
         return false;
-    uint64_t now = thread_now_ns();
+    uint64_t now = clock_now_ns();
     if (now < *next_check)
         return false;
     *next_check = now + PARK_POLL_NS;

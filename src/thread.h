@@ -9,17 +9,6 @@
 struct venus_gpu;
 
 /*
- * A condition variable to wait on with a timeout, and the wait: until a time on the monotonic clock, in
- * nanoseconds. Returns 0 or ETIMEDOUT. That clock is one that nobody sets: were the host's put back by an
- * hour, a wait that goes by it would take that hour too.
- */
-void thread_cond_init(pthread_cond_t *cond);
-int thread_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t time_ns);
-
-/* Now, on that clock. */
-uint64_t thread_now_ns(void);
-
-/*
  * Start the device thread and wait until it has started the renderer. On an error the thread is gone
  * again and gpu->start_message may say why.
  */

@@ -11,9 +11,9 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include "clock.h"
 #include "renderer.h"
 #include "start-thread.h"
-#include "thread.h"
 
 /* The server does no more than start and end processes. */
 enum { SERVER_MS = 10000 };
@@ -37,7 +37,7 @@ static struct {
 
 static uint64_t after_ms(unsigned ms)
 {
-    return thread_now_ns() + (uint64_t)ms * 1000000;
+    return clock_now_ns() + (uint64_t)ms * 1000000;
 }
 
 static unsigned least(unsigned a, unsigned b)
@@ -73,14 +73,14 @@ static void *run(void *unused)
     uint64_t seen = 0;
     pthread_mutex_lock(&dog.lock);
     while (!dog.stopping) {
-        if (dog.busy && thread_now_ns() >= dog.deadline) {
+        if (dog.busy && clock_now_ns() >= dog.deadline) {
             interrupt_locked();
         } else if (dog.busy || dog.calls != seen) {
             /* The next call may be one with an earlier deadline, and does not wake us. */
             seen = dog.calls;
             uint64_t tick = after_ms(least(TICK_MS, dog.config.call_ms));
             bool first = dog.busy && dog.deadline < tick;
-            thread_wait_until(&dog.changed, &dog.lock, first ? dog.deadline : tick);
+            clock_wait_until(&dog.changed, &dog.lock, first ? dog.deadline : tick);
         } else {
             dog.sleeping = true;
             pthread_cond_wait(&dog.changed, &dog.lock);
@@ -211,7 +211,7 @@ const struct renderer *watchdog_start(const struct renderer *renderer,
     dog.config = *config;
     dog.stopping = dog.sleeping = dog.hurry = dog.busy = false;
     dog.calls = 0;
-    thread_cond_init(&dog.changed);
+    clock_cond_init(&dog.changed);
     watched = *renderer;
     watched.fini = fini;
     watched.first_device = first_device;

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../start-thread.h"
-#include "../thread.h"
 #include "presenter.h"
 
 static void wake_locked(struct presenter *presenter)
@@ -66,7 +66,7 @@ static struct presenter *presenter_create(struct venus_gpu *gpu, unsigned scanou
     presenter->hidden = true;
     atomic_init(&presenter->refs, 1);
     pthread_mutex_init(&presenter->lock, NULL);
-    thread_cond_init(&presenter->idle);
+    clock_cond_init(&presenter->idle);
     if (open_pipe(presenter->wake) < 0 || screen_init(&presenter->screen, gpu, target) < 0) {
         presenter_unref(presenter);
         return NULL;
@@ -95,10 +95,10 @@ enum { PATIENCE_MS = 30000, LITTLE_PATIENCE_MS = 1000 };
 static bool wait_until_done_locked(struct presenter *presenter)
 {
     uint64_t patience_ns = presenter->gpu->present.patience_ms * UINT64_C(1000000);
-    uint64_t deadline_ns = thread_now_ns() + patience_ns;
+    uint64_t deadline_ns = clock_now_ns() + patience_ns;
     while (!presenter->done) {
-        if (thread_now_ns() < deadline_ns)
-            thread_wait_until(&presenter->idle, &presenter->lock, deadline_ns);
+        if (clock_now_ns() < deadline_ns)
+            clock_wait_until(&presenter->idle, &presenter->lock, deadline_ns);
         else if (presenter->calling)
             pthread_cond_wait(&presenter->idle, &presenter->lock);
         else
@@ -302,7 +302,7 @@ static void enqueue_locked(struct presenter *presenter, const struct venus_gpu_r
     *job = (struct job){
         .frame = venus_gpu_frame_ref(frame),
         .damage = damage,
-        .time_ns = thread_now_ns(),
+        .time_ns = clock_now_ns(),
     };
     SLIST_INSERT_HEAD(&job->flushes, flush, presented_link);
 }

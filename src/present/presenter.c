@@ -12,8 +12,8 @@
 #include <sys/syscall.h>
 #endif
 
+#include "../clock.h"
 #include "../memory.h"
-#include "../thread.h"
 
 enum {
     OCCLUDED_MS = 100, /* a window system that asks for no frame for so long shows none */
@@ -115,7 +115,7 @@ static VkResult paint(struct presenter *presenter, struct venus_gpu_frame *frame
     screen_follow(screen, frame);
     VkResult result = screen_paint(screen, &painting);
     if (result == VK_SUCCESS)
-        presenter->presented_ns = thread_now_ns();
+        presenter->presented_ns = clock_now_ns();
     if (!hung && vulkan_hangs(screen->vk)) { /* it may read the frame still */
         memory_abandon(memory_ref(memory));
         vulkan_abandon(screen->vk, memory);
@@ -324,7 +324,7 @@ static bool turn(struct presenter *presenter, VkResult *result)
     bool visible = !surface || surface->visible;
     bool paced = is_paced(presenter);
     bool occluded =
-        paced && thread_now_ns() - presenter->presented_ns > OCCLUDED_MS * 1000000ull;
+        paced && clock_now_ns() - presenter->presented_ns > OCCLUDED_MS * 1000000ull;
     if ((visible && !presenter->was_visible) || screen_is_outdated(&presenter->screen) ||
         (surface && surface->exposed))
         presenter->redraw_wanted = true;
