@@ -71,9 +71,11 @@ struct command *command_create(struct venus_gpu *gpu, enum venus_gpu_queue queue
                                const struct venus_gpu_request *request);
 void command_destroy(struct command *cmd);
 
-/* Execute a command and respond, now or when what it waits for has happened; or have it parked (park.h) and
- * execute it then. Device thread. */
-void command_execute(struct command *cmd);
+/* It has been executed: respond, when nothing is left to wait for. Device thread. */
+void command_finish(struct command *cmd, enum virtio_gpu_ctrl_type result);
+
+/* Whether it asks for a fence on a ring of its context. */
+bool command_wants_ring_fence(const struct command *cmd);
 
 /* It is executed later: if it has a fence of the device's timeline, that comes before the fences of those that
  * are executed from now on. */

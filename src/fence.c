@@ -12,9 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "context.h"
 #include "device.h"
-#include "park.h"
 #include "places.h"
 #include "table.h"
 
@@ -51,24 +49,15 @@ static uint64_t add(struct venus_gpu *gpu, uint32_t context_id, struct command *
     return id;
 }
 
-void fence_create(struct venus_gpu *gpu, struct command *cmd)
+int fence_create(struct venus_gpu *gpu, struct command *cmd, uint64_t *id)
 {
-    uint32_t context_id = cmd->hdr.ctx_id, ring_idx = cmd->hdr.ring_idx;
-    uint64_t id = add(gpu, context_id, cmd);
-    if (!id) {
+    *id = add(gpu, cmd->hdr.ctx_id, cmd);
+    if (!*id) {
         log_line(&gpu->log, VENUS_GPU_LOG_WARNING, "no memory for a fence: it signals at once");
-        return;
+        return 0;
     }
     /* From here on the fence may signal, and be gone, at any time. */
-    int ret = gpu->renderer->fence(context_id, ring_idx, id);
-    struct context *context = context_find(gpu, context_id);
-    if (ret <
-        0) /* the ring's number is good, so what failed is the context; its fences signal with it */
-        context_failed(gpu, context);
-    else if (ring_idx == 0)
-        park_asked(gpu, context, id);
-    else
-        park_sent(gpu, context, 0);
+    return gpu->renderer->fence(cmd->hdr.ctx_id, cmd->hdr.ring_idx, *id);
 }
 
 bool fence_is_pending_locked(struct venus_gpu *gpu, uint64_t id)

@@ -10,11 +10,11 @@ struct command;
 struct venus_gpu;
 
 /*
- * Make the command's response wait for its context's ring. Where the renderer cannot take the fence the
- * context is lost (context_failed), and the fence signals, since a driver would wait for it forever.
- * Device thread.
+ * Make the command's response wait for its context's ring, and store the fence's number, by which it can be
+ * asked for; 0: there was no memory for it, and nothing waits. A negative errno value: the context takes no
+ * fences, since what its header names is good, and is lost; the fence is to signal with it. Device thread.
  */
-void fence_create(struct venus_gpu *gpu, struct command *cmd);
+int fence_create(struct venus_gpu *gpu, struct command *cmd, uint64_t *id);
 
 /*
  * Whether a context still takes fences: one that nobody waits for is made. Not while the one that was

@@ -16,6 +16,7 @@
 #include "command.h"
 #include "context.h"
 #include "device.h"
+#include "dispatch.h"
 #include "fence.h"
 #include "places.h"
 #include "resource.h"
@@ -268,7 +269,7 @@ void park_poll(struct venus_gpu *gpu)
     TAILQ_CONCAT(&parked, &gpu->parked, queued_link);
     while ((cmd = TAILQ_FIRST(&parked))) {
         TAILQ_REMOVE(&parked, cmd, queued_link);
-        command_execute(cmd);
+        dispatch(gpu, cmd);
     }
     gpu->polls_parked = false;
     pthread_mutex_lock(&gpu->lock);

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "context.h"
 #include "device.h"
+#include "dispatch.h"
 #include "fence.h"
 #include "memory.h"
 #include "park.h"
@@ -106,14 +107,13 @@ static void wait_for_work_locked(struct venus_gpu *gpu)
 {
     gpu->sleeping = true;
     if (gpu->num_answered) {
-        if (clock_wait_until(&gpu->work, &gpu->lock, clock_now_ns() + ANSWER_DELAY_NS) ==
-            ETIMEDOUT)
+        if (clock_wait_until(&gpu->work, &gpu->lock, clock_now_ns() + ANSWER_DELAY_NS) == ETIMEDOUT)
             command_deliver(gpu);
     } else if (!TAILQ_EMPTY(&gpu->parked) || places_are_few_locked(gpu)) {
         clock_wait_until(&gpu->work, &gpu->lock, clock_now_ns() + PARK_POLL_NS);
     } else if (gpu->contexts) {
         clock_wait_until(&gpu->work, &gpu->lock,
-                          clock_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
+                         clock_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
     } else {
         pthread_cond_wait(&gpu->work, &gpu->lock);
     }
@@ -184,7 +184,7 @@ static void *run(void *opaque)
         } else if (cmd) {
             TAILQ_REMOVE(&gpu->queued, cmd, queued_link);
             pthread_mutex_unlock(&gpu->lock);
-            command_execute(cmd);
+            dispatch(gpu, cmd);
             pthread_mutex_lock(&gpu->lock);
         } else {
             wait_for_work_locked(gpu);
