@@ -4,7 +4,7 @@
  *
  * A command is answered when it has been executed (dispatch.c) and nothing is left for the answer to wait
  * for. Two things can be waited for: a fence on a context's ring (fence.c), where the header asks for
- * one, and the front end reading a flushed frame (scanout.c).
+ * one, and the front end reading a flushed frame (frame.c).
  *
  * A fence without VIRTIO_GPU_FLAG_INFO_RING_IDX belongs to one timeline of the whole device, and a
  * driver takes the signal of a later one as the signal of all earlier ones. So these are answered

@@ -85,7 +85,7 @@ struct venus_gpu {
     bool pipelined; /* since the last reset the guest sent a command while it waited for another */
     struct fence *fences; /* by id (fence.c) */
     uint64_t next_fence_id;
-    LIST_HEAD(, venus_gpu_flush) flushes; /* not answered yet (scanout.c) */
+    LIST_HEAD(, venus_gpu_flush) flushes; /* not answered yet (frame.c) */
     LIST_HEAD(, window_region) regions;   /* not taken away yet (window.c) */
     LIST_HEAD(, memory) pinned;           /* memory that needs the renderer's mapping (memory.c) */
     SLIST_HEAD(, memory) released;        /* of those: nobody uses it any more */

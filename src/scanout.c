@@ -8,68 +8,13 @@
  */
 #include "scanout.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "command.h"
 #include "device.h"
+#include "frame.h"
 #include "memory.h"
 #include "resource.h"
-
-struct frame {
-    struct venus_gpu_frame base; /* first: the public part */
-    atomic_uint refs;
-    struct memory *memory;
-    uint64_t offset; /* of the first pixel in it */
-};
-
-static struct venus_gpu_frame *frame_create(const struct resource *resource, uint64_t offset,
-                                            const struct venus_gpu_rect *rect, uint32_t stride,
-                                            const struct venus_gpu_format *format)
-{
-    struct frame *frame = malloc(sizeof(*frame));
-    if (!frame)
-        return NULL;
-    frame->base = (struct venus_gpu_frame){
-        .pixels = resource->memory->ptr ? (const char *)resource->memory->ptr + offset : NULL,
-        .width = rect->width,
-        .height = rect->height,
-        .stride = stride,
-        .format = format,
-        .resource_id = resource->id,
-    };
-    atomic_init(&frame->refs, 1);
-    frame->memory = memory_ref(resource->memory);
-    frame->offset = offset;
-    return &frame->base;
-}
-
-struct venus_gpu_frame *venus_gpu_frame_ref(struct venus_gpu_frame *base)
-{
-    struct frame *frame = (struct frame *)base;
-    atomic_fetch_add_explicit(&frame->refs, 1, memory_order_relaxed);
-    return base;
-}
-
-void venus_gpu_frame_unref(struct venus_gpu_frame *base)
-{
-    struct frame *frame = (struct frame *)base;
-    /* Pairs with the same call in other threads: the last one sees all that they did. */
-    if (!frame || atomic_fetch_sub_explicit(&frame->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    memory_unref(frame->memory);
-    free(frame);
-}
-
-struct memory *frame_memory(struct venus_gpu_frame *base)
-{
-    return ((struct frame *)base)->memory;
-}
-
-uint64_t frame_offset(const struct venus_gpu_frame *base)
-{
-    return ((const struct frame *)base)->offset;
-}
 
 /* Bytes from the first pixel of a row to the last one of the height-th row from there. */
 static uint64_t rows_size(const struct venus_gpu_frame *frame, uint32_t height)
@@ -156,8 +101,8 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
 
     uint64_t offset = picture->offset + (uint64_t)rect->y * picture->stride +
                       (uint64_t)rect->x * picture->format->bytes_per_pixel;
-    struct venus_gpu_frame *frame =
-        frame_create(resource, offset, rect, picture->stride, picture->format);
+    struct venus_gpu_frame *frame = frame_create(resource->memory, offset, resource->id, rect,
+                                                 picture->stride, picture->format);
     if (!frame)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
 
@@ -285,17 +230,11 @@ static bool visible_part(const struct scanout *scanout, const struct venus_gpu_r
 static void flush_scanout(struct venus_gpu *gpu, struct command *cmd, unsigned index,
                           const struct venus_gpu_rect *part)
 {
-    struct venus_gpu_flush *flush = malloc(sizeof(*flush));
+    struct venus_gpu_flush *flush = flush_create(gpu, cmd);
     if (!flush) {
         log_line(&gpu->log, VENUS_GPU_LOG_WARNING, "no memory to show a frame: it is skipped");
         return;
     }
-    flush->gpu = gpu;
-    flush->cmd = cmd;
-    pthread_mutex_lock(&gpu->lock);
-    command_hold(cmd);
-    LIST_INSERT_HEAD(&gpu->flushes, flush, link);
-    pthread_mutex_unlock(&gpu->lock);
     if (present_flush(gpu, index, part, flush))
         return;
     if (gpu->ops.scanout_flush)
@@ -333,22 +272,4 @@ enum virtio_gpu_ctrl_type scanout_flush(struct venus_gpu *gpu, struct command *c
     if (shown)
         stat_add(&gpu->stats, STAT_FLUSHES, 1);
     return VIRTIO_GPU_RESP_OK_NODATA;
-}
-
-void venus_gpu_flush_done(struct venus_gpu_flush *flush)
-{
-    struct venus_gpu *gpu = flush->gpu;
-    pthread_mutex_lock(&gpu->lock);
-    LIST_REMOVE(flush, link);
-    if (flush->cmd)
-        command_release(flush->cmd);
-    pthread_mutex_unlock(&gpu->lock);
-    free(flush);
-}
-
-void scanout_forget_flushes_locked(struct venus_gpu *gpu)
-{
-    struct venus_gpu_flush *flush;
-    LIST_FOREACH(flush, &gpu->flushes, link)
-        flush->cmd = NULL;
 }

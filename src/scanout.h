@@ -5,12 +5,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "venus-gpu.h"
 
 struct command;
-struct memory;
 struct resource;
 struct venus_gpu;
 
@@ -27,19 +25,6 @@ struct scanout {
     uint32_t cursor_pixels[CURSOR_SIZE * CURSOR_SIZE];
 };
 
-/* A flush whose response waits for the front end, or for a presenter. */
-struct venus_gpu_flush {
-    struct venus_gpu *gpu;
-    struct command *cmd;              /* whose response waits, or NULL if it does no more */
-    LIST_ENTRY(venus_gpu_flush) link; /* under the device's lock */
-    SLIST_ENTRY(venus_gpu_flush) presented_link; /* the presenter's own */
-};
-
-/* The memory that a frame is in, which it holds a reference to. Any thread. */
-struct memory *frame_memory(struct venus_gpu_frame *frame);
-/* Where in it its first pixel is, in bytes. Any thread. */
-uint64_t frame_offset(const struct venus_gpu_frame *frame);
-
 /* Whether there is a scanout of that number. Logs it if there is none. */
 bool scanout_exists(struct venus_gpu *gpu, struct command *cmd, uint32_t index);
 
@@ -48,8 +33,5 @@ void cursor_show(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu
 
 /* The resource is about to go: blank the scanouts that show it. Device thread. */
 void scanout_forget_resource(struct venus_gpu *gpu, struct resource *resource);
-
-/* Forget who waits for flushes, whose front end may still answer them. With the device's lock held. */
-void scanout_forget_flushes_locked(struct venus_gpu *gpu);
 
 #endif

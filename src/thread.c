@@ -17,6 +17,7 @@
 #include "device.h"
 #include "dispatch.h"
 #include "fence.h"
+#include "frame.h"
 #include "memory.h"
 #include "park.h"
 #include "places.h"
@@ -57,7 +58,7 @@ void venus_gpu_reset(struct venus_gpu *gpu)
 static void forget_commands_locked(struct venus_gpu *gpu)
 {
     fence_forget_all_locked(gpu);
-    scanout_forget_flushes_locked(gpu);
+    flush_forget_all_locked(gpu);
     while (!TAILQ_EMPTY(&gpu->in_flight)) {
         struct command *cmd = TAILQ_FIRST(&gpu->in_flight);
         TAILQ_REMOVE(&gpu->in_flight, cmd, in_flight_link);

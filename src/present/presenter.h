@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "../device.h"
+#include "../frame.h"
 #include "screen.h"
 
 /* Frames in fifo mode; a guest that wants more of them in flight has other problems. */
