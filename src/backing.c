@@ -35,11 +35,11 @@ static bool map_run(struct venus_gpu *gpu, struct backing *backing, unsigned *ro
 {
     while (len) {
         uint64_t piece = len;
-        void *ptr = gpu->ops.map_guest(gpu->opaque, addr, &piece);
+        void *ptr = gpu->services.ops.map_guest(gpu->services.opaque, addr, &piece);
         if (!ptr)
             return false;
         if (!piece || piece > len || !backing_add(backing, room, ptr, piece)) {
-            gpu->ops.unmap_guest(gpu->opaque, ptr, piece);
+            gpu->services.ops.unmap_guest(gpu->services.opaque, ptr, piece);
             return false;
         }
         addr += piece;
@@ -100,7 +100,8 @@ void backing_destroy(struct venus_gpu *gpu, struct backing *backing)
     if (!backing)
         return;
     for (unsigned i = 0; i < backing->num_iov; i++)
-        gpu->ops.unmap_guest(gpu->opaque, backing->iov[i].iov_base, backing->iov[i].iov_len);
+        gpu->services.ops.unmap_guest(gpu->services.opaque, backing->iov[i].iov_base,
+                                      backing->iov[i].iov_len);
     memory_unaccount(gpu, backing->accounted);
     free(backing->iov);
     free(backing);

@@ -19,7 +19,7 @@ void capset_learn(struct venus_gpu *gpu)
     size_t size = gpu->capset_size;
     gpu->capsets = calloc((size_t)gpu->capset_version + 1, size);
     for (uint32_t version = 0; gpu->capsets && version <= gpu->capset_version; version++)
-        gpu->renderer->capset_fill(version, gpu->capsets + version * size);
+        gpu->services.renderer->capset_fill(version, gpu->capsets + version * size);
 }
 
 enum virtio_gpu_ctrl_type capset_get_info(struct venus_gpu *gpu, struct command *cmd,

@@ -107,8 +107,8 @@ enum virtio_gpu_ctrl_type command_error(struct command *cmd, enum virtio_gpu_ctr
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    log_line(&cmd->gpu->log, VENUS_GPU_LOG_GUEST, "%s (context %u): %s", cmd->name, cmd->hdr.ctx_id,
-             text);
+    log_line(&cmd->gpu->services.log, VENUS_GPU_LOG_GUEST, "%s (context %u): %s", cmd->name,
+             cmd->hdr.ctx_id, text);
     return type;
 }
 
@@ -138,7 +138,7 @@ void command_deliver(struct venus_gpu *gpu)
         TAILQ_REMOVE(&gpu->answered, cmd, queued_link);
         TAILQ_REMOVE(&gpu->in_flight, cmd, in_flight_link);
         gpu->num_in_flight--;
-        gpu->ops.command_done(gpu->opaque, cmd->request.tag, cmd->written);
+        gpu->services.ops.command_done(gpu->services.opaque, cmd->request.tag, cmd->written);
         command_destroy(cmd);
     }
     gpu->num_answered = 0;
@@ -202,28 +202,28 @@ static void take_place_locked(struct command *cmd)
 
 void command_take_place(struct command *cmd)
 {
-    pthread_mutex_lock(&cmd->gpu->lock);
+    pthread_mutex_lock(&cmd->gpu->services.lock);
     take_place_locked(cmd);
-    pthread_mutex_unlock(&cmd->gpu->lock);
+    pthread_mutex_unlock(&cmd->gpu->services.lock);
 }
 
 void command_finish(struct command *cmd, enum virtio_gpu_ctrl_type result)
 {
     struct venus_gpu *gpu = cmd->gpu;
     bool failed = result >= VIRTIO_GPU_RESP_ERR_UNSPEC;
-    stat_add(&gpu->stats, STAT_COMMANDS, 1);
+    stat_add(&gpu->services.stats, STAT_COMMANDS, 1);
     if (failed)
-        stat_add(&gpu->stats, STAT_COMMAND_ERRORS, 1);
+        stat_add(&gpu->services.stats, STAT_COMMAND_ERRORS, 1);
 
     if (failed || !cmd->response_size)
         cmd->response_size = sizeof(cmd->response.hdr);
     cmd->response.hdr.type = le32(result);
 
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     take_place_locked(cmd);
     bool late = can_be_late(cmd);
     release(cmd);
     if (!late)
         command_deliver(gpu);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
 }

@@ -39,9 +39,9 @@ static struct context *find_or_refuse(struct venus_gpu *gpu, struct command *cmd
 static int create_in_renderer(struct venus_gpu *gpu, uint32_t id, const char *name, uint32_t nlen)
 {
     capset_learn(gpu);
-    int ret = gpu->renderer->context_create(id, name, nlen);
+    int ret = gpu->services.renderer->context_create(id, name, nlen);
     if (ret < 0 && device_revive_renderer(gpu))
-        ret = gpu->renderer->context_create(id, name, nlen);
+        ret = gpu->services.renderer->context_create(id, name, nlen);
     return ret;
 }
 
@@ -63,10 +63,10 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
     if (nlen > sizeof(req->debug_name))
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "a name of %u bytes",
                              nlen);
-    if (HASH_COUNT(gpu->contexts) >= gpu->config.max_contexts)
+    if (HASH_COUNT(gpu->contexts) >= gpu->services.config.max_contexts)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "%u contexts are all it may have (max_contexts)",
-                             gpu->config.max_contexts);
+                             gpu->services.config.max_contexts);
 
     struct context *context = calloc(1, sizeof(*context));
     if (!context)
@@ -77,19 +77,19 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
 
     if (context->renders && create_in_renderer(gpu, id, req->debug_name, nlen) < 0) {
         free(context);
-        log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
+        log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
                  "the render server could not start a process for context %u", id);
         return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
     }
     HASH_ADD(hh, gpu->contexts, id, sizeof(context->id), context);
     if (!context->hh.tbl) {
         if (context->renders)
-            gpu->renderer->context_destroy(id);
+            gpu->services.renderer->context_destroy(id);
         free(context);
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     }
-    stat_add(&gpu->stats, STAT_CONTEXTS, 1);
-    stat_add(&gpu->stats, STAT_CONTEXTS_CREATED, 1);
+    stat_add(&gpu->services.stats, STAT_CONTEXTS, 1);
+    stat_add(&gpu->services.stats, STAT_CONTEXTS_CREATED, 1);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -98,7 +98,7 @@ static void detach(struct venus_gpu *gpu, struct attachment *attachment, bool in
 {
     struct context *context = attachment->context;
     if (in_renderer && attachment->resource->in_renderer && context->renders) {
-        gpu->renderer->detach(context->id, attachment->resource->id);
+        gpu->services.renderer->detach(context->id, attachment->resource->id);
         park_sent(gpu, context, 0);
     }
     LIST_REMOVE(attachment, in_context);
@@ -109,13 +109,13 @@ static void detach(struct venus_gpu *gpu, struct attachment *attachment, bool in
 static void destroy(struct venus_gpu *gpu, struct context *context)
 {
     if (context->renders)
-        gpu->renderer->context_destroy(context->id);
+        gpu->services.renderer->context_destroy(context->id);
     fence_signal_context(gpu, context->id);
     while (!LIST_EMPTY(&context->attachments))
         detach(gpu, LIST_FIRST(&context->attachments), false);
     HASH_DEL(gpu->contexts, context);
     free(context);
-    stat_sub(&gpu->stats, STAT_CONTEXTS, 1);
+    stat_sub(&gpu->services.stats, STAT_CONTEXTS, 1);
 }
 
 enum virtio_gpu_ctrl_type context_destroy(struct venus_gpu *gpu, struct command *cmd,
@@ -150,7 +150,7 @@ static struct attachment *find_attachment(struct context *context, struct resour
 
 static void attach_in_renderer(struct venus_gpu *gpu, struct context *context, uint32_t resource_id)
 {
-    gpu->renderer->attach(context->id, resource_id);
+    gpu->services.renderer->attach(context->id, resource_id);
     park_sent(gpu, context, 0);
 }
 
@@ -216,14 +216,14 @@ void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource)
 void context_end(struct venus_gpu *gpu, struct context *context)
 {
     context->renders = false;
-    gpu->renderer->context_destroy(context->id);
+    gpu->services.renderer->context_destroy(context->id);
     fence_signal_context(gpu, context->id);
 }
 
 void context_failed(struct venus_gpu *gpu, struct context *context)
 {
-    stat_add(&gpu->stats, STAT_CONTEXTS_LOST, 1);
-    log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
+    stat_add(&gpu->services.stats, STAT_CONTEXTS_LOST, 1);
+    log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
              "context %u is lost: its render server process is gone or refused what it was sent",
              context->id);
     context_end(gpu, context);
@@ -277,8 +277,8 @@ enum virtio_gpu_ctrl_type context_submit(struct venus_gpu *gpu, struct command *
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                              "a command stream of %u bytes in a command of %zu", size,
                              cmd->readable);
-    stat_add(&gpu->stats, STAT_SUBMITS, 1);
-    stat_add(&gpu->stats, STAT_SUBMIT_BYTES, size);
+    stat_add(&gpu->services.stats, STAT_SUBMITS, 1);
+    stat_add(&gpu->services.stats, STAT_SUBMIT_BYTES, size);
     if (size == 0)
         return VIRTIO_GPU_RESP_OK_NODATA;
 
@@ -286,7 +286,7 @@ enum virtio_gpu_ctrl_type context_submit(struct venus_gpu *gpu, struct command *
     if (!data)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     command_read(cmd, sizeof(*req), data, size);
-    if (gpu->renderer->submit(context->id, data, size) < 0) {
+    if (gpu->services.renderer->submit(context->id, data, size) < 0) {
         context_failed(gpu, context);
         return VIRTIO_GPU_RESP_ERR_UNSPEC;
     }

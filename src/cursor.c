@@ -96,7 +96,7 @@ static uint32_t read_image(struct venus_gpu *gpu, struct resource *resource,
 void cursor_show(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_cursor *cursor)
 {
     struct scanout *shown = &gpu->scanouts[scanout];
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     if (cursor->image_changed) {
         shown->cursor = *cursor;
         shown->cursor.pixels = NULL;
@@ -108,10 +108,10 @@ void cursor_show(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu
         shown->cursor.x = cursor->x;
         shown->cursor.y = cursor->y;
     }
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     present_pointer(gpu, scanout, cursor);
-    if (gpu->ops.cursor_changed)
-        gpu->ops.cursor_changed(gpu->opaque, scanout, cursor);
+    if (gpu->services.ops.cursor_changed)
+        gpu->services.ops.cursor_changed(gpu->services.opaque, scanout, cursor);
 }
 
 /* Front ends and window systems want a hot spot that is a pixel of the image. */
@@ -160,7 +160,7 @@ enum virtio_gpu_ctrl_type cursor_update(struct venus_gpu *gpu, struct command *c
     if (le32(req->resource_id))
         answer = load_image(gpu, cmd, req, pixels, &cursor);
     if (answer == VIRTIO_GPU_RESP_OK_NODATA)
-        stat_add(&gpu->stats, STAT_CURSOR_UPDATES, 1);
+        stat_add(&gpu->services.stats, STAT_CURSOR_UPDATES, 1);
     cursor_show(gpu, scanout, &cursor);
     return answer;
 }

@@ -133,9 +133,9 @@ static void renderer_log(void *opaque, bool is_error, const char *line)
 {
     struct venus_gpu *gpu = opaque;
     if (is_error)
-        log_renderer_line(&gpu->log, line);
+        log_renderer_line(&gpu->services.log, line);
     else
-        log_line(&gpu->log, VENUS_GPU_LOG_DEBUG, "%s", line);
+        log_line(&gpu->services.log, VENUS_GPU_LOG_DEBUG, "%s", line);
 }
 
 int device_start_renderer(struct venus_gpu *gpu, char **error)
@@ -144,10 +144,10 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
 
     const struct renderer_config config = { .events = &events,
                                             .opaque = gpu,
-                                            .server_path = gpu->config.render_server,
-                                            .server_fd = gpu->config.render_server_fd };
-    gpu->config.render_server_fd = -1;
-    int ret = gpu->renderer->init(&config, error);
+                                            .server_path = gpu->services.config.render_server,
+                                            .server_fd = gpu->services.config.render_server_fd };
+    gpu->services.config.render_server_fd = -1;
+    int ret = gpu->services.renderer->init(&config, error);
     if (ret < 0) {
         if (!*error)
             *error = message("virglrenderer could not be started.\n"
@@ -159,12 +159,12 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
     /* What was learnt at the first start stays: others read it, and the guest relies on it. */
     uint32_t version, size;
     struct renderer_device device;
-    ret = gpu->renderer->capset_info(&version, &size);
+    ret = gpu->services.renderer->capset_info(&version, &size);
     if (ret < 0) {
         *error = message("This virglrenderer was built without Venus.\n"
                          "Install one that has it: 1.0 or newer, configured with -Dvenus=true.");
     } else {
-        ret = gpu->renderer->first_device(&device, error);
+        ret = gpu->services.renderer->first_device(&device, error);
         if (ret == -ENODEV)
             *error = message("The host has no Vulkan device for the guest.\n"
                              "Install a Vulkan driver; mesa-vulkan-drivers has lavapipe for any "
@@ -174,7 +174,7 @@ int device_start_renderer(struct venus_gpu *gpu, char **error)
                              "Is virgl_render_server installed, and allowed to run?");
     }
     if (ret == 0 && device.is_only && device.is_processor)
-        gpu->renderer->limit_memory(gpu->config.max_context_memory);
+        gpu->services.renderer->limit_memory(gpu->services.config.max_context_memory);
     if (ret < 0) {
         device_stop_renderer(gpu);
     } else if (!gpu->started) {
@@ -189,7 +189,7 @@ void device_stop_renderer(struct venus_gpu *gpu)
 {
     /* Not where an attempt to start it anew failed. */
     if (gpu->renderer_runs)
-        gpu->renderer->fini();
+        gpu->services.renderer->fini();
     gpu->renderer_runs = false;
 }
 
@@ -208,24 +208,26 @@ bool device_revive_renderer(struct venus_gpu *gpu)
     /* If it was the server that went, contexts went with it that we have not asked since. */
     context_check_all(gpu);
     /* Only the program can be started anew, not a connection that was handed to us. */
-    if (has_rendering_context(gpu) || stat_get(&gpu->stats, STAT_BLOB_BYTES) ||
+    if (has_rendering_context(gpu) || stat_get(&gpu->services.stats, STAT_BLOB_BYTES) ||
         !LIST_EMPTY(&gpu->pinned) || gpu->server_was_given)
         return false;
 
-    log_line(&gpu->log, VENUS_GPU_LOG_WARNING, "the render server is gone: starting a new one");
+    log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
+             "the render server is gone: starting a new one");
     char *error = NULL;
     share_take_back_all(gpu);
     device_stop_renderer(gpu);
     if (device_start_renderer(gpu, &error) == 0)
         return true;
-    log_line(&gpu->log, VENUS_GPU_LOG_ERROR, "%s", error ? error : "it could not be started");
+    log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR, "%s",
+             error ? error : "it could not be started");
     free(error);
     return false;
 }
 
 void device_clear(struct venus_gpu *gpu)
 {
-    for (unsigned i = 0; i < gpu->config.num_outputs; i++) {
+    for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
         const struct venus_gpu_cursor none = { .image_changed = true };
         if (gpu->scanouts[i].cursor.pixels)
             cursor_show(gpu, i, &none);
@@ -262,8 +264,8 @@ void device_unref(struct venus_gpu *gpu)
     present_finish(gpu);
     pthread_cond_destroy(&gpu->idle);
     pthread_cond_destroy(&gpu->work);
-    pthread_mutex_destroy(&gpu->lock);
-    log_finish(&gpu->log);
+    pthread_mutex_destroy(&gpu->services.lock);
+    log_finish(&gpu->services.log);
     free(gpu);
 }
 
@@ -271,29 +273,29 @@ static void call_interrupted(void *opaque, unsigned context_id)
 {
     struct venus_gpu *gpu = opaque;
     if (context_id)
-        log_line(&gpu->log, VENUS_GPU_LOG_WARNING,
+        log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
                  "context %u does not answer: its process is ended", context_id);
     else
-        log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
+        log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
                  "the render server does not answer: it is ended, with all contexts");
 }
 
 static int start_watchdog(struct venus_gpu *gpu, const struct renderer *renderer)
 {
     const struct watchdog_config config = {
-        .call_ms = gpu->config.max_call_ms,
+        .call_ms = gpu->services.config.max_call_ms,
         .server_can_be_replaced = !gpu->server_was_given,
         .interrupted = call_interrupted,
         .opaque = gpu,
     };
-    gpu->renderer = watchdog_start(renderer, &config);
-    return gpu->renderer ? 0 : -EAGAIN;
+    gpu->services.renderer = watchdog_start(renderer, &config);
+    return gpu->services.renderer ? 0 : -EAGAIN;
 }
 
 /* Nobody calls the renderer any more. Takes a device without one. */
 static void stop_watchdog(struct venus_gpu *gpu)
 {
-    if (gpu->renderer)
+    if (gpu->services.renderer)
         watchdog_stop();
 }
 
@@ -317,18 +319,18 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
         goto fail;
     }
     atomic_init(&gpu->refs, 1);
-    gpu->config = *config;
-    fill_in_limits(&gpu->config);
-    gpu->max_descriptors = descriptors_for_resources(&gpu->config);
+    gpu->services.config = *config;
+    fill_in_limits(&gpu->services.config);
+    gpu->max_descriptors = descriptors_for_resources(&gpu->services.config);
     gpu->server_was_given = config->render_server_fd >= 0;
     if (config->render_server)
-        gpu->config.render_server = gpu->server_path = strdup(config->render_server);
+        gpu->services.config.render_server = gpu->server_path = strdup(config->render_server);
     if (config->vulkan_device)
-        gpu->config.vulkan_device = gpu->vulkan_device = strdup(config->vulkan_device);
-    gpu->ops = *ops;
-    gpu->opaque = opaque;
-    log_init(&gpu->log, ops, opaque);
-    pthread_mutex_init(&gpu->lock, NULL);
+        gpu->services.config.vulkan_device = gpu->vulkan_device = strdup(config->vulkan_device);
+    gpu->services.ops = *ops;
+    gpu->services.opaque = opaque;
+    log_init(&gpu->services.log, ops, opaque);
+    pthread_mutex_init(&gpu->services.lock, NULL);
     present_init(&gpu->present);
     clock_cond_init(&gpu->work);
     pthread_cond_init(&gpu->idle, NULL);
@@ -346,11 +348,12 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     if (ret < 0)
         mistake = message("Out of memory.");
     else
-        ret = window_init(&gpu->window, gpu->config.window_size);
+        ret = window_init(&gpu->window, gpu->services.config.window_size);
     if (ret < 0 && !mistake)
-        mistake = message("No room for a host-visible window of %llu MiB: %s.\n"
-                          "Make it smaller (window_size, in QEMU hostmem).",
-                          (unsigned long long)gpu->config.window_size >> 20, strerror(-ret));
+        mistake =
+            message("No room for a host-visible window of %llu MiB: %s.\n"
+                    "Make it smaller (window_size, in QEMU hostmem).",
+                    (unsigned long long)gpu->services.config.window_size >> 20, strerror(-ret));
     if (ret == 0)
         ret = start_watchdog(gpu, renderer);
     if (ret == 0) {
@@ -360,13 +363,13 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     if (ret < 0 && !mistake)
         mistake = message("The device did not start: %s.", strerror(-ret));
     if (ret == 0) {
-        log_line(&gpu->log, VENUS_GPU_LOG_INFO, "Venus on %s", gpu->renderer_device.name);
+        log_line(&gpu->services.log, VENUS_GPU_LOG_INFO, "Venus on %s", gpu->renderer_device.name);
         return gpu;
     }
 
 fail:
     if (gpu)
-        close_fd(gpu->config.render_server_fd);
+        close_fd(gpu->services.config.render_server_fd);
     else if (is_of_this_version(config)) /* of any other we do not know that it has one */
         close_fd(config->render_server_fd);
     if (gpu) {

@@ -16,12 +16,10 @@
 
 #include "command.h"
 #include "edid.h"
-#include "log.h"
 #include "present/present.h"
 #include "protocol.h"
-#include "renderer.h"
 #include "scanout.h"
-#include "stats.h"
+#include "services.h"
 #include "venus-gpu.h"
 #include "window.h"
 
@@ -47,14 +45,11 @@ struct output {
 };
 
 struct venus_gpu {
+    struct services services;
     atomic_uint
         refs; /* the front end's, and one for each thread that never came back (present.c) */
 
     /* Constant after creation. */
-    struct venus_gpu_config config;
-    struct venus_gpu_ops ops;
-    void *opaque;
-    const struct renderer *renderer; /* watched (watchdog.h) */
     uint32_t capset_version, capset_size;
     uint32_t max_descriptors; /* that resources may take up, see memory.h */
     char *server_path;        /* copies of the configuration's */
@@ -63,12 +58,9 @@ struct venus_gpu {
     struct renderer_device renderer_device; /* the first one */
     pthread_t thread;
 
-    struct log log;
-    struct stats stats;
     struct present present; /* says itself what is guarded by what */
 
-    /* Guards this block. Never held while calling the renderer. */
-    pthread_mutex_t lock;
+    /* Under the services' lock. */
     pthread_cond_t work;               /* the device thread waits here */
     pthread_cond_t idle;               /* others wait here for the device thread */
     bool started, resetting, stopping; /* requests to and answers of the device thread */

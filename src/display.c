@@ -17,8 +17,8 @@ enum virtio_gpu_ctrl_type display_get_info(struct venus_gpu *gpu, struct command
     struct virtio_gpu_resp_display_info *info = &cmd->response.display_info;
     memset(info, 0, sizeof(*info));
 
-    pthread_mutex_lock(&gpu->lock);
-    for (unsigned i = 0; i < gpu->config.num_outputs; i++) {
+    pthread_mutex_lock(&gpu->services.lock);
+    for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
         const struct venus_gpu_output *output = &gpu->outputs[i].info;
         if (!output->enabled)
             continue;
@@ -29,7 +29,7 @@ enum virtio_gpu_ctrl_type display_get_info(struct venus_gpu *gpu, struct command
         info->pmodes[i].r.height = le32(output->height);
     }
     gpu->display_news = DISPLAY_NEWS_READ;
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     cmd->response_size = sizeof(*info);
     return VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
 }
@@ -44,9 +44,9 @@ enum virtio_gpu_ctrl_type display_get_edid(struct venus_gpu *gpu, struct command
         return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
 
     memset(edid, 0, sizeof(*edid));
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     edid->size = le32((uint32_t)edid_make(&gpu->outputs[index].info, edid->edid));
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     cmd->response_size = sizeof(*edid);
     return VIRTIO_GPU_RESP_OK_EDID;
 }
@@ -68,7 +68,7 @@ static uint32_t most_of_side(uint32_t pixels)
 
 int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index, const struct venus_gpu_output *info)
 {
-    if (index >= gpu->config.num_outputs)
+    if (index >= gpu->services.config.num_outputs)
         return -EINVAL;
 
     struct output *output = &gpu->outputs[index];
@@ -77,7 +77,7 @@ int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index, const struct ven
     wanted.info.height = most_of_side(info->height);
     snprintf(wanted.name, sizeof(wanted.name), "%s", info->name ? info->name : "");
 
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     bool changed = !same_output(output, &wanted);
     if (changed) {
         *output = wanted;
@@ -88,21 +88,21 @@ int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index, const struct ven
             gpu->display_news = DISPLAY_NEWS_LATE;
         gpu->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
     }
-    pthread_mutex_unlock(&gpu->lock);
-    if (changed && gpu->ops.config_changed)
-        gpu->ops.config_changed(gpu->opaque);
+    pthread_mutex_unlock(&gpu->services.lock);
+    if (changed && gpu->services.ops.config_changed)
+        gpu->services.ops.config_changed(gpu->services.opaque);
     return 0;
 }
 
 void venus_gpu_read_config(struct venus_gpu *gpu, size_t offset, void *data, size_t len)
 {
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     const struct virtio_gpu_config config = {
         .events_read = le32(gpu->events_read),
-        .num_scanouts = le32(gpu->config.num_outputs),
+        .num_scanouts = le32(gpu->services.config.num_outputs),
         .num_capsets = le32(1),
     };
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
 
     memset(data, 0, len);
     if (offset < sizeof(config))
@@ -119,7 +119,7 @@ void venus_gpu_write_config(struct venus_gpu *gpu, size_t offset, const void *da
            len < sizeof(config) - offset ? len : sizeof(config) - offset);
 
     /* events_clear is the only field that a driver writes; what it clears reads back as 0. */
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     gpu->events_read &= ~le32(config.events_clear);
     bool again =
         !(gpu->events_read & VIRTIO_GPU_EVENT_DISPLAY) && gpu->display_news == DISPLAY_NEWS_LATE;
@@ -127,7 +127,7 @@ void venus_gpu_write_config(struct venus_gpu *gpu, size_t offset, const void *da
         gpu->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
         gpu->display_news = DISPLAY_NEWS_UNREAD;
     }
-    pthread_mutex_unlock(&gpu->lock);
-    if (again && gpu->ops.config_changed)
-        gpu->ops.config_changed(gpu->opaque);
+    pthread_mutex_unlock(&gpu->services.lock);
+    if (again && gpu->services.ops.config_changed)
+        gpu->services.ops.config_changed(gpu->services.opaque);
 }

@@ -71,21 +71,21 @@ struct venus_gpu_flush *flush_create(struct venus_gpu *gpu, struct command *cmd)
         return NULL;
     flush->gpu = gpu;
     flush->cmd = cmd;
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     command_hold(cmd);
     LIST_INSERT_HEAD(&gpu->flushes, flush, link);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     return flush;
 }
 
 void venus_gpu_flush_done(struct venus_gpu_flush *flush)
 {
     struct venus_gpu *gpu = flush->gpu;
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     LIST_REMOVE(flush, link);
     if (flush->cmd)
         command_release(flush->cmd);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     free(flush);
 }
 

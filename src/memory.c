@@ -25,16 +25,16 @@ uint64_t page_round(uint64_t size)
 
 bool memory_account(struct venus_gpu *gpu, uint64_t size)
 {
-    uint64_t max = gpu->config.max_memory;
-    if (size > max || stat_get(&gpu->stats, STAT_MEMORY_BYTES) > max - size)
+    uint64_t max = gpu->services.config.max_memory;
+    if (size > max || stat_get(&gpu->services.stats, STAT_MEMORY_BYTES) > max - size)
         return false;
-    stat_add(&gpu->stats, STAT_MEMORY_BYTES, size);
+    stat_add(&gpu->services.stats, STAT_MEMORY_BYTES, size);
     return true;
 }
 
 void memory_unaccount(struct venus_gpu *gpu, uint64_t size)
 {
-    stat_sub(&gpu->stats, STAT_MEMORY_BYTES, size);
+    stat_sub(&gpu->services.stats, STAT_MEMORY_BYTES, size);
 }
 
 /*
@@ -45,29 +45,29 @@ enum { MAX_RANGES = 32768 };
 
 bool memory_account_ranges(struct venus_gpu *gpu, unsigned ranges)
 {
-    if (stat_get(&gpu->stats, STAT_ADDRESS_RANGES) + ranges > MAX_RANGES)
+    if (stat_get(&gpu->services.stats, STAT_ADDRESS_RANGES) + ranges > MAX_RANGES)
         return false;
-    stat_add(&gpu->stats, STAT_ADDRESS_RANGES, ranges);
+    stat_add(&gpu->services.stats, STAT_ADDRESS_RANGES, ranges);
     return true;
 }
 
 void memory_unaccount_ranges(struct venus_gpu *gpu, unsigned ranges)
 {
-    stat_sub(&gpu->stats, STAT_ADDRESS_RANGES, ranges);
+    stat_sub(&gpu->services.stats, STAT_ADDRESS_RANGES, ranges);
 }
 
 bool memory_account_descriptor(struct venus_gpu *gpu)
 {
     /* Others give them back meanwhile, and presenters take them too. */
-    if (stat_get(&gpu->stats, STAT_DESCRIPTORS) >= gpu->max_descriptors)
+    if (stat_get(&gpu->services.stats, STAT_DESCRIPTORS) >= gpu->max_descriptors)
         return false;
-    stat_add(&gpu->stats, STAT_DESCRIPTORS, 1);
+    stat_add(&gpu->services.stats, STAT_DESCRIPTORS, 1);
     return true;
 }
 
 void memory_unaccount_descriptor(struct venus_gpu *gpu)
 {
-    stat_sub(&gpu->stats, STAT_DESCRIPTORS, 1);
+    stat_sub(&gpu->services.stats, STAT_DESCRIPTORS, 1);
 }
 
 static struct memory *memory_new(struct venus_gpu *gpu, void *ptr, size_t size)
@@ -254,7 +254,7 @@ static int place_by_fd(struct venus_gpu *gpu, uint32_t resource_id, uint64_t siz
 {
     enum renderer_fd type;
     int fd;
-    int ret = gpu->renderer->export_fd(resource_id, &type, &fd);
+    int ret = gpu->services.renderer->export_fd(resource_id, &type, &fd);
     if (ret < 0)
         return ret;
 
@@ -284,7 +284,7 @@ static int place_by_alias(struct venus_gpu *gpu, uint32_t resource_id, uint64_t 
 {
     void *mapped;
     uint64_t mapped_size;
-    int ret = gpu->renderer->map(resource_id, &mapped, &mapped_size);
+    int ret = gpu->services.renderer->map(resource_id, &mapped, &mapped_size);
     if (ret < 0)
         return ret;
 
@@ -300,7 +300,7 @@ static int place_by_alias(struct venus_gpu *gpu, uint32_t resource_id, uint64_t 
         if (ret < 0 && !dst)
             munmap(to, size);
     }
-    gpu->renderer->unmap(resource_id);
+    gpu->services.renderer->unmap(resource_id);
     if (!ret)
         *place = to;
     return ret;
@@ -352,7 +352,7 @@ static struct memory *memory_pin_blob(struct venus_gpu *gpu, uint32_t resource_i
 {
     void *ptr;
     uint64_t mapped_size;
-    if (gpu->renderer->map(resource_id, &ptr, &mapped_size) < 0)
+    if (gpu->services.renderer->map(resource_id, &ptr, &mapped_size) < 0)
         return NULL;
 
     struct memory *memory = NULL;
@@ -360,14 +360,14 @@ static struct memory *memory_pin_blob(struct venus_gpu *gpu, uint32_t resource_i
         last_page_is_there(ptr, page_round(size)))
         memory = memory_new(gpu, ptr, page_round(size));
     if (!memory) {
-        gpu->renderer->unmap(resource_id);
+        gpu->services.renderer->unmap(resource_id);
         return NULL;
     }
     memory->pinned = true;
     memory->resource_id = resource_id;
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     LIST_INSERT_HEAD(&gpu->pinned, memory, pinned_link);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     return memory;
 }
 
@@ -376,7 +376,8 @@ static bool export_memory(struct venus_gpu *gpu, struct memory *memory, uint32_t
 {
     if (!memory_account_descriptor(gpu))
         return false;
-    memory->counts_fd = gpu->renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) == 0;
+    memory->counts_fd =
+        gpu->services.renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) == 0;
     if (!memory->counts_fd) {
         memory->fd = -1;
         memory_unaccount_descriptor(gpu);
@@ -405,7 +406,7 @@ struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint6
     }
     memory->ranges = 1;
     export_memory(gpu, memory, resource_id); /* or else the pointer must do */
-    if (gpu->renderer->map_info(resource_id, &memory->map_info) < 0)
+    if (gpu->services.renderer->map_info(resource_id, &memory->map_info) < 0)
         memory->map_info = 0;
     return memory;
 }
@@ -443,10 +444,10 @@ void memory_unref(struct memory *memory)
     if (memory->counts_fd)
         memory_unaccount_descriptor(gpu);
     if (memory->pinned) {
-        pthread_mutex_lock(&gpu->lock);
+        pthread_mutex_lock(&gpu->services.lock);
         SLIST_INSERT_HEAD(&gpu->released, memory, released_link);
         pthread_cond_signal(&gpu->work);
-        pthread_mutex_unlock(&gpu->lock);
+        pthread_mutex_unlock(&gpu->services.lock);
         return;
     }
     if (memory->ptr)
@@ -458,10 +459,10 @@ void memory_unref(struct memory *memory)
 void memory_abandon(struct memory *memory)
 {
     struct venus_gpu *gpu = memory->gpu;
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     memory->abandoned = true;
     pthread_cond_signal(&gpu->work);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
 }
 
 static struct memory *find_pinned_locked(struct venus_gpu *gpu, uint32_t resource_id)
@@ -477,11 +478,11 @@ static struct memory *find_pinned_locked(struct venus_gpu *gpu, uint32_t resourc
 bool memory_take_over(struct venus_gpu *gpu, uint32_t resource_id)
 {
     memory_reap(gpu);
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     struct memory *memory = find_pinned_locked(gpu, resource_id);
     if (memory)
         memory->orphaned = true;
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     return memory;
 }
 
@@ -489,15 +490,15 @@ bool memory_id_in_use(struct venus_gpu *gpu, uint32_t resource_id, bool wait)
 {
     for (;;) {
         memory_reap(gpu);
-        pthread_mutex_lock(&gpu->lock);
+        pthread_mutex_lock(&gpu->services.lock);
         const struct memory *memory = find_pinned_locked(gpu, resource_id);
         bool in_use = memory;
         bool go_on = in_use && wait && !memory->abandoned && !gpu->resetting && !gpu->stopping;
         if (go_on && SLIST_EMPTY(&gpu->released)) {
             command_deliver(gpu);
-            pthread_cond_wait(&gpu->work, &gpu->lock);
+            pthread_cond_wait(&gpu->work, &gpu->services.lock);
         }
-        pthread_mutex_unlock(&gpu->lock);
+        pthread_mutex_unlock(&gpu->services.lock);
         if (!go_on)
             return in_use;
     }
@@ -505,19 +506,19 @@ bool memory_id_in_use(struct venus_gpu *gpu, uint32_t resource_id, bool wait)
 
 void memory_reap(struct venus_gpu *gpu)
 {
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     while (!SLIST_EMPTY(&gpu->released)) {
         struct memory *memory = SLIST_FIRST(&gpu->released);
         SLIST_REMOVE_HEAD(&gpu->released, released_link);
         LIST_REMOVE(memory, pinned_link);
-        pthread_mutex_unlock(&gpu->lock);
+        pthread_mutex_unlock(&gpu->services.lock);
 
-        gpu->renderer->unmap(memory->resource_id);
+        gpu->services.renderer->unmap(memory->resource_id);
         if (memory->orphaned)
-            gpu->renderer->resource_unref(memory->resource_id);
+            gpu->services.renderer->resource_unref(memory->resource_id);
         free(memory);
 
-        pthread_mutex_lock(&gpu->lock);
+        pthread_mutex_lock(&gpu->services.lock);
     }
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
 }

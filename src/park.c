@@ -77,16 +77,16 @@ static bool wait_for(struct venus_gpu *gpu, struct context *context)
     uint64_t until = clock_now_ns() + GRACE_NS;
     int ret = 0;
     ask(gpu, context);
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     gpu->awaits_context = true;
     while (fence_is_pending_locked(gpu, context->check) && !gpu->resetting && !gpu->stopping &&
            ret == 0) {
         command_deliver(gpu);
-        ret = clock_wait_until(&gpu->work, &gpu->lock, until);
+        ret = clock_wait_until(&gpu->work, &gpu->services.lock, until);
     }
     bool read = !fence_is_pending_locked(gpu, context->check);
     gpu->awaits_context = !read || !TAILQ_EMPTY(&gpu->parked);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     return read;
 }
 
@@ -243,7 +243,7 @@ bool park(struct venus_gpu *gpu, struct command *cmd)
 /* Find out which contexts are slow no more, or have been so for too long. */
 static void look_at_contexts(struct venus_gpu *gpu)
 {
-    uint64_t now = clock_now_ns(), most = gpu->config.max_call_ms * UINT64_C(1000000);
+    uint64_t now = clock_now_ns(), most = gpu->services.config.max_call_ms * UINT64_C(1000000);
     struct context *context;
     for (context = gpu->contexts; context; context = context->hh.next) {
         if (!context->slow)
@@ -252,7 +252,7 @@ static void look_at_contexts(struct venus_gpu *gpu)
             context->slow = false;
         } else if (now - context->slow_since_ns >= most) {
             context->slow = false;
-            log_line(&gpu->log, VENUS_GPU_LOG_WARNING,
+            log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
                      "context %u does not answer: its process is ended", context->id);
             context_failed(gpu, context);
         }
@@ -272,9 +272,9 @@ void park_poll(struct venus_gpu *gpu)
         dispatch(gpu, cmd);
     }
     gpu->polls_parked = false;
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     gpu->awaits_context = !TAILQ_EMPTY(&gpu->parked);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
 }
 
 void park_forget(struct venus_gpu *gpu)

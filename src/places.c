@@ -65,13 +65,13 @@ static struct context *find_holder(struct venus_gpu *gpu)
 
 void places_check(struct venus_gpu *gpu)
 {
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     unsigned old = count_locked(gpu);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     struct context *holder = old ? find_holder(gpu) : NULL;
     if (!holder)
         return;
-    log_line(&gpu->log, VENUS_GPU_LOG_WARNING,
+    log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
              "context %u holds %u places of the control queue: its process is ended", holder->id,
              holder->places);
     context_failed(gpu, holder);

@@ -45,9 +45,9 @@ static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd,
         return NULL;
     }
     *error = VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
-    if (HASH_COUNT(gpu->resources) >= gpu->config.max_resources) {
+    if (HASH_COUNT(gpu->resources) >= gpu->services.config.max_resources) {
         command_error(cmd, *error, "%u resources are all it may have (max_resources)",
-                      gpu->config.max_resources);
+                      gpu->services.config.max_resources);
         return NULL;
     }
     if (!memory_account_descriptor(gpu)) {
@@ -63,7 +63,7 @@ static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd,
         LIST_INIT(&resource->attachments);
         HASH_ADD(hh, gpu->resources, id, sizeof(resource->id), resource);
         if (resource->hh.tbl) {
-            stat_add(&gpu->stats, STAT_RESOURCES, 1);
+            stat_add(&gpu->services.stats, STAT_RESOURCES, 1);
             return resource;
         }
         free(resource);
@@ -86,20 +86,20 @@ static void destroy(struct venus_gpu *gpu, struct resource *resource)
 
     memory_unref(resource->memory);
     if (resource->in_renderer && !memory_take_over(gpu, resource->id))
-        gpu->renderer->resource_unref(resource->id);
+        gpu->services.renderer->resource_unref(resource->id);
     if (resource->in_renderer && resource->mem == RESOURCE_2D)
         memory_unaccount_descriptor(gpu);
     share_end(gpu, resource);
     backing_destroy(gpu, resource->backing);
 
     memory_unaccount_descriptor(gpu);
-    stat_sub(&gpu->stats, STAT_RESOURCES, 1);
+    stat_sub(&gpu->services.stats, STAT_RESOURCES, 1);
     if (counts_as_blob_memory(resource))
-        stat_sub(&gpu->stats, STAT_BLOB_BYTES, resource->size);
+        stat_sub(&gpu->services.stats, STAT_BLOB_BYTES, resource->size);
     if (resource->mem == RESOURCE_2D && resource->format)
-        stat_sub(&gpu->stats, STAT_RESOURCES_2D, 1);
+        stat_sub(&gpu->services.stats, STAT_RESOURCES_2D, 1);
     else if (resource->mem != RESOURCE_2D)
-        stat_sub(&gpu->stats, STAT_BLOBS, 1);
+        stat_sub(&gpu->services.stats, STAT_BLOBS, 1);
 
     HASH_DEL(gpu->resources, resource);
     free(resource);
@@ -129,13 +129,14 @@ enum virtio_gpu_ctrl_type resource_create_2d(struct venus_gpu *gpu, struct comma
     resource->height = height;
     resource->stride = width * format->bytes_per_pixel;
     resource->size = (uint64_t)resource->stride * height;
-    stat_add(&gpu->stats, STAT_RESOURCES_2D, 1);
+    stat_add(&gpu->services.stats, STAT_RESOURCES_2D, 1);
     resource->memory = memory_create(gpu, resource->size);
     if (!resource->memory) {
-        error = command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
-                              "no memory for %u x %u pixels, of which it may have %llu MiB in all "
-                              "(max_memory)",
-                              width, height, (unsigned long long)gpu->config.max_memory >> 20);
+        error =
+            command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+                          "no memory for %u x %u pixels, of which it may have %llu MiB in all "
+                          "(max_memory)",
+                          width, height, (unsigned long long)gpu->services.config.max_memory >> 20);
         destroy(gpu, resource);
         return error;
     }
@@ -171,8 +172,9 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
     if (!context->renders)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
                              "the context is not for Venus, or lost");
-    if (resource->size > gpu->config.max_blob_memory ||
-        stat_get(&gpu->stats, STAT_BLOB_BYTES) > gpu->config.max_blob_memory - resource->size)
+    if (resource->size > gpu->services.config.max_blob_memory ||
+        stat_get(&gpu->services.stats, STAT_BLOB_BYTES) >
+            gpu->services.config.max_blob_memory - resource->size)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "%llu bytes more than it may have (max_blob_memory)",
                              (unsigned long long)resource->size);
@@ -189,7 +191,7 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
         .iov = resource->backing ? resource->backing->iov : NULL,
         .num_iov = resource->backing ? resource->backing->num_iov : 0,
     };
-    int ret = gpu->renderer->blob_create(&blob);
+    int ret = gpu->services.renderer->blob_create(&blob);
     park_answered(context);
     if (ret < 0) {
         context_check(gpu, context);
@@ -199,7 +201,7 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
     }
     resource->in_renderer = true;
     resource->context_id = context->id;
-    stat_add(&gpu->stats, STAT_BLOB_BYTES, resource->size);
+    stat_add(&gpu->services.stats, STAT_BLOB_BYTES, resource->size);
     if (resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE)
         window_expect(gpu, resource->size);
     return VIRTIO_GPU_RESP_OK_NODATA;
@@ -220,7 +222,7 @@ enum virtio_gpu_ctrl_type resource_create_blob(struct venus_gpu *gpu, struct com
     resource->mem = le32(req->blob_mem);
     resource->blob_flags = le32(req->blob_flags);
     resource->size = le64(req->size);
-    stat_add(&gpu->stats, STAT_BLOBS, 1);
+    stat_add(&gpu->services.stats, STAT_BLOBS, 1);
 
     error = VIRTIO_GPU_RESP_OK_NODATA;
     if (resource->mem != VIRTIO_GPU_BLOB_MEM_HOST3D) {
@@ -240,7 +242,7 @@ enum virtio_gpu_ctrl_type resource_create_blob(struct venus_gpu *gpu, struct com
         error = create_in_renderer(gpu, cmd, resource, le64(req->blob_id));
     if (error != VIRTIO_GPU_RESP_OK_NODATA)
         goto fail;
-    stat_add(&gpu->stats, STAT_BLOBS_CREATED, 1);
+    stat_add(&gpu->services.stats, STAT_BLOBS_CREATED, 1);
     return VIRTIO_GPU_RESP_OK_NODATA;
 
 fail:
@@ -333,7 +335,7 @@ struct memory *resource_memory(struct venus_gpu *gpu, struct resource *resource)
     } else if (resource->backing) {
         resource->memory = memory_alias_backing(gpu, resource->backing, resource->size);
         if (resource->memory) {
-            stat_add(&gpu->stats, STAT_GUEST_ALIASES, 1);
+            stat_add(&gpu->services.stats, STAT_GUEST_ALIASES, 1);
         } else {
             resource->memory = memory_create(gpu, resource->size);
             resource->memory_is_copy = resource->memory;
@@ -357,6 +359,6 @@ void resource_refresh(struct venus_gpu *gpu, struct resource *resource, uint64_t
         return;
     struct backing_cursor cursor = { .backing = resource->backing };
     backing_read(&cursor, offset, (char *)resource->memory->ptr + offset, size);
-    stat_add(&gpu->stats, STAT_GUEST_COPIES, 1);
-    stat_add(&gpu->stats, STAT_GUEST_COPY_BYTES, size);
+    stat_add(&gpu->services.stats, STAT_GUEST_COPIES, 1);
+    stat_add(&gpu->services.stats, STAT_GUEST_COPY_BYTES, size);
 }

@@ -30,18 +30,18 @@ static void show(struct venus_gpu *gpu, unsigned index, struct resource *resourc
     struct scanout *scanout = &gpu->scanouts[index];
     struct venus_gpu_frame *old = scanout->frame;
     scanout->resource = resource;
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     scanout->frame = frame;
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     present_show(gpu, index, frame);
-    if (gpu->ops.scanout_changed)
-        gpu->ops.scanout_changed(gpu->opaque, index, frame);
+    if (gpu->services.ops.scanout_changed)
+        gpu->services.ops.scanout_changed(gpu->services.opaque, index, frame);
     venus_gpu_frame_unref(old);
 }
 
 void scanout_forget_resource(struct venus_gpu *gpu, struct resource *resource)
 {
-    for (unsigned i = 0; i < gpu->config.num_outputs; i++) {
+    for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
         if (gpu->scanouts[i].resource == resource)
             show(gpu, i, NULL, NULL);
     }
@@ -115,10 +115,10 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
 
 bool scanout_exists(struct venus_gpu *gpu, struct command *cmd, uint32_t index)
 {
-    if (index < gpu->config.num_outputs)
+    if (index < gpu->services.config.num_outputs)
         return true;
     command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID, "scanout %u of %u", index,
-                  gpu->config.num_outputs);
+                  gpu->services.config.num_outputs);
     return false;
 }
 
@@ -232,13 +232,14 @@ static void flush_scanout(struct venus_gpu *gpu, struct command *cmd, unsigned i
 {
     struct venus_gpu_flush *flush = flush_create(gpu, cmd);
     if (!flush) {
-        log_line(&gpu->log, VENUS_GPU_LOG_WARNING, "no memory to show a frame: it is skipped");
+        log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
+                 "no memory to show a frame: it is skipped");
         return;
     }
     if (present_flush(gpu, index, part, flush))
         return;
-    if (gpu->ops.scanout_flush)
-        gpu->ops.scanout_flush(gpu->opaque, index, part, flush);
+    if (gpu->services.ops.scanout_flush)
+        gpu->services.ops.scanout_flush(gpu->services.opaque, index, part, flush);
     else
         venus_gpu_flush_done(flush);
 }
@@ -258,7 +259,7 @@ enum virtio_gpu_ctrl_type scanout_flush(struct venus_gpu *gpu, struct command *c
                              rect.height, rect.x, rect.y, resource->width, resource->height);
 
     bool shown = false;
-    for (unsigned i = 0; i < gpu->config.num_outputs; i++) {
+    for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
         struct scanout *scanout = &gpu->scanouts[i];
         struct venus_gpu_rect part;
         if (scanout->resource != resource || !visible_part(scanout, &rect, &part))
@@ -270,6 +271,6 @@ enum virtio_gpu_ctrl_type scanout_flush(struct venus_gpu *gpu, struct command *c
         flush_scanout(gpu, cmd, i, &part);
     }
     if (shown)
-        stat_add(&gpu->stats, STAT_FLUSHES, 1);
+        stat_add(&gpu->services.stats, STAT_FLUSHES, 1);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }

@@ -71,7 +71,7 @@ static int give(struct venus_gpu *gpu, const struct resource *resource, enum ren
 {
     if (fd < 0)
         return fd;
-    int ret = gpu->renderer->import_fd(resource->id, type, fd, resource->memory->size);
+    int ret = gpu->services.renderer->import_fd(resource->id, type, fd, resource->memory->size);
     if (ret < 0)
         close(fd);
     return ret;
@@ -92,15 +92,15 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
         ret = give(gpu, resource, RENDERER_FD_DMABUF, udmabuf_create(memory->fd, memory->size));
     if (ret < 0) {
         share_end(gpu, resource);
-        log_line(&gpu->log, VENUS_GPU_LOG_WARNING,
+        log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
                  "Vulkan cannot have 2D resource %u: no dma-buf of it (%s)", resource->id,
                  strerror(-ret));
         int fd = fcntl(memory->fd, F_DUPFD_CLOEXEC, 0);
         ret = give(gpu, resource, RENDERER_FD_SHM, fd < 0 ? -errno : fd);
         if (ret == 0)
-            stat_add(&gpu->stats, STAT_SHARES_REFUSED, 1);
+            stat_add(&gpu->services.stats, STAT_SHARES_REFUSED, 1);
     } else {
-        stat_add(&gpu->stats, STAT_SHARES, 1);
+        stat_add(&gpu->services.stats, STAT_SHARES, 1);
     }
     resource->in_renderer = ret == 0;
     if (ret < 0)
@@ -114,7 +114,7 @@ void share_take_back_all(struct venus_gpu *gpu)
     for (resource = gpu->resources; resource; resource = resource->hh.next) {
         if (resource->mem != RESOURCE_2D || !resource->in_renderer)
             continue;
-        gpu->renderer->resource_unref(resource->id);
+        gpu->services.renderer->resource_unref(resource->id);
         memory_unaccount_descriptor(gpu);
         resource->in_renderer = false; /* what Vulkan drew is still there: `transferred` stays */
     }

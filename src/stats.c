@@ -107,7 +107,7 @@ size_t venus_gpu_stats(const struct venus_gpu *gpu, struct venus_gpu_stat *stats
         stats[i] = (struct venus_gpu_stat){
             .name = stat_names[i].name,
             .help = stat_names[i].help,
-            .value = stat_get(&gpu->stats, i),
+            .value = stat_get(&gpu->services.stats, i),
         };
     }
     return STAT_COUNT;

@@ -32,26 +32,26 @@ int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
         return -ENOMEM;
     cmd->waits = 1; /* its execution */
 
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     TAILQ_INSERT_TAIL(&gpu->queued, cmd, queued_link);
     gpu->pipelined |= !TAILQ_EMPTY(&gpu->in_flight);
     TAILQ_INSERT_TAIL(&gpu->in_flight, cmd, in_flight_link);
     gpu->num_in_flight++;
     if (gpu->sleeping)
         pthread_cond_signal(&gpu->work);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     return 0;
 }
 
 void venus_gpu_reset(struct venus_gpu *gpu)
 {
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     gpu->resetting = true;
     watchdog_hurry(true);
     pthread_cond_signal(&gpu->work);
     while (gpu->resetting)
-        pthread_cond_wait(&gpu->idle, &gpu->lock);
-    pthread_mutex_unlock(&gpu->lock);
+        pthread_cond_wait(&gpu->idle, &gpu->services.lock);
+    pthread_mutex_unlock(&gpu->services.lock);
 }
 
 /* Drop every command in flight: nobody will hear of them. With the lock held. */
@@ -76,10 +76,10 @@ static void forget_commands_locked(struct venus_gpu *gpu)
 static void reset_locked(struct venus_gpu *gpu)
 {
     forget_commands_locked(gpu);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     device_clear(gpu);
-    stat_add(&gpu->stats, STAT_RESETS, 1);
-    pthread_mutex_lock(&gpu->lock);
+    stat_add(&gpu->services.stats, STAT_RESETS, 1);
+    pthread_mutex_lock(&gpu->services.lock);
     gpu->resetting = false;
     watchdog_hurry(false);
     pthread_cond_broadcast(&gpu->idle);
@@ -108,15 +108,16 @@ static void wait_for_work_locked(struct venus_gpu *gpu)
 {
     gpu->sleeping = true;
     if (gpu->num_answered) {
-        if (clock_wait_until(&gpu->work, &gpu->lock, clock_now_ns() + ANSWER_DELAY_NS) == ETIMEDOUT)
+        if (clock_wait_until(&gpu->work, &gpu->services.lock, clock_now_ns() + ANSWER_DELAY_NS) ==
+            ETIMEDOUT)
             command_deliver(gpu);
     } else if (!TAILQ_EMPTY(&gpu->parked) || places_are_few_locked(gpu)) {
-        clock_wait_until(&gpu->work, &gpu->lock, clock_now_ns() + PARK_POLL_NS);
+        clock_wait_until(&gpu->work, &gpu->services.lock, clock_now_ns() + PARK_POLL_NS);
     } else if (gpu->contexts) {
-        clock_wait_until(&gpu->work, &gpu->lock,
+        clock_wait_until(&gpu->work, &gpu->services.lock,
                          clock_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
     } else {
-        pthread_cond_wait(&gpu->work, &gpu->lock);
+        pthread_cond_wait(&gpu->work, &gpu->services.lock);
     }
     gpu->sleeping = false;
 }
@@ -149,11 +150,11 @@ static void *run(void *opaque)
     struct venus_gpu *gpu = opaque;
     char *message = NULL;
 
-    if (gpu->ops.thread_started)
-        gpu->ops.thread_started(gpu->opaque);
+    if (gpu->services.ops.thread_started)
+        gpu->services.ops.thread_started(gpu->services.opaque);
     int error = device_start_renderer(gpu, &message);
 
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     gpu->start_error = error;
     gpu->start_message = message;
     gpu->started = true;
@@ -166,40 +167,40 @@ static void *run(void *opaque)
         if (gpu->resetting) {
             reset_locked(gpu);
         } else if (!SLIST_EMPTY(&gpu->released)) {
-            pthread_mutex_unlock(&gpu->lock);
+            pthread_mutex_unlock(&gpu->services.lock);
             memory_reap(gpu);
-            pthread_mutex_lock(&gpu->lock);
+            pthread_mutex_lock(&gpu->services.lock);
         } else if (park_is_due_locked(gpu, &next_poll)) {
-            pthread_mutex_unlock(&gpu->lock);
+            pthread_mutex_unlock(&gpu->services.lock);
             park_poll(gpu);
-            pthread_mutex_lock(&gpu->lock);
+            pthread_mutex_lock(&gpu->services.lock);
         } else if (places_are_due_locked(gpu, &next_places)) {
-            pthread_mutex_unlock(&gpu->lock);
+            pthread_mutex_unlock(&gpu->services.lock);
             places_check(gpu);
-            pthread_mutex_lock(&gpu->lock);
+            pthread_mutex_lock(&gpu->services.lock);
         } else if (gpu->contexts && seconds() >= next_check) {
-            pthread_mutex_unlock(&gpu->lock);
+            pthread_mutex_unlock(&gpu->services.lock);
             context_check_all(gpu);
             next_check = seconds() + CHECK_CONTEXTS_S;
-            pthread_mutex_lock(&gpu->lock);
+            pthread_mutex_lock(&gpu->services.lock);
         } else if (cmd) {
             TAILQ_REMOVE(&gpu->queued, cmd, queued_link);
-            pthread_mutex_unlock(&gpu->lock);
+            pthread_mutex_unlock(&gpu->services.lock);
             dispatch(gpu, cmd);
-            pthread_mutex_lock(&gpu->lock);
+            pthread_mutex_lock(&gpu->services.lock);
         } else {
             wait_for_work_locked(gpu);
         }
     }
     forget_commands_locked(gpu);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
 
     if (!error) {
         device_clear(gpu);
         device_stop_renderer(gpu);
     }
-    if (gpu->ops.thread_stopping)
-        gpu->ops.thread_stopping(gpu->opaque);
+    if (gpu->services.ops.thread_stopping)
+        gpu->services.ops.thread_stopping(gpu->services.opaque);
     return NULL;
 }
 
@@ -208,11 +209,11 @@ int thread_start(struct venus_gpu *gpu)
     int ret = start_thread(&gpu->thread, run, gpu);
     if (ret < 0)
         return ret;
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     while (!gpu->started)
-        pthread_cond_wait(&gpu->idle, &gpu->lock);
+        pthread_cond_wait(&gpu->idle, &gpu->services.lock);
     ret = gpu->start_error;
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     if (ret)
         pthread_join(gpu->thread, NULL);
     return ret;
@@ -220,10 +221,10 @@ int thread_start(struct venus_gpu *gpu)
 
 void thread_stop(struct venus_gpu *gpu)
 {
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     gpu->stopping = true;
     watchdog_hurry(true);
     pthread_cond_signal(&gpu->work);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     pthread_join(gpu->thread, NULL);
 }

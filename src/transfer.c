@@ -46,10 +46,10 @@ enum virtio_gpu_ctrl_type transfer_to_host_2d(struct venus_gpu *gpu, struct comm
                              (unsigned long long)size, (unsigned long long)offset,
                              (unsigned long long)resource->backing->size);
 
-    stat_add(&gpu->stats, STAT_TRANSFERS, 1);
+    stat_add(&gpu->services.stats, STAT_TRANSFERS, 1);
     if (resource->transferred) {
         uint64_t to = (uint64_t)y * stride + (uint64_t)x * bytes_per_pixel;
-        stat_add(&gpu->stats, STAT_TRANSFER_BYTES,
+        stat_add(&gpu->services.stats, STAT_TRANSFER_BYTES,
                  share_transfer(resource, offset, to, row, height));
         return VIRTIO_GPU_RESP_OK_NODATA;
     }
@@ -62,6 +62,6 @@ enum virtio_gpu_ctrl_type transfer_to_host_2d(struct venus_gpu *gpu, struct comm
         for (uint32_t i = 0; i < height; i++)
             backing_read(&cursor, offset + (uint64_t)i * stride, to + (uint64_t)i * stride, row);
     }
-    stat_add(&gpu->stats, STAT_TRANSFER_BYTES, row * height);
+    stat_add(&gpu->services.stats, STAT_TRANSFER_BYTES, row * height);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }

@@ -128,7 +128,7 @@ static int compare_ranges(const void *a, const void *b)
 static void wait_for_front_end(struct venus_gpu *gpu)
 {
     command_deliver(gpu);
-    pthread_cond_wait(&gpu->work, &gpu->lock);
+    pthread_cond_wait(&gpu->work, &gpu->services.lock);
 }
 
 static bool must_not_wait(const struct venus_gpu *gpu)
@@ -154,18 +154,18 @@ static bool region_exists_locked(struct venus_gpu *gpu, const struct window_regi
 
 static void unmap_region(struct venus_gpu *gpu, struct window_region *region)
 {
-    gpu->ops.region_unmap(gpu->opaque, &region->base);
+    gpu->services.ops.region_unmap(gpu->services.opaque, &region->base);
 
     /* Only this thread makes regions, so no other can be at that address before we return. */
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     while (region_exists_locked(gpu, region) && !must_not_wait(gpu))
         wait_for_front_end(gpu);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
 }
 
 static int map_region(struct venus_gpu *gpu, struct resource *resource)
 {
-    if (!gpu->ops.region_map || !resource_memory(gpu, resource))
+    if (!gpu->services.ops.region_map || !resource_memory(gpu, resource))
         return -ENOTSUP;
     struct window_region *region = calloc(1, sizeof(*region));
     if (!region)
@@ -174,17 +174,17 @@ static int map_region(struct venus_gpu *gpu, struct resource *resource)
     region->base.size = resource->range.end - resource->range.start;
     region->base.ptr = resource->memory->ptr;
     region->memory = memory_ref(resource->memory);
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     LIST_INSERT_HEAD(&gpu->regions, region, link);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
 
-    gpu->ops.region_map(gpu->opaque, &region->base);
+    gpu->services.ops.region_map(gpu->services.opaque, &region->base);
 
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     while (!region->answered && !must_not_wait(gpu))
         wait_for_front_end(gpu);
     int error = region->answered ? region->error : 0;
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     if (error)
         unmap_region(gpu, region);
     else
@@ -195,20 +195,20 @@ static int map_region(struct venus_gpu *gpu, struct resource *resource)
 void venus_gpu_region_mapped(struct venus_gpu *gpu, struct venus_gpu_region *base, int error)
 {
     struct window_region *region = (struct window_region *)base;
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     region->answered = true;
     region->error = error;
     pthread_cond_signal(&gpu->work);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
 }
 
 void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *base)
 {
     struct window_region *region = (struct window_region *)base;
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     LIST_REMOVE(region, link);
     pthread_cond_signal(&gpu->work);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     region_free(region);
 }
 
@@ -219,19 +219,20 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
 
     /* Pinned memory is the renderer's own mapping, and the renderer gives no other. */
     bool pinned = resource->memory && resource->memory->pinned;
-    if (gpu->config.window_mode == VENUS_GPU_WINDOW_AUTO && !pinned) {
+    if (gpu->services.config.window_mode == VENUS_GPU_WINDOW_AUTO && !pinned) {
         void *ptr;
         enum memory_tier tier;
         int ret = memory_place_blob(gpu, resource->id, resource->size, window->base + offset, &ptr,
                                     &tier);
         if (ret == 0) {
-            stat_add(&gpu->stats, tier == MEMORY_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS, 1);
+            stat_add(&gpu->services.stats, tier == MEMORY_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS,
+                     1);
             return 0;
         }
         /* A failed attempt may have taken the old pages away, or put wrong ones there. */
         int fill = window_fill(window, offset, resource->range.end - offset);
         if (fill < 0)
-            log_line(&gpu->log, VENUS_GPU_LOG_ERROR,
+            log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
                      "the window has a hole at offset 0x%llx: no pages could be put there (%d)",
                      (unsigned long long)offset, fill);
         if (fill < 0 || ret == -EOVERFLOW)
@@ -239,13 +240,13 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
     }
     int ret = map_region(gpu, resource);
     if (ret == 0)
-        stat_add(&gpu->stats, STAT_MAPS_REGION, 1);
+        stat_add(&gpu->services.stats, STAT_MAPS_REGION, 1);
     return ret;
 }
 
 static uint64_t window_room(const struct venus_gpu *gpu)
 {
-    return gpu->window.size - stat_get(&gpu->stats, STAT_MAPPED_BYTES);
+    return gpu->window.size - stat_get(&gpu->services.stats, STAT_MAPPED_BYTES);
 }
 
 /* The size for a window that has run out, when so many bytes more are wanted: a power of two, in MiB. */
@@ -266,10 +267,10 @@ static void hint(struct venus_gpu *gpu, const char *what, uint64_t wanted)
     if (gpu->window.hint_given || !gpu->window.size)
         return;
     gpu->window.hint_given = true;
-    log_line(&gpu->log, VENUS_GPU_LOG_WARNING,
+    log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
              "%s: %llu of its %llu MiB are mapped, and what does not fit fails in the guest; "
              "make it larger (window_size, in QEMU hostmem=%lluM)",
-             what, (unsigned long long)stat_get(&gpu->stats, STAT_MAPPED_BYTES) >> 20,
+             what, (unsigned long long)stat_get(&gpu->services.stats, STAT_MAPPED_BYTES) >> 20,
              (unsigned long long)gpu->window.size >> 20, better_size(gpu, wanted));
 }
 
@@ -281,10 +282,11 @@ void window_expect(struct venus_gpu *gpu, uint64_t size)
 
 static void count_mapped(struct venus_gpu *gpu, uint64_t size)
 {
-    stat_add(&gpu->stats, STAT_MAPPED, 1);
-    stat_add(&gpu->stats, STAT_MAPPED_BYTES, size);
-    stat_raise(&gpu->stats, STAT_MAPPED_BYTES_MOST, stat_get(&gpu->stats, STAT_MAPPED_BYTES));
-    stat_raise(&gpu->stats, STAT_MAPPED_LARGEST, size);
+    stat_add(&gpu->services.stats, STAT_MAPPED, 1);
+    stat_add(&gpu->services.stats, STAT_MAPPED_BYTES, size);
+    stat_raise(&gpu->services.stats, STAT_MAPPED_BYTES_MOST,
+               stat_get(&gpu->services.stats, STAT_MAPPED_BYTES));
+    stat_raise(&gpu->services.stats, STAT_MAPPED_LARGEST, size);
     if (window_room(gpu) < gpu->window.size / 8)
         hint(gpu, "the host-visible window is nearly full", 0);
 }
@@ -324,7 +326,7 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
     uint32_t map_info = 0;
     int ret = memory_account_ranges(gpu, RANGES_PER_BLOB) ? 0 : -ENOMEM;
     if (ret == 0) {
-        ret = gpu->renderer->map_info(resource->id, &map_info);
+        ret = gpu->services.renderer->map_info(resource->id, &map_info);
         if (ret == 0)
             ret = place(gpu, resource);
         if (ret < 0)
@@ -356,14 +358,14 @@ void window_unmap(struct venus_gpu *gpu, struct resource *resource)
         resource->region = NULL;
     } else if (window_fill(&gpu->window, resource->range.start, size) < 0) {
         /* The old pages are still there, and stay mapped; the guest sees them until it maps others. */
-        log_line(&gpu->log, VENUS_GPU_LOG_ERROR, "resource %u cannot be taken out of the window",
-                 resource->id);
+        log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
+                 "resource %u cannot be taken out of the window", resource->id);
     }
     tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
     memory_unaccount_ranges(gpu, RANGES_PER_BLOB);
     resource->mapped = false;
-    stat_sub(&gpu->stats, STAT_MAPPED, 1);
-    stat_sub(&gpu->stats, STAT_MAPPED_BYTES, size);
+    stat_sub(&gpu->services.stats, STAT_MAPPED, 1);
+    stat_sub(&gpu->services.stats, STAT_MAPPED_BYTES, size);
 }
 
 enum virtio_gpu_ctrl_type window_unmap_blob(struct venus_gpu *gpu, struct command *cmd,

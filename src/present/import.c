@@ -217,20 +217,20 @@ static struct import *import_create(struct vulkan *vk, const struct memory *memo
         import->tier = IMPORT_HOST_POINTER;
     else
         import->tier = IMPORT_STAGING;
-    stat_add(&memory->gpu->stats, STAT_PRESENT_IMPORTS, 1);
+    stat_add(&memory->gpu->services.stats, STAT_PRESENT_IMPORTS, 1);
     return import;
 }
 
 /* What is cached with the memory, if it belongs to this device. */
 static struct import *cached(struct vulkan *vk, struct memory *memory)
 {
-    pthread_mutex_lock(&memory->gpu->lock);
+    pthread_mutex_lock(&memory->gpu->services.lock);
     struct import *import = (struct import *)memory->companion;
     if (import && import->vk == vk)
         atomic_fetch_add_explicit(&import->refs, 1, memory_order_relaxed);
     else
         import = NULL;
-    pthread_mutex_unlock(&memory->gpu->lock);
+    pthread_mutex_unlock(&memory->gpu->services.lock);
     return import;
 }
 
@@ -245,10 +245,10 @@ struct import *import_get(struct vulkan *vk, struct memory *memory)
 
     /* Another presenter may have been faster, or the import there is of a device that was lost. */
     atomic_fetch_add_explicit(&import->refs, 1, memory_order_relaxed);
-    pthread_mutex_lock(&memory->gpu->lock);
+    pthread_mutex_lock(&memory->gpu->services.lock);
     struct memory_companion *old = memory->companion;
     memory->companion = &import->companion;
-    pthread_mutex_unlock(&memory->gpu->lock);
+    pthread_mutex_unlock(&memory->gpu->services.lock);
     if (old)
         old->memory_gone(old);
     return import;

@@ -77,11 +77,11 @@ static struct presenter *presenter_create(struct venus_gpu *gpu, unsigned scanou
 /* The presenter of a scanout, with a reference, or NULL. */
 static struct presenter *presenter_of(struct venus_gpu *gpu, unsigned scanout)
 {
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     struct presenter *presenter = gpu->present.presenters[scanout];
     if (presenter)
         atomic_fetch_add_explicit(&presenter->refs, 1, memory_order_relaxed);
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     return presenter;
 }
 
@@ -134,7 +134,7 @@ static void stop(struct presenter *presenter)
         pthread_detach(presenter->thread);
         presenter_answer_painting(presenter);
         presenter_drop_queue(presenter);
-        log_line(&presenter->gpu->log, VENUS_GPU_LOG_ERROR,
+        log_line(&presenter->gpu->services.log, VENUS_GPU_LOG_ERROR,
                  "output %u: the Vulkan driver does not come back, so its thread is left behind",
                  presenter->scanout);
     }
@@ -189,7 +189,7 @@ static void take_pointer_locked(struct presenter *presenter, const struct venus_
 int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
                       const struct venus_gpu_target *target)
 {
-    if (scanout >= gpu->config.num_outputs)
+    if (scanout >= gpu->services.config.num_outputs)
         return -EINVAL;
     struct presenter *presenter = NULL;
     if (target) {
@@ -202,10 +202,10 @@ int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
     }
 
     /* The former one first, since two cannot have one window. */
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     struct presenter *former = gpu->present.presenters[scanout];
     gpu->present.presenters[scanout] = NULL;
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     if (former)
         stop(former);
     if (!presenter)
@@ -217,7 +217,7 @@ int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
         return ret;
     }
     /* What is shown already, pointer and all, will not be sent again. */
-    pthread_mutex_lock(&gpu->lock);
+    pthread_mutex_lock(&gpu->services.lock);
     pthread_mutex_lock(&presenter->lock);
     show_locked(presenter, gpu->scanouts[scanout].frame);
     presenter->redraw = presenter->frame;
@@ -226,7 +226,7 @@ int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
     wake_locked(presenter);
     pthread_mutex_unlock(&presenter->lock);
     gpu->present.presenters[scanout] = presenter;
-    pthread_mutex_unlock(&gpu->lock);
+    pthread_mutex_unlock(&gpu->services.lock);
     return 0;
 }
 
@@ -244,7 +244,7 @@ void present_finish(struct venus_gpu *gpu)
 
 void present_stop_all(struct venus_gpu *gpu)
 {
-    for (unsigned i = 0; i < gpu->config.num_outputs; i++)
+    for (unsigned i = 0; i < gpu->services.config.num_outputs; i++)
         venus_gpu_present(gpu, i, NULL);
 }
 
@@ -287,7 +287,8 @@ static void enqueue_locked(struct presenter *presenter, const struct venus_gpu_r
         damage = (struct venus_gpu_rect){ .width = frame->width, .height = frame->height };
     presenter->whole = false;
 
-    unsigned max = presenter->gpu->config.present_mode == VENUS_GPU_PRESENT_FIFO ? FIFO_QUEUE : 1;
+    unsigned max =
+        presenter->gpu->services.config.present_mode == VENUS_GPU_PRESENT_FIFO ? FIFO_QUEUE : 1;
     struct job *last = presenter->queued ? &presenter->queue[presenter->queued - 1] : NULL;
     if (last && last->frame == frame) {
         rect_add(&last->damage, &damage); /* it shows both */

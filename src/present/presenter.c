@@ -62,13 +62,14 @@ static void say(struct presenter *presenter, enum venus_gpu_log_level level, con
 {
     if (!begin_call(presenter))
         return;
-    log_line(&presenter->gpu->log, level, "output %u %s%s", presenter->scanout, what, more);
+    log_line(&presenter->gpu->services.log, level, "output %u %s%s", presenter->scanout, what,
+             more);
     end_call(presenter);
 }
 
 void presenter_drop(struct presenter *presenter, struct job *job)
 {
-    stat_add(&presenter->gpu->stats, STAT_PRESENT_DROPPED, 1);
+    stat_add(&presenter->gpu->services.stats, STAT_PRESENT_DROPPED, 1);
     answer(&job->flushes);
     venus_gpu_frame_unref(job->frame);
 }
@@ -141,7 +142,7 @@ static bool is_of_frame(struct presenter *presenter, VkResult result)
 /* What the guest asked for, once for each frame: how often that is painted again depends on the window. */
 static void count_frame(struct presenter *presenter, const struct job *job, enum import_tier tier)
 {
-    struct stats *stats = &presenter->gpu->stats;
+    struct stats *stats = &presenter->gpu->services.stats;
     const struct painter *painter = presenter->screen.painter;
     stat_add(stats, STAT_PRESENT_FRAMES, 1);
     stat_add(stats, tier_stats[tier], 1);
@@ -175,7 +176,7 @@ static VkResult paint_again(struct presenter *presenter)
     enum import_tier tier;
     VkResult result = paint(presenter, presenter->shown, &all, &tier);
     if (result == VK_SUCCESS)
-        stat_add(&presenter->gpu->stats, STAT_PRESENT_REDRAWS, 1);
+        stat_add(&presenter->gpu->services.stats, STAT_PRESENT_REDRAWS, 1);
     presenter->redraw_wanted = result == VK_TIMEOUT;
     return result == VK_TIMEOUT || is_of_frame(presenter, result) ? VK_SUCCESS : result;
 }
@@ -307,7 +308,7 @@ static bool is_paced(const struct presenter *presenter)
 {
     const struct surface *surface = presenter->screen.surface;
     return surface && surface->kind->paces && surface->busy &&
-           presenter->gpu->config.present_mode == VENUS_GPU_PRESENT_FIFO;
+           presenter->gpu->services.config.present_mode == VENUS_GPU_PRESENT_FIFO;
 }
 
 /* One turn. false: the target is lost, for the reason in *result. */
@@ -323,8 +324,7 @@ static bool turn(struct presenter *presenter, VkResult *result)
 
     bool visible = !surface || surface->visible;
     bool paced = is_paced(presenter);
-    bool occluded =
-        paced && clock_now_ns() - presenter->presented_ns > OCCLUDED_MS * 1000000ull;
+    bool occluded = paced && clock_now_ns() - presenter->presented_ns > OCCLUDED_MS * 1000000ull;
     if ((visible && !presenter->was_visible) || screen_is_outdated(&presenter->screen) ||
         (surface && surface->exposed))
         presenter->redraw_wanted = true;
@@ -366,9 +366,9 @@ static void on_resized(void *opaque, uint32_t width, uint32_t height)
 {
     struct presenter *presenter = opaque;
     struct venus_gpu *gpu = presenter->gpu;
-    if (!gpu->ops.window_resized || !begin_call(presenter))
+    if (!gpu->services.ops.window_resized || !begin_call(presenter))
         return;
-    gpu->ops.window_resized(gpu->opaque, presenter->scanout, width, height);
+    gpu->services.ops.window_resized(gpu->services.opaque, presenter->scanout, width, height);
     end_call(presenter);
 }
 
@@ -376,9 +376,9 @@ static void on_refreshed(void *opaque, uint32_t refresh_mhz)
 {
     struct presenter *presenter = opaque;
     struct venus_gpu *gpu = presenter->gpu;
-    if (!gpu->ops.window_refreshed || !begin_call(presenter))
+    if (!gpu->services.ops.window_refreshed || !begin_call(presenter))
         return;
-    gpu->ops.window_refreshed(gpu->opaque, presenter->scanout, refresh_mhz);
+    gpu->services.ops.window_refreshed(gpu->services.opaque, presenter->scanout, refresh_mhz);
     end_call(presenter);
 }
 
@@ -386,9 +386,9 @@ static void on_closed(void *opaque)
 {
     struct presenter *presenter = opaque;
     struct venus_gpu *gpu = presenter->gpu;
-    if (!gpu->ops.window_closed || !begin_call(presenter))
+    if (!gpu->services.ops.window_closed || !begin_call(presenter))
         return;
-    gpu->ops.window_closed(gpu->opaque, presenter->scanout);
+    gpu->services.ops.window_closed(gpu->services.opaque, presenter->scanout);
     end_call(presenter);
 }
 
@@ -399,9 +399,9 @@ static void on_input(void *opaque, const struct venus_gpu_input *event)
     struct venus_gpu_input input = *event;
     if (input.type == VENUS_GPU_INPUT_MOTION)
         screen_to_frame(&presenter->screen, &input.x, &input.y);
-    if (!gpu->ops.input || !begin_call(presenter))
+    if (!gpu->services.ops.input || !begin_call(presenter))
         return;
-    gpu->ops.input(gpu->opaque, presenter->scanout, &input);
+    gpu->services.ops.input(gpu->services.opaque, presenter->scanout, &input);
     end_call(presenter);
 }
 
@@ -440,9 +440,9 @@ static void ask_for_priority(void)
 static void tell_of_end(struct presenter *presenter, const char *why)
 {
     struct venus_gpu *gpu = presenter->gpu;
-    if (!gpu->ops.present_ended || !begin_call(presenter))
+    if (!gpu->services.ops.present_ended || !begin_call(presenter))
         return;
-    gpu->ops.present_ended(gpu->opaque, presenter->scanout, why);
+    gpu->services.ops.present_ended(gpu->services.opaque, presenter->scanout, why);
     end_call(presenter);
 }
 

@@ -75,7 +75,8 @@ static struct vulkan *open_vulkan(struct venus_gpu *gpu, bool only_gpu, char **w
 {
     /* Loading a processor's Vulkan to find that out takes a second's tenths, and its compiler's memory. */
     const struct renderer_device *renderer = &gpu->renderer_device;
-    if (only_gpu && !gpu->config.vulkan_device && renderer->is_only && renderer->is_processor) {
+    if (only_gpu && !gpu->services.config.vulkan_device && renderer->is_only &&
+        renderer->is_processor) {
         refuse(why, "%s is no GPU.", renderer->name);
         return NULL;
     }
@@ -88,7 +89,7 @@ static struct vulkan *open_vulkan(struct venus_gpu *gpu, bool only_gpu, char **w
     }
     if (!former) {
         const struct vulkan_choice choice = {
-            .name = gpu->config.vulkan_device,
+            .name = gpu->services.config.vulkan_device,
             .device_uuid = renderer->is_only ? renderer->device_uuid : NULL,
             .driver_uuid = renderer->is_only ? renderer->driver_uuid : NULL,
             .only_gpu = only_gpu,
@@ -251,7 +252,8 @@ static VkResult prepare(struct screen *screen)
         VkResult result;
         if (screen->surface) {
             result = swapchain_create(screen->vk, screen->surface, screen->vk_surface,
-                                      screen->gpu->config.present_mode, former, &screen->images);
+                                      screen->gpu->services.config.present_mode, former,
+                                      &screen->images);
         } else {
             uint32_t width, height;
             size_wanted(screen, &width, &height);

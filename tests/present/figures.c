@@ -70,7 +70,7 @@ static void start(struct exporter *exporter)
         .device = &exporter->device,
     };
     present_start(&options);
-    vm.gpu->config.vulkan_device = getenv("VENUS_TEST_DEVICE");
+    vm.gpu->services.config.vulkan_device = getenv("VENUS_TEST_DEVICE");
     present_offscreen(0, 0, 0, false);
 }
 

@@ -576,14 +576,14 @@ static void test_choice_of_device(void **state)
     const char *const some[] = { "0", name, name + 1 };
     for (size_t i = 0; i < COUNT(none); i++) {
         start();
-        vm.gpu->config.vulkan_device = none[i];
+        vm.gpu->services.config.vulkan_device = none[i];
         present_offscreen(0, 0, 0, false);
         assert_ended(1, none[i]);
         vm_stop();
     }
     for (size_t i = 0; i < COUNT(some); i++) {
         start();
-        vm.gpu->config.vulkan_device = some[i];
+        vm.gpu->services.config.vulkan_device = some[i];
         assert_can_present_again();
         vm_stop();
     }

@@ -115,7 +115,7 @@ static void start_without_frame(enum venus_gpu_present_mode mode)
     x_server_start(WIDTH, HEIGHT);
     start_weston();
     present_start(&options);
-    vm.gpu->ops.input = on_input;
+    vm.gpu->services.ops.input = on_input;
     present_wayland();
 }
 

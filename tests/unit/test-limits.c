@@ -225,8 +225,8 @@ static void test_defaults_of_memory(void **state)
     (void)state;
     uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE / 2;
     vm_start(NULL);
-    assert_int_equal(vm.gpu->config.max_blob_memory, half);
-    assert_int_equal(vm.gpu->config.max_context_memory, half);
+    assert_int_equal(vm.gpu->services.config.max_blob_memory, half);
+    assert_int_equal(vm.gpu->services.config.max_context_memory, half);
     assert_int_equal(fake_count(FAKE_LIMIT_MEMORY), 0); /* a GPU for all that is known */
     assert_ok(create_context(1));
     assert_error(create_host_blob(1, half + PAGE), OUT_OF_MEMORY);

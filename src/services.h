@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What every part of a device uses. */
+#ifndef SERVICES_H
+#define SERVICES_H
+
+#include <pthread.h>
+
+#include "log.h"
+#include "renderer.h"
+#include "stats.h"
+#include "venus-gpu.h"
+
+struct services {
+    /* Constant after the device's creation. */
+    struct venus_gpu_config config; /* with the defaults filled in */
+    struct venus_gpu_ops ops;
+    void *opaque;                    /* for these */
+    const struct renderer *renderer; /* watched (watchdog.h); on the device thread only */
+
+    struct log log;     /* any thread, as the next */
+    struct stats stats;
+
+    /* Guards what several threads see of all parts, which say so. Never held while calling the renderer. */
+    pthread_mutex_t lock;
+};
+
+#endif
