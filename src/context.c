@@ -45,6 +45,35 @@ static int create_in_renderer(struct venus_gpu *gpu, uint32_t id, const char *na
     return ret;
 }
 
+/* The checks are done, and there is room for one more. */
+static enum virtio_gpu_ctrl_type create(struct venus_gpu *gpu, struct command *cmd, bool renders,
+                                        const char *name, uint32_t nlen)
+{
+    uint32_t id = cmd->hdr.ctx_id;
+    struct context *context = calloc(1, sizeof(*context));
+    if (!context)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    context->id = id;
+    context->renders = renders;
+    LIST_INIT(&context->attachments);
+
+    if (renders && create_in_renderer(gpu, id, name, nlen) < 0) {
+        free(context);
+        log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
+                 "the render server could not start a process for context %u", id);
+        return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+    }
+    HASH_ADD(hh, gpu->contexts, id, sizeof(context->id), context);
+    if (!context->hh.tbl) {
+        if (renders)
+            gpu->services.renderer->context_destroy(id);
+        free(context);
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    }
+    stat_add(&gpu->services.stats, STAT_CONTEXTS_CREATED, 1);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
 enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *cmd,
                                          const void *request)
 {
@@ -63,34 +92,15 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
     if (nlen > sizeof(req->debug_name))
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "a name of %u bytes",
                              nlen);
-    if (HASH_COUNT(gpu->contexts) >= gpu->services.config.max_contexts)
+    if (!budget_take(&gpu->budget, BUDGET_CONTEXTS, 1))
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "%u contexts are all it may have (max_contexts)",
                              gpu->services.config.max_contexts);
-
-    struct context *context = calloc(1, sizeof(*context));
-    if (!context)
-        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
-    context->id = id;
-    context->renders = capset == VIRTIO_GPU_CAPSET_VENUS;
-    LIST_INIT(&context->attachments);
-
-    if (context->renders && create_in_renderer(gpu, id, req->debug_name, nlen) < 0) {
-        free(context);
-        log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
-                 "the render server could not start a process for context %u", id);
-        return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
-    }
-    HASH_ADD(hh, gpu->contexts, id, sizeof(context->id), context);
-    if (!context->hh.tbl) {
-        if (context->renders)
-            gpu->services.renderer->context_destroy(id);
-        free(context);
-        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
-    }
-    stat_add(&gpu->services.stats, STAT_CONTEXTS, 1);
-    stat_add(&gpu->services.stats, STAT_CONTEXTS_CREATED, 1);
-    return VIRTIO_GPU_RESP_OK_NODATA;
+    enum virtio_gpu_ctrl_type result =
+        create(gpu, cmd, capset == VIRTIO_GPU_CAPSET_VENUS, req->debug_name, nlen);
+    if (result != VIRTIO_GPU_RESP_OK_NODATA)
+        budget_give_back(&gpu->budget, BUDGET_CONTEXTS, 1);
+    return result;
 }
 
 /* in_renderer: the renderer is to be told, since the context lives on. */
@@ -115,7 +125,7 @@ static void destroy(struct venus_gpu *gpu, struct context *context)
         detach(gpu, LIST_FIRST(&context->attachments), false);
     HASH_DEL(gpu->contexts, context);
     free(context);
-    stat_sub(&gpu->services.stats, STAT_CONTEXTS, 1);
+    budget_give_back(&gpu->budget, BUDGET_CONTEXTS, 1);
 }
 
 enum virtio_gpu_ctrl_type context_destroy(struct venus_gpu *gpu, struct command *cmd,

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "fence.h"
 #include "memory.h"
 #include "message.h"
+#include "pages.h"
 #include "resource.h"
 #include "share.h"
 #include "thread.h"
@@ -29,21 +29,6 @@
  */
 static atomic_flag device_lives = ATOMIC_FLAG_INIT;
 
-/* Defaults: what a large desktop comes nowhere near, and a host does not notice. */
-enum {
-    DEFAULT_MAX_CONTEXTS = 256, /* each is a process of the render server */
-    DEFAULT_MAX_RESOURCES = 65536,
-    DEFAULT_MAX_CALL_MS = 15000, /* a driver may compile a large pipeline for so long */
-};
-static const uint64_t default_max_memory = (uint64_t)1 << 30; /* 30 pictures of 3840 x 2160 */
-
-/* What a GPU's driver may have of the host's memory, as Linux sees it too; the rest keeps the host alive. */
-static uint64_t half_of_memory(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES);
-    return pages > 0 ? (uint64_t)pages * page_size() / 2 : default_max_memory;
-}
-
 void venus_gpu_config_init(struct venus_gpu_config *config)
 {
     *config = (struct venus_gpu_config){
@@ -51,42 +36,6 @@ void venus_gpu_config_init(struct venus_gpu_config *config)
         .num_outputs = 1,
         .render_server_fd = -1,
     };
-}
-
-/*
- * How many descriptors of this process resources may take. Those that a context takes, and as many again for
- * the monitor as a small one needs, are not the guest's.
- */
-static uint32_t descriptors_for_resources(const struct venus_gpu_config *config)
-{
-    const rlim_t per_context = 9, reserve = 256;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
-        return UINT32_MAX;
-    /* Half of it at least, where there are so few that the reserve takes it all. */
-    rlim_t kept = reserve + per_context * config->max_contexts;
-    rlim_t rest = limit.rlim_cur > 2 * kept ? limit.rlim_cur - kept : limit.rlim_cur / 2;
-    return rest < UINT32_MAX ? (uint32_t)rest : UINT32_MAX;
-}
-
-/* Replace 0 by the default. */
-static void fill_in_limits(struct venus_gpu_config *config)
-{
-    if (!config->max_contexts)
-        config->max_contexts = DEFAULT_MAX_CONTEXTS;
-    if (!config->max_resources)
-        config->max_resources = DEFAULT_MAX_RESOURCES;
-    if (!config->max_memory)
-        config->max_memory = default_max_memory;
-    if (!config->max_call_ms)
-        config->max_call_ms = DEFAULT_MAX_CALL_MS;
-    if (!config->max_blob_memory)
-        config->max_blob_memory = half_of_memory();
-    if (!config->max_context_memory)
-        config->max_context_memory = config->max_blob_memory;
-    /* Each has one at least. */
-    if (config->max_resources > descriptors_for_resources(config))
-        config->max_resources = descriptors_for_resources(config);
 }
 
 static bool is_packet_socket(int fd)
@@ -208,7 +157,7 @@ bool device_revive_renderer(struct venus_gpu *gpu)
     /* If it was the server that went, contexts went with it that we have not asked since. */
     context_check_all(gpu);
     /* Only the program can be started anew, not a connection that was handed to us. */
-    if (has_rendering_context(gpu) || stat_get(&gpu->services.stats, STAT_BLOB_BYTES) ||
+    if (has_rendering_context(gpu) || budget_taken(&gpu->budget, BUDGET_BLOB_MEMORY) ||
         !LIST_EMPTY(&gpu->pinned) || gpu->server_was_given)
         return false;
 
@@ -320,8 +269,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     }
     atomic_init(&gpu->refs, 1);
     gpu->services.config = *config;
-    fill_in_limits(&gpu->services.config);
-    gpu->max_descriptors = descriptors_for_resources(&gpu->services.config);
+    budget_init(&gpu->budget, &gpu->services.config);
     gpu->server_was_given = config->render_server_fd >= 0;
     if (config->render_server)
         gpu->services.config.render_server = gpu->server_path = strdup(config->render_server);
@@ -417,4 +365,9 @@ const char *venus_gpu_renderer_name(const struct venus_gpu *gpu)
 const char *venus_gpu_version(void)
 {
     return VENUS_GPU_VERSION;
+}
+
+size_t venus_gpu_stats(const struct venus_gpu *gpu, struct venus_gpu_stat *stats, size_t max)
+{
+    return stats_read(&gpu->services.stats, &gpu->budget, stats, max);
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
+#include "budget.h"
 #include "command.h"
 #include "edid.h"
 #include "present/present.h"
@@ -46,12 +47,12 @@ struct output {
 
 struct venus_gpu {
     struct services services;
+    struct budget budget;
     atomic_uint
         refs; /* the front end's, and one for each thread that never came back (present.c) */
 
     /* Constant after creation. */
     uint32_t capset_version, capset_size;
-    uint32_t max_descriptors; /* that resources may take up, see memory.h */
     char *server_path;        /* copies of the configuration's */
     char *vulkan_device;
     bool server_was_given;                  /* as a descriptor: it cannot be started anew */

@@ -11,64 +11,7 @@
 
 #include "backing.h"
 #include "device.h"
-
-size_t page_size(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-uint64_t page_round(uint64_t size)
-{
-    uint64_t mask = page_size() - 1;
-    return size > UINT64_MAX - mask ? 0 : (size + mask) & ~mask;
-}
-
-bool memory_account(struct venus_gpu *gpu, uint64_t size)
-{
-    uint64_t max = gpu->services.config.max_memory;
-    if (size > max || stat_get(&gpu->services.stats, STAT_MEMORY_BYTES) > max - size)
-        return false;
-    stat_add(&gpu->services.stats, STAT_MEMORY_BYTES, size);
-    return true;
-}
-
-void memory_unaccount(struct venus_gpu *gpu, uint64_t size)
-{
-    stat_sub(&gpu->services.stats, STAT_MEMORY_BYTES, size);
-}
-
-/*
- * Linux allows a process 65530 address ranges unless told otherwise (vm.max_map_count). Half of them
- * for the guest leaves the other half to the monitor, whose own allocations fail when they run out.
- */
-enum { MAX_RANGES = 32768 };
-
-bool memory_account_ranges(struct venus_gpu *gpu, unsigned ranges)
-{
-    if (stat_get(&gpu->services.stats, STAT_ADDRESS_RANGES) + ranges > MAX_RANGES)
-        return false;
-    stat_add(&gpu->services.stats, STAT_ADDRESS_RANGES, ranges);
-    return true;
-}
-
-void memory_unaccount_ranges(struct venus_gpu *gpu, unsigned ranges)
-{
-    stat_sub(&gpu->services.stats, STAT_ADDRESS_RANGES, ranges);
-}
-
-bool memory_account_descriptor(struct venus_gpu *gpu)
-{
-    /* Others give them back meanwhile, and presenters take them too. */
-    if (stat_get(&gpu->services.stats, STAT_DESCRIPTORS) >= gpu->max_descriptors)
-        return false;
-    stat_add(&gpu->services.stats, STAT_DESCRIPTORS, 1);
-    return true;
-}
-
-void memory_unaccount_descriptor(struct venus_gpu *gpu)
-{
-    stat_sub(&gpu->services.stats, STAT_DESCRIPTORS, 1);
-}
+#include "pages.h"
 
 static struct memory *memory_new(struct venus_gpu *gpu, void *ptr, size_t size)
 {
@@ -108,9 +51,9 @@ static int shared_file(size_t size)
 struct memory *memory_create(struct venus_gpu *gpu, size_t size)
 {
     size = page_round(size);
-    if (!size || !memory_account_ranges(gpu, 1))
+    if (!size || !budget_take(&gpu->budget, BUDGET_RANGES, 1))
         return NULL;
-    if (!memory_account(gpu, size))
+    if (!budget_take(&gpu->budget, BUDGET_MEMORY, size))
         goto fail_ranges;
 
     int fd = shared_file(size);
@@ -133,9 +76,9 @@ fail_map:
 fail_fd:
     close(fd);
 fail_account:
-    memory_unaccount(gpu, size);
+    budget_give_back(&gpu->budget, BUDGET_MEMORY, size);
 fail_ranges:
-    memory_unaccount_ranges(gpu, 1);
+    budget_give_back(&gpu->budget, BUDGET_RANGES, 1);
     return NULL;
 }
 
@@ -163,13 +106,13 @@ struct memory *memory_alias_backing(struct venus_gpu *gpu, const struct backing 
     size_t page = page_size();
     unsigned ranges = backing->num_iov;
     if (!size || ranges > ALIAS_MAX_RUNS || backing->size < size ||
-        !memory_account_ranges(gpu, ranges))
+        !budget_take(&gpu->budget, BUDGET_RANGES, ranges))
         return NULL;
     size = page_round(size);
 
     char *ptr = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (ptr == MAP_FAILED) {
-        memory_unaccount_ranges(gpu, ranges);
+        budget_give_back(&gpu->budget, BUDGET_RANGES, ranges);
         return NULL;
     }
 
@@ -192,7 +135,7 @@ struct memory *memory_alias_backing(struct venus_gpu *gpu, const struct backing 
     }
 fail:
     munmap(ptr, size);
-    memory_unaccount_ranges(gpu, ranges);
+    budget_give_back(&gpu->budget, BUDGET_RANGES, ranges);
     return NULL;
 }
 
@@ -374,20 +317,20 @@ static struct memory *memory_pin_blob(struct venus_gpu *gpu, uint32_t resource_i
 /* For whoever presents it. */
 static bool export_memory(struct venus_gpu *gpu, struct memory *memory, uint32_t resource_id)
 {
-    if (!memory_account_descriptor(gpu))
+    if (!budget_take(&gpu->budget, BUDGET_DESCRIPTORS, 1))
         return false;
     memory->counts_fd =
         gpu->services.renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) == 0;
     if (!memory->counts_fd) {
         memory->fd = -1;
-        memory_unaccount_descriptor(gpu);
+        budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
     }
     return memory->counts_fd;
 }
 
 struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint64_t size)
 {
-    if (!memory_account_ranges(gpu, 1))
+    if (!budget_take(&gpu->budget, BUDGET_RANGES, 1))
         return NULL;
     void *place;
     enum memory_tier tier;
@@ -401,7 +344,7 @@ struct memory *memory_of_blob(struct venus_gpu *gpu, uint32_t resource_id, uint6
         memory = memory_pin_blob(gpu, resource_id, size);
     }
     if (!memory) {
-        memory_unaccount_ranges(gpu, 1);
+        budget_give_back(&gpu->budget, BUDGET_RANGES, 1);
         return NULL;
     }
     memory->ranges = 1;
@@ -436,13 +379,13 @@ void memory_unref(struct memory *memory)
         return;
 
     struct venus_gpu *gpu = memory->gpu;
-    memory_unaccount_ranges(gpu, memory->ranges);
+    budget_give_back(&gpu->budget, BUDGET_RANGES, memory->ranges);
     if (memory->companion)
         memory->companion->memory_gone(memory->companion);
     if (memory->fd >= 0)
         close(memory->fd);
     if (memory->counts_fd)
-        memory_unaccount_descriptor(gpu);
+        budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
     if (memory->pinned) {
         pthread_mutex_lock(&gpu->services.lock);
         SLIST_INSERT_HEAD(&gpu->released, memory, released_link);
@@ -452,7 +395,7 @@ void memory_unref(struct memory *memory)
     }
     if (memory->ptr)
         munmap(memory->ptr, memory->size);
-    memory_unaccount(gpu, memory->accounted);
+    budget_give_back(&gpu->budget, BUDGET_MEMORY, memory->accounted);
     free(memory);
 }
 

@@ -103,26 +103,4 @@ bool memory_id_in_use(struct venus_gpu *gpu, uint32_t resource_id, bool wait);
 /* Give released pinned memory back to the renderer. Device thread, without the device's lock. */
 void memory_reap(struct venus_gpu *gpu);
 
-/* Count host memory that a guest makes us use against max_memory. False if it would be too much. Taken
- * on the device thread, given back on any. */
-bool memory_account(struct venus_gpu *gpu, uint64_t size);
-void memory_unaccount(struct venus_gpu *gpu, uint64_t size);
-
-/* The same for address ranges of this process, of which the kernel allows so many. */
-bool memory_account_ranges(struct venus_gpu *gpu, unsigned ranges);
-void memory_unaccount_ranges(struct venus_gpu *gpu, unsigned ranges);
-
-/*
- * The same for descriptors of this process. Each resource has one at hand: its memory's, ours or
- * virglrenderer's. Another one goes to whoever shows a blob, to a GPU that imports it, and to the renderer
- * where that gets a 2D resource; all of these do without, or say no, where none is left.
- */
-bool memory_account_descriptor(struct venus_gpu *gpu);
-void memory_unaccount_descriptor(struct venus_gpu *gpu);
-
-size_t page_size(void);
-
-/* Round up to whole pages; 0 on overflow. */
-uint64_t page_round(uint64_t size);
-
 #endif

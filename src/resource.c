@@ -17,6 +17,7 @@
 #include "context.h"
 #include "device.h"
 #include "memory.h"
+#include "pages.h"
 #include "park.h"
 #include "share.h"
 
@@ -45,16 +46,17 @@ static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd,
         return NULL;
     }
     *error = VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
-    if (HASH_COUNT(gpu->resources) >= gpu->services.config.max_resources) {
+    if (!budget_take(&gpu->budget, BUDGET_RESOURCES, 1)) {
         command_error(cmd, *error, "%u resources are all it may have (max_resources)",
                       gpu->services.config.max_resources);
         return NULL;
     }
-    if (!memory_account_descriptor(gpu)) {
+    if (!budget_take(&gpu->budget, BUDGET_DESCRIPTORS, 1)) {
         command_error(cmd, *error,
-                      "resources take up the %u descriptors that they may have already "
+                      "resources take up the %llu descriptors that they may have already "
                       "(RLIMIT_NOFILE)",
-                      gpu->max_descriptors);
+                      (unsigned long long)gpu->budget.most[BUDGET_DESCRIPTORS]);
+        budget_give_back(&gpu->budget, BUDGET_RESOURCES, 1);
         return NULL;
     }
     struct resource *resource = calloc(1, sizeof(*resource));
@@ -62,13 +64,12 @@ static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd,
         resource->id = id;
         LIST_INIT(&resource->attachments);
         HASH_ADD(hh, gpu->resources, id, sizeof(resource->id), resource);
-        if (resource->hh.tbl) {
-            stat_add(&gpu->services.stats, STAT_RESOURCES, 1);
+        if (resource->hh.tbl)
             return resource;
-        }
         free(resource);
     }
-    memory_unaccount_descriptor(gpu);
+    budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
+    budget_give_back(&gpu->budget, BUDGET_RESOURCES, 1);
     command_error(cmd, *error, "out of memory");
     return NULL;
 }
@@ -88,14 +89,14 @@ static void destroy(struct venus_gpu *gpu, struct resource *resource)
     if (resource->in_renderer && !memory_take_over(gpu, resource->id))
         gpu->services.renderer->resource_unref(resource->id);
     if (resource->in_renderer && resource->mem == RESOURCE_2D)
-        memory_unaccount_descriptor(gpu);
+        budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
     share_end(gpu, resource);
     backing_destroy(gpu, resource->backing);
 
-    memory_unaccount_descriptor(gpu);
-    stat_sub(&gpu->services.stats, STAT_RESOURCES, 1);
+    budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
+    budget_give_back(&gpu->budget, BUDGET_RESOURCES, 1);
     if (counts_as_blob_memory(resource))
-        stat_sub(&gpu->services.stats, STAT_BLOB_BYTES, resource->size);
+        budget_give_back(&gpu->budget, BUDGET_BLOB_MEMORY, resource->size);
     if (resource->mem == RESOURCE_2D && resource->format)
         stat_sub(&gpu->services.stats, STAT_RESOURCES_2D, 1);
     else if (resource->mem != RESOURCE_2D)
@@ -172,14 +173,12 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
     if (!context->renders)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
                              "the context is not for Venus, or lost");
-    if (resource->size > gpu->services.config.max_blob_memory ||
-        stat_get(&gpu->services.stats, STAT_BLOB_BYTES) >
-            gpu->services.config.max_blob_memory - resource->size)
+    if (memory_id_in_use(gpu, resource->id, true))
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID; /* while the device is being reset, or for good */
+    if (!budget_take(&gpu->budget, BUDGET_BLOB_MEMORY, resource->size))
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "%llu bytes more than it may have (max_blob_memory)",
                              (unsigned long long)resource->size);
-    if (memory_id_in_use(gpu, resource->id, true))
-        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID; /* while the device is being reset, or for good */
 
     struct renderer_blob blob = {
         .resource_id = resource->id,
@@ -194,6 +193,7 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
     int ret = gpu->services.renderer->blob_create(&blob);
     park_answered(context);
     if (ret < 0) {
+        budget_give_back(&gpu->budget, BUDGET_BLOB_MEMORY, resource->size);
         context_check(gpu, context);
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "the renderer has no blob %llu of %llu bytes",
@@ -201,7 +201,6 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
     }
     resource->in_renderer = true;
     resource->context_id = context->id;
-    stat_add(&gpu->services.stats, STAT_BLOB_BYTES, resource->size);
     if (resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE)
         window_expect(gpu, resource->size);
     return VIRTIO_GPU_RESP_OK_NODATA;

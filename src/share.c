@@ -46,13 +46,13 @@ static uint64_t block_size(const struct resource *resource)
 
 static char *block_create(struct venus_gpu *gpu, const struct resource *resource)
 {
-    if (!memory_account(gpu, block_size(resource)))
+    if (!budget_take(&gpu->budget, BUDGET_MEMORY, block_size(resource)))
         return NULL;
     char *block = malloc(block_size(resource));
     if (block)
         memcpy(block, resource->memory->ptr, resource->size);
     else
-        memory_unaccount(gpu, block_size(resource));
+        budget_give_back(&gpu->budget, BUDGET_MEMORY, block_size(resource));
     return block;
 }
 
@@ -60,7 +60,7 @@ void share_end(struct venus_gpu *gpu, struct resource *resource)
 {
     if (!resource->transferred)
         return;
-    memory_unaccount(gpu, block_size(resource));
+    budget_give_back(&gpu->budget, BUDGET_MEMORY, block_size(resource));
     free(resource->transferred);
     resource->transferred = NULL;
 }
@@ -83,7 +83,7 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
     if (memory_id_in_use(gpu, resource->id, true))
         return -EBUSY; /* while the device is being reset, or for good: see memory_abandon() */
 
-    if (!memory_account_descriptor(gpu))
+    if (!budget_take(&gpu->budget, BUDGET_DESCRIPTORS, 1))
         return -EMFILE;
     int ret = -ENOMEM;
     if (!resource->transferred) /* it may have been shared with an earlier renderer */
@@ -104,7 +104,7 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
     }
     resource->in_renderer = ret == 0;
     if (ret < 0)
-        memory_unaccount_descriptor(gpu);
+        budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
     return ret;
 }
 
@@ -115,7 +115,7 @@ void share_take_back_all(struct venus_gpu *gpu)
         if (resource->mem != RESOURCE_2D || !resource->in_renderer)
             continue;
         gpu->services.renderer->resource_unref(resource->id);
-        memory_unaccount_descriptor(gpu);
+        budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
         resource->in_renderer = false; /* what Vulkan drew is still there: `transferred` stays */
     }
 }

@@ -2,7 +2,6 @@
 /* The names of the counters in stats.h. */
 #include "stats.h"
 
-#include "device.h"
 
 /* Upper bounds of the histogram's classes in microseconds: three a decade or so, and whole frames of 60 Hz. */
 static const uint32_t present_us[] = { 100,  200,  300,  500,  750,   1000, 1500,
@@ -101,14 +100,29 @@ void stat_add_present_time(struct stats *stats, uint64_t ns)
     stat_add(stats, STAT_PRESENT_US_FIRST + i, 1);
 }
 
-size_t venus_gpu_stats(const struct venus_gpu *gpu, struct venus_gpu_stat *stats, size_t max)
+/* What the budget counts anyway. */
+static const enum stat_id budget_stats[] = {
+    [BUDGET_CONTEXTS] = STAT_CONTEXTS,     [BUDGET_RESOURCES] = STAT_RESOURCES,
+    [BUDGET_MEMORY] = STAT_MEMORY_BYTES,   [BUDGET_BLOB_MEMORY] = STAT_BLOB_BYTES,
+    [BUDGET_RANGES] = STAT_ADDRESS_RANGES, [BUDGET_DESCRIPTORS] = STAT_DESCRIPTORS,
+};
+
+_Static_assert(sizeof(budget_stats) / sizeof(budget_stats[0]) == BUDGET_ITEMS,
+               "a counter for each item");
+
+size_t stats_read(const struct stats *stats, const struct budget *budget,
+                  struct venus_gpu_stat *list, size_t max)
 {
     for (size_t i = 0; i < STAT_COUNT && i < max; i++) {
-        stats[i] = (struct venus_gpu_stat){
+        list[i] = (struct venus_gpu_stat){
             .name = stat_names[i].name,
             .help = stat_names[i].help,
-            .value = stat_get(&gpu->services.stats, i),
+            .value = stat_get(stats, i),
         };
+    }
+    for (size_t i = 0; i < BUDGET_ITEMS; i++) {
+        if (budget_stats[i] < max)
+            list[budget_stats[i]].value = budget_taken(budget, i);
     }
     return STAT_COUNT;
 }

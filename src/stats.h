@@ -4,14 +4,17 @@
 #define STATS_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "budget.h"
 
 enum stat_id {
     STAT_COMMANDS,
     STAT_COMMAND_ERRORS,
     STAT_SUBMITS,
     STAT_SUBMIT_BYTES,
-    STAT_CONTEXTS,
+    STAT_CONTEXTS, /* this and some more are the budget's (stats_read) */
     STAT_CONTEXTS_CREATED,
     STAT_CONTEXTS_LOST,
     STAT_RESOURCES,
@@ -83,6 +86,10 @@ static inline uint64_t stat_get(const struct stats *stats, enum stat_id stat)
 {
     return atomic_load_explicit(&stats->value[stat], memory_order_relaxed);
 }
+
+/* All of them, and those that the budget counts, as venus_gpu_stats() has them. */
+size_t stats_read(const struct stats *stats, const struct budget *budget,
+                  struct venus_gpu_stat *list, size_t max);
 
 /* A frame was on its way from flush to screen for so long. */
 void stat_add_present_time(struct stats *stats, uint64_t ns);

@@ -22,6 +22,7 @@
 
 #include "device.h"
 #include "memory.h"
+#include "pages.h"
 #include "resource.h"
 
 /* A blob in the window is an address range, and may split the one that was there. */
@@ -324,13 +325,13 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
                              (unsigned long long)offset);
 
     uint32_t map_info = 0;
-    int ret = memory_account_ranges(gpu, RANGES_PER_BLOB) ? 0 : -ENOMEM;
+    int ret = budget_take(&gpu->budget, BUDGET_RANGES, RANGES_PER_BLOB) ? 0 : -ENOMEM;
     if (ret == 0) {
         ret = gpu->services.renderer->map_info(resource->id, &map_info);
         if (ret == 0)
             ret = place(gpu, resource);
         if (ret < 0)
-            memory_unaccount_ranges(gpu, RANGES_PER_BLOB);
+            budget_give_back(&gpu->budget, BUDGET_RANGES, RANGES_PER_BLOB);
     }
     if (ret < 0) {
         tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
@@ -362,7 +363,7 @@ void window_unmap(struct venus_gpu *gpu, struct resource *resource)
                  "resource %u cannot be taken out of the window", resource->id);
     }
     tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
-    memory_unaccount_ranges(gpu, RANGES_PER_BLOB);
+    budget_give_back(&gpu->budget, BUDGET_RANGES, RANGES_PER_BLOB);
     resource->mapped = false;
     stat_sub(&gpu->services.stats, STAT_MAPPED, 1);
     stat_sub(&gpu->services.stats, STAT_MAPPED_BYTES, size);

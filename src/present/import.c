@@ -118,7 +118,7 @@ fail:
 static bool import_fd(struct import *import, const struct memory *memory,
                       VkExternalMemoryHandleTypeFlagBits type, uint32_t types)
 {
-    if (!memory_account_descriptor(memory->gpu))
+    if (!budget_take(&memory->gpu->budget, BUDGET_DESCRIPTORS, 1))
         return false;
     /* A successful import takes the descriptor over, and the driver may keep it. */
     VkImportMemoryFdInfoKHR source = {
@@ -132,7 +132,7 @@ static bool import_fd(struct import *import, const struct memory *memory,
     }
     if (source.fd >= 0)
         close(source.fd);
-    memory_unaccount_descriptor(memory->gpu);
+    budget_give_back(&memory->gpu->budget, BUDGET_DESCRIPTORS, 1);
     return false;
 }
 
@@ -191,7 +191,7 @@ void import_unref(struct import *import)
     vk->DestroyBuffer(vk->device, import->buffer, NULL);
     vk->FreeMemory(vk->device, import->device_memory, NULL);
     if (import->gpu)
-        memory_unaccount_descriptor(import->gpu);
+        budget_give_back(&import->gpu->budget, BUDGET_DESCRIPTORS, 1);
     vulkan_unref(import->vk);
     free(import);
 }

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest may make the host take up, and how much of it is taken.
+ *
+ * Each item has a limit. Nothing is taken that goes beyond it. Any thread takes and gives back.
+ */
+#ifndef BUDGET_H
+#define BUDGET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "venus-gpu.h"
+
+enum budget_item {
+    BUDGET_CONTEXTS,
+    BUDGET_RESOURCES,
+    BUDGET_MEMORY,      /* bytes of this process: 2D resources, copies of guest blobs, page lists */
+    BUDGET_BLOB_MEMORY, /* bytes of HOST3D and HOST3D_GUEST blobs */
+    BUDGET_RANGES,      /* address ranges of this process, of which the kernel allows so many */
+    /*
+     * Descriptors of this process. Each resource has one at hand: its memory's, ours or virglrenderer's. Another
+     * one goes to whoever shows a blob, to a GPU that imports it, and to the renderer where that gets a 2D
+     * resource; all of these do without, or say no, where none is left.
+     */
+    BUDGET_DESCRIPTORS,
+    BUDGET_ITEMS,
+};
+
+struct budget {
+    uint64_t most[BUDGET_ITEMS]; /* constant */
+    _Atomic uint64_t taken[BUDGET_ITEMS];
+};
+
+/* Take the limits from a configuration, and put the defaults into it where it has none. */
+void budget_init(struct budget *budget, struct venus_gpu_config *config);
+
+/* Take so many. false: it would be more than the limit, and nothing was taken. */
+bool budget_take(struct budget *budget, enum budget_item item, uint64_t n);
+void budget_give_back(struct budget *budget, enum budget_item item, uint64_t n);
+
+uint64_t budget_taken(const struct budget *budget, enum budget_item item);
+
+#endif
