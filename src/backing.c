@@ -80,7 +80,7 @@ struct backing *backing_create(struct venus_gpu *gpu, struct command *cmd, size_
         }
     }
     size_t list_size = backing->num_iov * sizeof(*backing->iov);
-    if (!budget_take(&gpu->budget, BUDGET_MEMORY, list_size)) {
+    if (!budget_take(&gpu->services.budget, BUDGET_MEMORY, list_size)) {
         *error = command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                                "no memory for a list of %u pages (max_memory)", backing->num_iov);
         goto fail;
@@ -102,7 +102,7 @@ void backing_destroy(struct venus_gpu *gpu, struct backing *backing)
     for (unsigned i = 0; i < backing->num_iov; i++)
         gpu->services.ops.unmap_guest(gpu->services.opaque, backing->iov[i].iov_base,
                                       backing->iov[i].iov_len);
-    budget_give_back(&gpu->budget, BUDGET_MEMORY, backing->accounted);
+    budget_give_back(&gpu->services.budget, BUDGET_MEMORY, backing->accounted);
     free(backing->iov);
     free(backing);
 }

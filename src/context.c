@@ -92,14 +92,14 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
     if (nlen > sizeof(req->debug_name))
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "a name of %u bytes",
                              nlen);
-    if (!budget_take(&gpu->budget, BUDGET_CONTEXTS, 1))
+    if (!budget_take(&gpu->services.budget, BUDGET_CONTEXTS, 1))
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "%u contexts are all it may have (max_contexts)",
                              gpu->services.config.max_contexts);
     enum virtio_gpu_ctrl_type result =
         create(gpu, cmd, capset == VIRTIO_GPU_CAPSET_VENUS, req->debug_name, nlen);
     if (result != VIRTIO_GPU_RESP_OK_NODATA)
-        budget_give_back(&gpu->budget, BUDGET_CONTEXTS, 1);
+        budget_give_back(&gpu->services.budget, BUDGET_CONTEXTS, 1);
     return result;
 }
 
@@ -125,7 +125,7 @@ static void destroy(struct venus_gpu *gpu, struct context *context)
         detach(gpu, LIST_FIRST(&context->attachments), false);
     HASH_DEL(gpu->contexts, context);
     free(context);
-    budget_give_back(&gpu->budget, BUDGET_CONTEXTS, 1);
+    budget_give_back(&gpu->services.budget, BUDGET_CONTEXTS, 1);
 }
 
 enum virtio_gpu_ctrl_type context_destroy(struct venus_gpu *gpu, struct command *cmd,

@@ -15,9 +15,9 @@
 #include "clock.h"
 #include "context.h"
 #include "fence.h"
-#include "memory.h"
 #include "message.h"
 #include "pages.h"
+#include "pinned.h"
 #include "resource.h"
 #include "share.h"
 #include "thread.h"
@@ -157,8 +157,8 @@ bool device_revive_renderer(struct venus_gpu *gpu)
     /* If it was the server that went, contexts went with it that we have not asked since. */
     context_check_all(gpu);
     /* Only the program can be started anew, not a connection that was handed to us. */
-    if (has_rendering_context(gpu) || budget_taken(&gpu->budget, BUDGET_BLOB_MEMORY) ||
-        !LIST_EMPTY(&gpu->pinned) || gpu->server_was_given)
+    if (has_rendering_context(gpu) || budget_taken(&gpu->services.budget, BUDGET_BLOB_MEMORY) ||
+        pins_have_any(gpu->pins) || gpu->server_was_given)
         return false;
 
     log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
@@ -185,7 +185,7 @@ void device_clear(struct venus_gpu *gpu)
     /* Contexts first: what a resource is attached to need not be told of its end one by one. */
     context_destroy_all(gpu);
     resource_destroy_all(gpu);
-    memory_reap(gpu);
+    pins_reap(gpu->pins);
     gpu->window.hint_given = false;
 }
 
@@ -212,7 +212,8 @@ void device_unref(struct venus_gpu *gpu)
     free(gpu->vulkan_device);
     present_finish(gpu);
     pthread_cond_destroy(&gpu->idle);
-    pthread_cond_destroy(&gpu->work);
+    pins_destroy(gpu->pins);
+    bell_finish(&gpu->bell);
     pthread_mutex_destroy(&gpu->services.lock);
     log_finish(&gpu->services.log);
     free(gpu);
@@ -248,6 +249,12 @@ static void stop_watchdog(struct venus_gpu *gpu)
         watchdog_stop();
 }
 
+/* Before the device thread waits. */
+static void deliver(void *opaque)
+{
+    command_deliver(opaque);
+}
+
 struct venus_gpu *device_create(const struct venus_gpu_config *config,
                                 const struct venus_gpu_ops *ops, void *opaque,
                                 const struct renderer *renderer, char **error)
@@ -269,7 +276,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     }
     atomic_init(&gpu->refs, 1);
     gpu->services.config = *config;
-    budget_init(&gpu->budget, &gpu->services.config);
+    budget_init(&gpu->services.budget, &gpu->services.config);
     gpu->server_was_given = config->render_server_fd >= 0;
     if (config->render_server)
         gpu->services.config.render_server = gpu->server_path = strdup(config->render_server);
@@ -280,7 +287,8 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     log_init(&gpu->services.log, ops, opaque);
     pthread_mutex_init(&gpu->services.lock, NULL);
     present_init(&gpu->present);
-    clock_cond_init(&gpu->work);
+    bell_init(&gpu->bell, &gpu->services.lock, deliver, gpu);
+    gpu->pins = pins_create(&gpu->services, &gpu->bell);
     pthread_cond_init(&gpu->idle, NULL);
     TAILQ_INIT(&gpu->queued);
     TAILQ_INIT(&gpu->in_flight);
@@ -290,7 +298,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     gpu->outputs[0].info =
         (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };
 
-    bool copied = (!config->render_server || gpu->server_path) &&
+    bool copied = gpu->pins && (!config->render_server || gpu->server_path) &&
                   (!config->vulkan_device || gpu->vulkan_device);
     int ret = copied ? 0 : -ENOMEM;
     if (ret < 0)
@@ -369,5 +377,5 @@ const char *venus_gpu_version(void)
 
 size_t venus_gpu_stats(const struct venus_gpu *gpu, struct venus_gpu_stat *stats, size_t max)
 {
-    return stats_read(&gpu->services.stats, &gpu->budget, stats, max);
+    return stats_read(&gpu->services.stats, &gpu->services.budget, stats, max);
 }

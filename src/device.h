@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
-#include "budget.h"
+#include "bell.h"
 #include "command.h"
 #include "edid.h"
 #include "present/present.h"
@@ -26,7 +26,7 @@
 
 struct context;
 struct fence;
-struct memory;
+struct pins;
 struct resource;
 
 /* One output as the guest is told of it. */
@@ -47,7 +47,8 @@ struct output {
 
 struct venus_gpu {
     struct services services;
-    struct budget budget;
+    struct bell bell;
+    struct pins *pins;
     atomic_uint
         refs; /* the front end's, and one for each thread that never came back (present.c) */
 
@@ -62,7 +63,6 @@ struct venus_gpu {
     struct present present; /* says itself what is guarded by what */
 
     /* Under the services' lock. */
-    pthread_cond_t work;               /* the device thread waits here */
     pthread_cond_t idle;               /* others wait here for the device thread */
     bool started, resetting, stopping; /* requests to and answers of the device thread */
     int start_error;
@@ -80,8 +80,6 @@ struct venus_gpu {
     uint64_t next_fence_id;
     LIST_HEAD(, venus_gpu_flush) flushes; /* not answered yet (frame.c) */
     LIST_HEAD(, window_region) regions;   /* not taken away yet (window.c) */
-    LIST_HEAD(, memory) pinned;           /* memory that needs the renderer's mapping (memory.c) */
-    SLIST_HEAD(, memory) released;        /* of those: nobody uses it any more */
     struct output outputs[VENUS_GPU_MAX_SCANOUTS];
     uint32_t events_read; /* VIRTIO_GPU_EVENT_* not cleared by the guest yet */
     enum display_news display_news;

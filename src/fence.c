@@ -97,7 +97,7 @@ static void signal_locked(struct venus_gpu *gpu, struct fence *fence)
     }
     if (gpu->awaits_context) {
         gpu->context_answered = true;
-        pthread_cond_signal(&gpu->work);
+        bell_ring(&gpu->bell);
     }
     free(fence);
 }

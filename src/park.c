@@ -9,7 +9,6 @@
  */
 #include "park.h"
 
-#include <errno.h>
 #include <stddef.h>
 
 #include "clock.h"
@@ -75,15 +74,11 @@ void park_answered(struct context *context)
 static bool wait_for(struct venus_gpu *gpu, struct context *context)
 {
     uint64_t until = clock_now_ns() + GRACE_NS;
-    int ret = 0;
     ask(gpu, context);
     pthread_mutex_lock(&gpu->services.lock);
     gpu->awaits_context = true;
-    while (fence_is_pending_locked(gpu, context->check) && !gpu->resetting && !gpu->stopping &&
-           ret == 0) {
-        command_deliver(gpu);
-        ret = clock_wait_until(&gpu->work, &gpu->services.lock, until);
-    }
+    while (fence_is_pending_locked(gpu, context->check) && bell_wait_until(&gpu->bell, until))
+        ;
     bool read = !fence_is_pending_locked(gpu, context->check);
     gpu->awaits_context = !read || !TAILQ_EMPTY(&gpu->parked);
     pthread_mutex_unlock(&gpu->services.lock);

@@ -14,11 +14,13 @@
 #include <sys/random.h>
 
 #include "backing.h"
+#include "blob-memory.h"
 #include "context.h"
 #include "device.h"
 #include "memory.h"
 #include "pages.h"
 #include "park.h"
+#include "pinned.h"
 #include "share.h"
 
 struct resource *resource_find(struct venus_gpu *gpu, uint32_t id)
@@ -46,17 +48,17 @@ static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd,
         return NULL;
     }
     *error = VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
-    if (!budget_take(&gpu->budget, BUDGET_RESOURCES, 1)) {
+    if (!budget_take(&gpu->services.budget, BUDGET_RESOURCES, 1)) {
         command_error(cmd, *error, "%u resources are all it may have (max_resources)",
                       gpu->services.config.max_resources);
         return NULL;
     }
-    if (!budget_take(&gpu->budget, BUDGET_DESCRIPTORS, 1)) {
+    if (!budget_take(&gpu->services.budget, BUDGET_DESCRIPTORS, 1)) {
         command_error(cmd, *error,
                       "resources take up the %llu descriptors that they may have already "
                       "(RLIMIT_NOFILE)",
-                      (unsigned long long)gpu->budget.most[BUDGET_DESCRIPTORS]);
-        budget_give_back(&gpu->budget, BUDGET_RESOURCES, 1);
+                      (unsigned long long)gpu->services.budget.most[BUDGET_DESCRIPTORS]);
+        budget_give_back(&gpu->services.budget, BUDGET_RESOURCES, 1);
         return NULL;
     }
     struct resource *resource = calloc(1, sizeof(*resource));
@@ -68,8 +70,8 @@ static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd,
             return resource;
         free(resource);
     }
-    budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
-    budget_give_back(&gpu->budget, BUDGET_RESOURCES, 1);
+    budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
+    budget_give_back(&gpu->services.budget, BUDGET_RESOURCES, 1);
     command_error(cmd, *error, "out of memory");
     return NULL;
 }
@@ -86,17 +88,17 @@ static void destroy(struct venus_gpu *gpu, struct resource *resource)
     context_detach_everywhere(gpu, resource);
 
     memory_unref(resource->memory);
-    if (resource->in_renderer && !memory_take_over(gpu, resource->id))
+    if (resource->in_renderer && !pins_take_over(gpu->pins, resource->id))
         gpu->services.renderer->resource_unref(resource->id);
     if (resource->in_renderer && resource->mem == RESOURCE_2D)
-        budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
+        budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
     share_end(gpu, resource);
     backing_destroy(gpu, resource->backing);
 
-    budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
-    budget_give_back(&gpu->budget, BUDGET_RESOURCES, 1);
+    budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
+    budget_give_back(&gpu->services.budget, BUDGET_RESOURCES, 1);
     if (counts_as_blob_memory(resource))
-        budget_give_back(&gpu->budget, BUDGET_BLOB_MEMORY, resource->size);
+        budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size);
     if (resource->mem == RESOURCE_2D && resource->format)
         stat_sub(&gpu->services.stats, STAT_RESOURCES_2D, 1);
     else if (resource->mem != RESOURCE_2D)
@@ -131,7 +133,7 @@ enum virtio_gpu_ctrl_type resource_create_2d(struct venus_gpu *gpu, struct comma
     resource->stride = width * format->bytes_per_pixel;
     resource->size = (uint64_t)resource->stride * height;
     stat_add(&gpu->services.stats, STAT_RESOURCES_2D, 1);
-    resource->memory = memory_create(gpu, resource->size);
+    resource->memory = memory_create(&gpu->services, resource->size);
     if (!resource->memory) {
         error =
             command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
@@ -173,9 +175,9 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
     if (!context->renders)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
                              "the context is not for Venus, or lost");
-    if (memory_id_in_use(gpu, resource->id, true))
+    if (pins_have(gpu->pins, resource->id, true))
         return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID; /* while the device is being reset, or for good */
-    if (!budget_take(&gpu->budget, BUDGET_BLOB_MEMORY, resource->size))
+    if (!budget_take(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size))
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "%llu bytes more than it may have (max_blob_memory)",
                              (unsigned long long)resource->size);
@@ -193,7 +195,7 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
     int ret = gpu->services.renderer->blob_create(&blob);
     park_answered(context);
     if (ret < 0) {
-        budget_give_back(&gpu->budget, BUDGET_BLOB_MEMORY, resource->size);
+        budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size);
         context_check(gpu, context);
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "the renderer has no blob %llu of %llu bytes",
@@ -323,31 +325,40 @@ enum virtio_gpu_ctrl_type resource_assign_uuid(struct venus_gpu *gpu, struct com
     return VIRTIO_GPU_RESP_OK_RESOURCE_UUID;
 }
 
-struct memory *resource_memory(struct venus_gpu *gpu, struct resource *resource)
+struct memory *resource_mapping(struct venus_gpu *gpu, struct resource *resource,
+                                bool placed_in_vain)
 {
     if (resource->memory)
         return resource->memory->ptr ? resource->memory : NULL;
 
     if (resource->in_renderer) {
         if (resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE)
-            resource->memory = memory_of_blob(gpu, resource->id, resource->size);
+            resource->memory = blob_memory_create(&gpu->services, gpu->pins, resource->id,
+                                                  resource->size, placed_in_vain);
     } else if (resource->backing) {
-        resource->memory = memory_alias_backing(gpu, resource->backing, resource->size);
+        resource->memory = memory_alias_pages(&gpu->services, resource->backing->iov,
+                                              resource->backing->num_iov, resource->size);
         if (resource->memory) {
             stat_add(&gpu->services.stats, STAT_GUEST_ALIASES, 1);
         } else {
-            resource->memory = memory_create(gpu, resource->size);
+            resource->memory = memory_create(&gpu->services, resource->size);
             resource->memory_is_copy = resource->memory;
         }
     }
     return resource->memory;
 }
 
+struct memory *resource_memory(struct venus_gpu *gpu, struct resource *resource)
+{
+    return resource_mapping(gpu, resource, false);
+}
+
 struct memory *resource_gpu_memory(struct venus_gpu *gpu, struct resource *resource)
 {
     if (!resource->memory && resource->in_renderer &&
         !(resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE))
-        resource->memory = memory_of_unmappable_blob(gpu, resource->id, resource->size);
+        resource->memory =
+            blob_memory_create_unmapped(&gpu->services, resource->id, resource->size);
     return resource->memory ? resource->memory : resource_memory(gpu, resource);
 }
 

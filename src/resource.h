@@ -56,6 +56,10 @@ struct resource *resource_find_or_refuse(struct venus_gpu *gpu, struct command *
  */
 struct memory *resource_memory(struct venus_gpu *gpu, struct resource *resource);
 
+/* The same; placed_in_vain: a blob's memory could not be placed a moment ago. */
+struct memory *resource_mapping(struct venus_gpu *gpu, struct resource *resource,
+                                bool placed_in_vain);
+
 /* The same for a GPU only: also of blobs that are not mappable, and then without a pointer. */
 struct memory *resource_gpu_memory(struct venus_gpu *gpu, struct resource *resource);
 

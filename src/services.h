@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "budget.h"
 #include "log.h"
 #include "renderer.h"
 #include "stats.h"
@@ -17,8 +18,9 @@ struct services {
     void *opaque;                    /* for these */
     const struct renderer *renderer; /* watched (watchdog.h); on the device thread only */
 
-    struct log log;     /* any thread, as the next */
+    struct log log;     /* any thread, as the next two */
     struct stats stats;
+    struct budget budget;
 
     /* Guards what several threads see of all parts, which say so. Never held while calling the renderer. */
     pthread_mutex_t lock;

@@ -35,6 +35,7 @@
 #include "backing.h"
 #include "device.h"
 #include "memory.h"
+#include "pinned.h"
 #include "resource.h"
 #include "udmabuf.h"
 
@@ -46,13 +47,13 @@ static uint64_t block_size(const struct resource *resource)
 
 static char *block_create(struct venus_gpu *gpu, const struct resource *resource)
 {
-    if (!budget_take(&gpu->budget, BUDGET_MEMORY, block_size(resource)))
+    if (!budget_take(&gpu->services.budget, BUDGET_MEMORY, block_size(resource)))
         return NULL;
     char *block = malloc(block_size(resource));
     if (block)
         memcpy(block, resource->memory->ptr, resource->size);
     else
-        budget_give_back(&gpu->budget, BUDGET_MEMORY, block_size(resource));
+        budget_give_back(&gpu->services.budget, BUDGET_MEMORY, block_size(resource));
     return block;
 }
 
@@ -60,7 +61,7 @@ void share_end(struct venus_gpu *gpu, struct resource *resource)
 {
     if (!resource->transferred)
         return;
-    budget_give_back(&gpu->budget, BUDGET_MEMORY, block_size(resource));
+    budget_give_back(&gpu->services.budget, BUDGET_MEMORY, block_size(resource));
     free(resource->transferred);
     resource->transferred = NULL;
 }
@@ -80,10 +81,10 @@ static int give(struct venus_gpu *gpu, const struct resource *resource, enum ren
 int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
 {
     const struct memory *memory = resource->memory;
-    if (memory_id_in_use(gpu, resource->id, true))
+    if (pins_have(gpu->pins, resource->id, true))
         return -EBUSY; /* while the device is being reset, or for good: see memory_abandon() */
 
-    if (!budget_take(&gpu->budget, BUDGET_DESCRIPTORS, 1))
+    if (!budget_take(&gpu->services.budget, BUDGET_DESCRIPTORS, 1))
         return -EMFILE;
     int ret = -ENOMEM;
     if (!resource->transferred) /* it may have been shared with an earlier renderer */
@@ -104,7 +105,7 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
     }
     resource->in_renderer = ret == 0;
     if (ret < 0)
-        budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
+        budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
     return ret;
 }
 
@@ -115,7 +116,7 @@ void share_take_back_all(struct venus_gpu *gpu)
         if (resource->mem != RESOURCE_2D || !resource->in_renderer)
             continue;
         gpu->services.renderer->resource_unref(resource->id);
-        budget_give_back(&gpu->budget, BUDGET_DESCRIPTORS, 1);
+        budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
         resource->in_renderer = false; /* what Vulkan drew is still there: `transferred` stays */
     }
 }

@@ -5,12 +5,13 @@
  * Both queues feed one list, so that a pointer image set after a transfer sees the transfer's pixels.
  * Three requests besides commands reach the thread: reset, stop, and memory to give back to the
  * renderer. Whoever asks for a reset waits until it is done, so nothing that the thread does in the
- * meantime may wait for the front end (window.c, memory.c look at `resetting`), and what waits for the
+ * meantime may wait for the front end (bell.h), and what waits for the
  * renderer is interrupted (watchdog.h).
  */
 #include "thread.h"
 
 #include <errno.h>
+
 
 #include "clock.h"
 #include "context.h"
@@ -18,8 +19,8 @@
 #include "dispatch.h"
 #include "fence.h"
 #include "frame.h"
-#include "memory.h"
 #include "park.h"
+#include "pinned.h"
 #include "places.h"
 #include "start-thread.h"
 #include "watchdog.h"
@@ -38,7 +39,7 @@ int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
     TAILQ_INSERT_TAIL(&gpu->in_flight, cmd, in_flight_link);
     gpu->num_in_flight++;
     if (gpu->sleeping)
-        pthread_cond_signal(&gpu->work);
+        bell_ring(&gpu->bell);
     pthread_mutex_unlock(&gpu->services.lock);
     return 0;
 }
@@ -46,9 +47,9 @@ int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
 void venus_gpu_reset(struct venus_gpu *gpu)
 {
     pthread_mutex_lock(&gpu->services.lock);
-    gpu->resetting = true;
+    gpu->resetting = gpu->bell.urgent = true;
     watchdog_hurry(true);
-    pthread_cond_signal(&gpu->work);
+    bell_ring(&gpu->bell);
     while (gpu->resetting)
         pthread_cond_wait(&gpu->idle, &gpu->services.lock);
     pthread_mutex_unlock(&gpu->services.lock);
@@ -81,6 +82,7 @@ static void reset_locked(struct venus_gpu *gpu)
     stat_add(&gpu->services.stats, STAT_RESETS, 1);
     pthread_mutex_lock(&gpu->services.lock);
     gpu->resetting = false;
+    gpu->bell.urgent = gpu->stopping;
     watchdog_hurry(false);
     pthread_cond_broadcast(&gpu->idle);
 }
@@ -108,16 +110,14 @@ static void wait_for_work_locked(struct venus_gpu *gpu)
 {
     gpu->sleeping = true;
     if (gpu->num_answered) {
-        if (clock_wait_until(&gpu->work, &gpu->services.lock, clock_now_ns() + ANSWER_DELAY_NS) ==
-            ETIMEDOUT)
+        if (!bell_sleep(&gpu->bell, clock_now_ns() + ANSWER_DELAY_NS))
             command_deliver(gpu);
     } else if (!TAILQ_EMPTY(&gpu->parked) || places_are_few_locked(gpu)) {
-        clock_wait_until(&gpu->work, &gpu->services.lock, clock_now_ns() + PARK_POLL_NS);
+        bell_sleep(&gpu->bell, clock_now_ns() + PARK_POLL_NS);
     } else if (gpu->contexts) {
-        clock_wait_until(&gpu->work, &gpu->services.lock,
-                         clock_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
+        bell_sleep(&gpu->bell, clock_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
     } else {
-        pthread_cond_wait(&gpu->work, &gpu->services.lock);
+        bell_sleep(&gpu->bell, 0);
     }
     gpu->sleeping = false;
 }
@@ -166,9 +166,9 @@ static void *run(void *opaque)
         struct command *cmd = TAILQ_FIRST(&gpu->queued);
         if (gpu->resetting) {
             reset_locked(gpu);
-        } else if (!SLIST_EMPTY(&gpu->released)) {
+        } else if (pins_have_released(gpu->pins)) {
             pthread_mutex_unlock(&gpu->services.lock);
-            memory_reap(gpu);
+            pins_reap(gpu->pins);
             pthread_mutex_lock(&gpu->services.lock);
         } else if (park_is_due_locked(gpu, &next_poll)) {
             pthread_mutex_unlock(&gpu->services.lock);
@@ -222,9 +222,9 @@ int thread_start(struct venus_gpu *gpu)
 void thread_stop(struct venus_gpu *gpu)
 {
     pthread_mutex_lock(&gpu->services.lock);
-    gpu->stopping = true;
+    gpu->stopping = gpu->bell.urgent = true;
     watchdog_hurry(true);
-    pthread_cond_signal(&gpu->work);
+    bell_ring(&gpu->bell);
     pthread_mutex_unlock(&gpu->services.lock);
     pthread_join(gpu->thread, NULL);
 }

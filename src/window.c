@@ -3,7 +3,7 @@
  * See window.h. Commands RESOURCE_MAP_BLOB and RESOURCE_UNMAP_BLOB (specification, 5.7.6.9).
  *
  * The window is one anonymous mapping for the life of the device. A blob is mapped by replacing the
- * pages at its offset with the blob's own (memory_place_blob), and unmapped by putting anonymous
+ * pages at its offset with the blob's own (placement_place), and unmapped by putting anonymous
  * pages back. The kernel does either in one step, for every thread and every virtual processor at
  * once, and it costs the same however much else is mapped. The address range never has a hole: a
  * guest that touches an offset where nothing is mapped sees zeroes or what it wrote there itself.
@@ -23,6 +23,7 @@
 #include "device.h"
 #include "memory.h"
 #include "pages.h"
+#include "placement.h"
 #include "resource.h"
 
 /* A blob in the window is an address range, and may split the one that was there. */
@@ -126,17 +127,6 @@ static int compare_ranges(const void *a, const void *b)
     return left->start >= right->end;
 }
 
-static void wait_for_front_end(struct venus_gpu *gpu)
-{
-    command_deliver(gpu);
-    pthread_cond_wait(&gpu->work, &gpu->services.lock);
-}
-
-static bool must_not_wait(const struct venus_gpu *gpu)
-{
-    return gpu->resetting || gpu->stopping;
-}
-
 static void region_free(struct window_region *region)
 {
     memory_unref(region->memory);
@@ -159,14 +149,15 @@ static void unmap_region(struct venus_gpu *gpu, struct window_region *region)
 
     /* Only this thread makes regions, so no other can be at that address before we return. */
     pthread_mutex_lock(&gpu->services.lock);
-    while (region_exists_locked(gpu, region) && !must_not_wait(gpu))
-        wait_for_front_end(gpu);
+    while (region_exists_locked(gpu, region) && bell_wait(&gpu->bell))
+        ;
     pthread_mutex_unlock(&gpu->services.lock);
 }
 
-static int map_region(struct venus_gpu *gpu, struct resource *resource)
+/* in_vain: its memory could not be placed a moment ago. */
+static int map_region(struct venus_gpu *gpu, struct resource *resource, bool in_vain)
 {
-    if (!gpu->services.ops.region_map || !resource_memory(gpu, resource))
+    if (!gpu->services.ops.region_map || !resource_mapping(gpu, resource, in_vain))
         return -ENOTSUP;
     struct window_region *region = calloc(1, sizeof(*region));
     if (!region)
@@ -182,8 +173,8 @@ static int map_region(struct venus_gpu *gpu, struct resource *resource)
     gpu->services.ops.region_map(gpu->services.opaque, &region->base);
 
     pthread_mutex_lock(&gpu->services.lock);
-    while (!region->answered && !must_not_wait(gpu))
-        wait_for_front_end(gpu);
+    while (!region->answered && bell_wait(&gpu->bell))
+        ;
     int error = region->answered ? region->error : 0;
     pthread_mutex_unlock(&gpu->services.lock);
     if (error)
@@ -199,7 +190,7 @@ void venus_gpu_region_mapped(struct venus_gpu *gpu, struct venus_gpu_region *bas
     pthread_mutex_lock(&gpu->services.lock);
     region->answered = true;
     region->error = error;
-    pthread_cond_signal(&gpu->work);
+    bell_ring(&gpu->bell);
     pthread_mutex_unlock(&gpu->services.lock);
 }
 
@@ -208,7 +199,7 @@ void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *b
     struct window_region *region = (struct window_region *)base;
     pthread_mutex_lock(&gpu->services.lock);
     LIST_REMOVE(region, link);
-    pthread_cond_signal(&gpu->work);
+    bell_ring(&gpu->bell);
     pthread_mutex_unlock(&gpu->services.lock);
     region_free(region);
 }
@@ -219,17 +210,18 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
     uint64_t offset = resource->range.start;
 
     /* Pinned memory is the renderer's own mapping, and the renderer gives no other. */
-    bool pinned = resource->memory && resource->memory->pinned;
+    bool in_vain = false, pinned = resource->memory && resource->memory->owner;
     if (gpu->services.config.window_mode == VENUS_GPU_WINDOW_AUTO && !pinned) {
         void *ptr;
-        enum memory_tier tier;
-        int ret = memory_place_blob(gpu, resource->id, resource->size, window->base + offset, &ptr,
-                                    &tier);
+        enum placement_way way;
+        int ret = placement_place(gpu->services.renderer, resource->id, resource->size,
+                                  window->base + offset, &ptr, &way);
         if (ret == 0) {
-            stat_add(&gpu->services.stats, tier == MEMORY_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS,
-                     1);
+            stat_add(&gpu->services.stats,
+                     way == PLACEMENT_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS, 1);
             return 0;
         }
+        in_vain = true;
         /* A failed attempt may have taken the old pages away, or put wrong ones there. */
         int fill = window_fill(window, offset, resource->range.end - offset);
         if (fill < 0)
@@ -239,7 +231,7 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
         if (fill < 0 || ret == -EOVERFLOW)
             return ret;
     }
-    int ret = map_region(gpu, resource);
+    int ret = map_region(gpu, resource, in_vain);
     if (ret == 0)
         stat_add(&gpu->services.stats, STAT_MAPS_REGION, 1);
     return ret;
@@ -325,13 +317,13 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
                              (unsigned long long)offset);
 
     uint32_t map_info = 0;
-    int ret = budget_take(&gpu->budget, BUDGET_RANGES, RANGES_PER_BLOB) ? 0 : -ENOMEM;
+    int ret = budget_take(&gpu->services.budget, BUDGET_RANGES, RANGES_PER_BLOB) ? 0 : -ENOMEM;
     if (ret == 0) {
         ret = gpu->services.renderer->map_info(resource->id, &map_info);
         if (ret == 0)
             ret = place(gpu, resource);
         if (ret < 0)
-            budget_give_back(&gpu->budget, BUDGET_RANGES, RANGES_PER_BLOB);
+            budget_give_back(&gpu->services.budget, BUDGET_RANGES, RANGES_PER_BLOB);
     }
     if (ret < 0) {
         tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
@@ -363,7 +355,7 @@ void window_unmap(struct venus_gpu *gpu, struct resource *resource)
                  "resource %u cannot be taken out of the window", resource->id);
     }
     tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
-    budget_give_back(&gpu->budget, BUDGET_RANGES, RANGES_PER_BLOB);
+    budget_give_back(&gpu->services.budget, BUDGET_RANGES, RANGES_PER_BLOB);
     resource->mapped = false;
     stat_sub(&gpu->services.stats, STAT_MAPPED, 1);
     stat_sub(&gpu->services.stats, STAT_MAPPED_BYTES, size);

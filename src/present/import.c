@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../device.h"
+#include "../protocol.h"
+#include "../services.h"
 
 static const VkBufferUsageFlags usage =
     VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;
@@ -118,7 +119,7 @@ fail:
 static bool import_fd(struct import *import, const struct memory *memory,
                       VkExternalMemoryHandleTypeFlagBits type, uint32_t types)
 {
-    if (!budget_take(&memory->gpu->budget, BUDGET_DESCRIPTORS, 1))
+    if (!budget_take(&memory->services->budget, BUDGET_DESCRIPTORS, 1))
         return false;
     /* A successful import takes the descriptor over, and the driver may keep it. */
     VkImportMemoryFdInfoKHR source = {
@@ -127,12 +128,12 @@ static bool import_fd(struct import *import, const struct memory *memory,
         .fd = fcntl(memory->fd, F_DUPFD_CLOEXEC, 0),
     };
     if (source.fd >= 0 && make_buffer(import, memory, type, types, &source)) {
-        import->gpu = memory->gpu;
+        import->services = memory->services;
         return true;
     }
     if (source.fd >= 0)
         close(source.fd);
-    budget_give_back(&memory->gpu->budget, BUDGET_DESCRIPTORS, 1);
+    budget_give_back(&memory->services->budget, BUDGET_DESCRIPTORS, 1);
     return false;
 }
 
@@ -190,8 +191,8 @@ void import_unref(struct import *import)
     }
     vk->DestroyBuffer(vk->device, import->buffer, NULL);
     vk->FreeMemory(vk->device, import->device_memory, NULL);
-    if (import->gpu)
-        budget_give_back(&import->gpu->budget, BUDGET_DESCRIPTORS, 1);
+    if (import->services)
+        budget_give_back(&import->services->budget, BUDGET_DESCRIPTORS, 1);
     vulkan_unref(import->vk);
     free(import);
 }
@@ -217,20 +218,20 @@ static struct import *import_create(struct vulkan *vk, const struct memory *memo
         import->tier = IMPORT_HOST_POINTER;
     else
         import->tier = IMPORT_STAGING;
-    stat_add(&memory->gpu->services.stats, STAT_PRESENT_IMPORTS, 1);
+    stat_add(&memory->services->stats, STAT_PRESENT_IMPORTS, 1);
     return import;
 }
 
 /* What is cached with the memory, if it belongs to this device. */
 static struct import *cached(struct vulkan *vk, struct memory *memory)
 {
-    pthread_mutex_lock(&memory->gpu->services.lock);
+    pthread_mutex_lock(&memory->services->lock);
     struct import *import = (struct import *)memory->companion;
     if (import && import->vk == vk)
         atomic_fetch_add_explicit(&import->refs, 1, memory_order_relaxed);
     else
         import = NULL;
-    pthread_mutex_unlock(&memory->gpu->services.lock);
+    pthread_mutex_unlock(&memory->services->lock);
     return import;
 }
 
@@ -245,10 +246,10 @@ struct import *import_get(struct vulkan *vk, struct memory *memory)
 
     /* Another presenter may have been faster, or the import there is of a device that was lost. */
     atomic_fetch_add_explicit(&import->refs, 1, memory_order_relaxed);
-    pthread_mutex_lock(&memory->gpu->services.lock);
+    pthread_mutex_lock(&memory->services->lock);
     struct memory_companion *old = memory->companion;
     memory->companion = &import->companion;
-    pthread_mutex_unlock(&memory->gpu->services.lock);
+    pthread_mutex_unlock(&memory->services->lock);
     if (old)
         old->memory_gone(old);
     return import;

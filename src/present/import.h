@@ -31,7 +31,7 @@ struct import {
     atomic_uint refs; /* the memory's, and one for each user */
     struct vulkan *vk;
     enum import_tier tier;
-    struct venus_gpu *gpu; /* whose descriptor it has, or NULL */
+    struct services *services; /* whose descriptor it has, or NULL */
     VkBuffer buffer;       /* over all of the memory; not for IMPORT_STAGING, as the next */
     VkDeviceMemory device_memory;
 };
