@@ -18,7 +18,9 @@
 #include "device.h"
 #include "fence.h"
 #include "park.h"
+#include "pinned.h"
 #include "resource.h"
+#include "session.h"
 #include "share.h"
 
 struct context *context_find(struct venus_gpu *gpu, uint32_t id)
@@ -36,11 +38,48 @@ static struct context *find_or_refuse(struct venus_gpu *gpu, struct command *cmd
     return context;
 }
 
+static bool has_rendering_context(const struct venus_gpu *gpu)
+{
+    const struct context *context;
+    for (context = gpu->contexts; context; context = context->hh.next) {
+        if (context->renders)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Start the renderer anew if its server is gone and nothing of it is in use, so that the next
+ * context can be created. Contexts that are lost, or not for Venus, do not use it. Returns whether
+ * it did.
+ */
+static bool revive_renderer(struct venus_gpu *gpu)
+{
+    /* If it was the server that went, contexts went with it that we have not asked since. */
+    context_check_all(gpu);
+    /* Only the program can be started anew, not a connection that was handed to us. */
+    if (has_rendering_context(gpu) || budget_taken(&gpu->services.budget, BUDGET_BLOB_MEMORY) ||
+        pins_have_any(gpu->pins) || !session_can_be_renewed(gpu->session))
+        return false;
+
+    log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
+             "the render server is gone: starting a new one");
+    char *error = NULL;
+    share_take_back_all(gpu);
+    session_stop(gpu->session);
+    if (session_start(gpu->session, &error) == 0)
+        return true;
+    log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR, "%s",
+             error ? error : "it could not be started");
+    free(error);
+    return false;
+}
+
 static int create_in_renderer(struct venus_gpu *gpu, uint32_t id, const char *name, uint32_t nlen)
 {
-    capset_learn(gpu);
+    session_learn_capset(gpu->session);
     int ret = gpu->services.renderer->context_create(id, name, nlen);
-    if (ret < 0 && device_revive_renderer(gpu))
+    if (ret < 0 && revive_renderer(gpu))
         ret = gpu->services.renderer->context_create(id, name, nlen);
     return ret;
 }

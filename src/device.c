@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Creation and destruction of a device, its features, and the renderer's start and end.
+ * Creation and destruction of a device, and its features.
  */
 #include "device.h"
 
@@ -19,7 +19,7 @@
 #include "pages.h"
 #include "pinned.h"
 #include "resource.h"
-#include "share.h"
+#include "session.h"
 #include "thread.h"
 #include "watchdog.h"
 
@@ -78,102 +78,6 @@ static char *config_mistake(const struct venus_gpu_config *config, const struct 
     return NULL;
 }
 
-static void renderer_log(void *opaque, bool is_error, const char *line)
-{
-    struct venus_gpu *gpu = opaque;
-    if (is_error)
-        log_renderer_line(&gpu->services.log, line);
-    else
-        log_line(&gpu->services.log, VENUS_GPU_LOG_DEBUG, "%s", line);
-}
-
-int device_start_renderer(struct venus_gpu *gpu, char **error)
-{
-    static const struct renderer_events events = { .fence = fence_signal, .log = renderer_log };
-
-    const struct renderer_config config = { .events = &events,
-                                            .opaque = gpu,
-                                            .server_path = gpu->services.config.render_server,
-                                            .server_fd = gpu->services.config.render_server_fd };
-    gpu->services.config.render_server_fd = -1;
-    int ret = gpu->services.renderer->init(&config, error);
-    if (ret < 0) {
-        if (!*error)
-            *error = message("virglrenderer could not be started.\n"
-                             "Is virgl_render_server, which comes with it, installed?");
-        return ret;
-    }
-    gpu->renderer_runs = true;
-
-    /* What was learnt at the first start stays: others read it, and the guest relies on it. */
-    uint32_t version, size;
-    struct renderer_device device;
-    ret = gpu->services.renderer->capset_info(&version, &size);
-    if (ret < 0) {
-        *error = message("This virglrenderer was built without Venus.\n"
-                         "Install one that has it: 1.0 or newer, configured with -Dvenus=true.");
-    } else {
-        ret = gpu->services.renderer->first_device(&device, error);
-        if (ret == -ENODEV)
-            *error = message("The host has no Vulkan device for the guest.\n"
-                             "Install a Vulkan driver; mesa-vulkan-drivers has lavapipe for any "
-                             "processor. vulkaninfo tells what there is.");
-        else if (ret < 0 && !*error)
-            *error = message("The render server does not answer.\n"
-                             "Is virgl_render_server installed, and allowed to run?");
-    }
-    if (ret == 0 && device.is_only && device.is_processor)
-        gpu->services.renderer->limit_memory(gpu->services.config.max_context_memory);
-    if (ret < 0) {
-        device_stop_renderer(gpu);
-    } else if (!gpu->started) {
-        gpu->capset_version = version;
-        gpu->capset_size = size;
-        gpu->renderer_device = device;
-    }
-    return ret;
-}
-
-void device_stop_renderer(struct venus_gpu *gpu)
-{
-    /* Not where an attempt to start it anew failed. */
-    if (gpu->renderer_runs)
-        gpu->services.renderer->fini();
-    gpu->renderer_runs = false;
-}
-
-static bool has_rendering_context(const struct venus_gpu *gpu)
-{
-    const struct context *context;
-    for (context = gpu->contexts; context; context = context->hh.next) {
-        if (context->renders)
-            return true;
-    }
-    return false;
-}
-
-bool device_revive_renderer(struct venus_gpu *gpu)
-{
-    /* If it was the server that went, contexts went with it that we have not asked since. */
-    context_check_all(gpu);
-    /* Only the program can be started anew, not a connection that was handed to us. */
-    if (has_rendering_context(gpu) || budget_taken(&gpu->services.budget, BUDGET_BLOB_MEMORY) ||
-        pins_have_any(gpu->pins) || gpu->server_was_given)
-        return false;
-
-    log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
-             "the render server is gone: starting a new one");
-    char *error = NULL;
-    share_take_back_all(gpu);
-    device_stop_renderer(gpu);
-    if (device_start_renderer(gpu, &error) == 0)
-        return true;
-    log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR, "%s",
-             error ? error : "it could not be started");
-    free(error);
-    return false;
-}
-
 void device_clear(struct venus_gpu *gpu)
 {
     for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
@@ -206,47 +110,14 @@ void device_unref(struct venus_gpu *gpu)
     if (atomic_fetch_sub_explicit(&gpu->refs, 1, memory_order_acq_rel) != 1)
         return;
     window_finish(&gpu->window);
-    free(gpu->capsets);
     free(gpu->scratch);
-    free(gpu->server_path);
-    free(gpu->vulkan_device);
     present_finish(gpu);
     pthread_cond_destroy(&gpu->idle);
     pins_destroy(gpu->pins);
     bell_finish(&gpu->bell);
-    pthread_mutex_destroy(&gpu->services.lock);
-    log_finish(&gpu->services.log);
+    session_destroy(gpu->session);
+    services_finish(&gpu->services);
     free(gpu);
-}
-
-static void call_interrupted(void *opaque, unsigned context_id)
-{
-    struct venus_gpu *gpu = opaque;
-    if (context_id)
-        log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
-                 "context %u does not answer: its process is ended", context_id);
-    else
-        log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
-                 "the render server does not answer: it is ended, with all contexts");
-}
-
-static int start_watchdog(struct venus_gpu *gpu, const struct renderer *renderer)
-{
-    const struct watchdog_config config = {
-        .call_ms = gpu->services.config.max_call_ms,
-        .server_can_be_replaced = !gpu->server_was_given,
-        .interrupted = call_interrupted,
-        .opaque = gpu,
-    };
-    gpu->services.renderer = watchdog_start(renderer, &config);
-    return gpu->services.renderer ? 0 : -EAGAIN;
-}
-
-/* Nobody calls the renderer any more. Takes a device without one. */
-static void stop_watchdog(struct venus_gpu *gpu)
-{
-    if (gpu->services.renderer)
-        watchdog_stop();
 }
 
 /* Before the device thread waits. */
@@ -275,17 +146,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
         goto fail;
     }
     atomic_init(&gpu->refs, 1);
-    gpu->services.config = *config;
-    budget_init(&gpu->services.budget, &gpu->services.config);
-    gpu->server_was_given = config->render_server_fd >= 0;
-    if (config->render_server)
-        gpu->services.config.render_server = gpu->server_path = strdup(config->render_server);
-    if (config->vulkan_device)
-        gpu->services.config.vulkan_device = gpu->vulkan_device = strdup(config->vulkan_device);
-    gpu->services.ops = *ops;
-    gpu->services.opaque = opaque;
-    log_init(&gpu->services.log, ops, opaque);
-    pthread_mutex_init(&gpu->services.lock, NULL);
+    int ret = services_init(&gpu->services, config, ops, opaque);
     present_init(&gpu->present);
     bell_init(&gpu->bell, &gpu->services.lock, deliver, gpu);
     gpu->pins = pins_create(&gpu->services, &gpu->bell);
@@ -298,9 +159,8 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     gpu->outputs[0].info =
         (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };
 
-    bool copied = gpu->pins && (!config->render_server || gpu->server_path) &&
-                  (!config->vulkan_device || gpu->vulkan_device);
-    int ret = copied ? 0 : -ENOMEM;
+    if (!gpu->pins)
+        ret = -ENOMEM;
     if (ret < 0)
         mistake = message("Out of memory.");
     else
@@ -310,8 +170,9 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
             message("No room for a host-visible window of %llu MiB: %s.\n"
                     "Make it smaller (window_size, in QEMU hostmem).",
                     (unsigned long long)gpu->services.config.window_size >> 20, strerror(-ret));
+    const struct session_events events = { .fence = fence_signal, .opaque = gpu };
     if (ret == 0)
-        ret = start_watchdog(gpu, renderer);
+        ret = session_create(&gpu->session, &gpu->services, renderer, &events);
     if (ret == 0) {
         ret = thread_start(gpu);
         mistake = gpu->start_message;
@@ -319,7 +180,8 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     if (ret < 0 && !mistake)
         mistake = message("The device did not start: %s.", strerror(-ret));
     if (ret == 0) {
-        log_line(&gpu->services.log, VENUS_GPU_LOG_INFO, "Venus on %s", gpu->renderer_device.name);
+        log_line(&gpu->services.log, VENUS_GPU_LOG_INFO, "Venus on %s",
+                 session_device(gpu->session)->name);
         return gpu;
     }
 
@@ -329,7 +191,6 @@ fail:
     else if (is_of_this_version(config)) /* of any other we do not know that it has one */
         close_fd(config->render_server_fd);
     if (gpu) {
-        stop_watchdog(gpu);
         device_unref(gpu);
         atomic_flag_clear(&device_lives);
     }
@@ -352,7 +213,7 @@ void venus_gpu_destroy(struct venus_gpu *gpu)
         return;
     present_stop_all(gpu);
     thread_stop(gpu);
-    stop_watchdog(gpu);
+    session_close(gpu->session);
     device_unref(gpu);
     atomic_flag_clear(&device_lives);
 }
@@ -367,7 +228,7 @@ uint64_t venus_gpu_features(const struct venus_gpu *gpu)
 
 const char *venus_gpu_renderer_name(const struct venus_gpu *gpu)
 {
-    return gpu->renderer_device.name;
+    return session_device(gpu->session)->name;
 }
 
 const char *venus_gpu_version(void)

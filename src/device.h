@@ -27,6 +27,7 @@
 struct context;
 struct fence;
 struct pins;
+struct session;
 struct resource;
 
 /* One output as the guest is told of it. */
@@ -48,16 +49,12 @@ struct output {
 struct venus_gpu {
     struct services services;
     struct bell bell;
+    struct session *session;
     struct pins *pins;
     atomic_uint
         refs; /* the front end's, and one for each thread that never came back (present.c) */
 
     /* Constant after creation. */
-    uint32_t capset_version, capset_size;
-    char *server_path;        /* copies of the configuration's */
-    char *vulkan_device;
-    bool server_was_given;                  /* as a descriptor: it cannot be started anew */
-    struct renderer_device renderer_device; /* the first one */
     pthread_t thread;
 
     struct present present; /* says itself what is guarded by what */
@@ -91,10 +88,8 @@ struct venus_gpu {
     struct resource *resources; /* by id */
     struct scanout scanouts[VENUS_GPU_MAX_SCANOUTS];
     struct window window;
-    uint8_t *capsets;   /* all versions of the capability set, one after the other; NULL: not asked yet */
     void *scratch; /* for command streams, grows to what was needed */
     size_t scratch_size;
-    bool renderer_runs; /* init() succeeded, fini() is due */
 };
 
 /* As venus_gpu_create(), over that renderer. For tests; the public one uses virgl_renderer. */
@@ -105,20 +100,6 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
 /* After venus_gpu_destroy() it is but memory, for a thread that may look at it. Any thread. */
 void device_ref(struct venus_gpu *gpu);
 void device_unref(struct venus_gpu *gpu);
-
-/* Start the renderer, on the device thread. On an error, *message says what to do, to be freed. */
-int device_start_renderer(struct venus_gpu *gpu, char **message);
-void device_stop_renderer(struct venus_gpu *gpu);
-
-/*
- * Start the renderer anew if its server is gone and nothing of it is in use, so that the next
- * context can be created. Contexts that are lost, or not for Venus, do not use it. Returns whether
- * it did. Device thread.
- */
-bool device_revive_renderer(struct venus_gpu *gpu);
-
-/* Ask the renderer for the capability set, once: there may be none to ask later (capset.c). Device thread. */
-void capset_learn(struct venus_gpu *gpu);
 
 /* Destroy all that the guest created. Device thread. */
 void device_clear(struct venus_gpu *gpu);

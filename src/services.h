@@ -13,7 +13,7 @@
 
 struct services {
     /* Constant after the device's creation. */
-    struct venus_gpu_config config; /* with the defaults filled in */
+    struct venus_gpu_config config; /* with the defaults filled in, and strings of our own */
     struct venus_gpu_ops ops;
     void *opaque;                    /* for these */
     const struct renderer *renderer; /* watched (watchdog.h); on the device thread only */
@@ -25,5 +25,10 @@ struct services {
     /* Guards what several threads see of all parts, which say so. Never held while calling the renderer. */
     pthread_mutex_t lock;
 };
+
+/* All but the renderer. Returns 0 or -ENOMEM; to be finished in any case. */
+int services_init(struct services *services, const struct venus_gpu_config *config,
+                  const struct venus_gpu_ops *ops, void *opaque);
+void services_finish(struct services *services);
 
 #endif

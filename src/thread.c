@@ -12,7 +12,6 @@
 
 #include <errno.h>
 
-
 #include "clock.h"
 #include "context.h"
 #include "device.h"
@@ -22,6 +21,7 @@
 #include "park.h"
 #include "pinned.h"
 #include "places.h"
+#include "session.h"
 #include "start-thread.h"
 #include "watchdog.h"
 
@@ -152,7 +152,7 @@ static void *run(void *opaque)
 
     if (gpu->services.ops.thread_started)
         gpu->services.ops.thread_started(gpu->services.opaque);
-    int error = device_start_renderer(gpu, &message);
+    int error = session_start(gpu->session, &message);
 
     pthread_mutex_lock(&gpu->services.lock);
     gpu->start_error = error;
@@ -197,7 +197,7 @@ static void *run(void *opaque)
 
     if (!error) {
         device_clear(gpu);
-        device_stop_renderer(gpu);
+        session_stop(gpu->session);
     }
     if (gpu->services.ops.thread_stopping)
         gpu->services.ops.thread_stopping(gpu->services.opaque);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../device.h"
+#include "../session.h"
 #include "message.h"
 
 enum { MAX_TRIES = 4 };
@@ -74,7 +75,7 @@ void screen_finish(struct screen *screen)
 static struct vulkan *open_vulkan(struct venus_gpu *gpu, bool only_gpu, char **why)
 {
     /* Loading a processor's Vulkan to find that out takes a second's tenths, and its compiler's memory. */
-    const struct renderer_device *renderer = &gpu->renderer_device;
+    const struct renderer_device *renderer = session_device(gpu->session);
     if (only_gpu && !gpu->services.config.vulkan_device && renderer->is_only &&
         renderer->is_processor) {
         refuse(why, "%s is no GPU.", renderer->name);
