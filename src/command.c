@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "device.h"
 
 static size_t iov_size(const struct iovec *iov, unsigned num)
@@ -142,6 +143,13 @@ void command_deliver(struct venus_gpu *gpu)
         command_destroy(cmd);
     }
     gpu->num_answered = 0;
+}
+
+void command_waits_for(struct command *cmd, uint32_t context_id)
+{
+    if (cmd->waits_for != context_id)
+        cmd->waits_since_ns = clock_now_ns();
+    cmd->waits_for = context_id;
 }
 
 void command_hold(struct command *cmd)

@@ -71,6 +71,9 @@ struct command *command_create(struct venus_gpu *gpu, enum venus_gpu_queue queue
                                const struct venus_gpu_request *request);
 void command_destroy(struct command *cmd);
 
+/* From now on it waits for that context, which may be blamed for it (places.c); 0: for none. Device thread. */
+void command_waits_for(struct command *cmd, uint32_t context_id);
+
 /* It has been executed: respond, when nothing is left to wait for. Device thread. */
 void command_finish(struct command *cmd, enum virtio_gpu_ctrl_type result);
 

@@ -17,7 +17,6 @@
 
 #include "device.h"
 #include "fence.h"
-#include "park.h"
 #include "pinned.h"
 #include "resource.h"
 #include "session.h"
@@ -92,7 +91,7 @@ static enum virtio_gpu_ctrl_type create(struct venus_gpu *gpu, struct command *c
     struct context *context = calloc(1, sizeof(*context));
     if (!context)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
-    context->id = id;
+    context->id = context->inbox.context_id = id;
     context->renders = renders;
     LIST_INIT(&context->attachments);
 
@@ -148,7 +147,7 @@ static void detach(struct venus_gpu *gpu, struct attachment *attachment, bool in
     struct context *context = attachment->context;
     if (in_renderer && attachment->resource->in_renderer && context->renders) {
         gpu->services.renderer->detach(context->id, attachment->resource->id);
-        park_sent(gpu, context, 0);
+        context_sent(gpu, context, 0);
     }
     LIST_REMOVE(attachment, in_context);
     LIST_REMOVE(attachment, in_resource);
@@ -159,7 +158,7 @@ static void destroy(struct venus_gpu *gpu, struct context *context)
 {
     if (context->renders)
         gpu->services.renderer->context_destroy(context->id);
-    fence_signal_context(gpu, context->id);
+    fence_signal_context(gpu->fences, context->id);
     while (!LIST_EMPTY(&context->attachments))
         detach(gpu, LIST_FIRST(&context->attachments), false);
     HASH_DEL(gpu->contexts, context);
@@ -200,7 +199,7 @@ static struct attachment *find_attachment(struct context *context, struct resour
 static void attach_in_renderer(struct venus_gpu *gpu, struct context *context, uint32_t resource_id)
 {
     gpu->services.renderer->attach(context->id, resource_id);
-    park_sent(gpu, context, 0);
+    context_sent(gpu, context, 0);
 }
 
 enum virtio_gpu_ctrl_type context_attach_resource(struct venus_gpu *gpu, struct command *cmd,
@@ -262,11 +261,17 @@ void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource)
         detach(gpu, LIST_FIRST(&resource->attachments), true);
 }
 
+void context_sent(struct venus_gpu *gpu, struct context *context, uint32_t size)
+{
+    if (context->renders && !inbox_sent(&context->inbox, gpu->fences, size))
+        context_failed(gpu, context);
+}
+
 void context_end(struct venus_gpu *gpu, struct context *context)
 {
     context->renders = false;
     gpu->services.renderer->context_destroy(context->id);
-    fence_signal_context(gpu, context->id);
+    fence_signal_context(gpu->fences, context->id);
 }
 
 void context_failed(struct venus_gpu *gpu, struct context *context)
@@ -280,7 +285,7 @@ void context_failed(struct venus_gpu *gpu, struct context *context)
 
 void context_check(struct venus_gpu *gpu, struct context *context)
 {
-    if (context->renders && !fence_can_be_made(gpu, context->id, &context->check))
+    if (context->renders && !fence_can_be_made(gpu->fences, context->id, &context->inbox.asked))
         context_failed(gpu, context);
 }
 
@@ -339,6 +344,6 @@ enum virtio_gpu_ctrl_type context_submit(struct venus_gpu *gpu, struct command *
         context_failed(gpu, context);
         return VIRTIO_GPU_RESP_ERR_UNSPEC;
     }
-    park_sent(gpu, context, size);
+    context_sent(gpu, context, size);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "inbox.h"
 #include "table.h"
 
 struct resource;
@@ -26,11 +27,9 @@ struct attachment {
 struct context {
     uint32_t id;
     bool renders;   /* it has a process of the render server: it is Venus, and not lost */
-    uint64_t check; /* the last fence that was made to ask its process something, or 0 */
+    struct inbox inbox;
 
-    /* What its process was sent, in bytes, since that fence and before it; and that it has taken long to read it,
-     * since when (park.c). */
-    uint32_t unread, unread_before;
+    /* It has taken long to read what it was sent, since when (park.c). */
     bool slow;
     uint64_t slow_since_ns;
 
@@ -45,6 +44,9 @@ struct context *context_find(struct venus_gpu *gpu, uint32_t id);
 
 /* Detach a resource from every context. */
 void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource);
+
+/* It was sent a message of that size: keep count. */
+void context_sent(struct venus_gpu *gpu, struct context *context, uint32_t size);
 
 /* End a context's process, whatever it does. Its fences signal, and what it is sent is refused. */
 void context_end(struct venus_gpu *gpu, struct context *context);

@@ -12,16 +12,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "context.h"
+#include "dispatch.h"
 #include "fence.h"
 #include "message.h"
 #include "pages.h"
+#include "park.h"
 #include "pinned.h"
 #include "resource.h"
 #include "session.h"
 #include "thread.h"
-#include "watchdog.h"
 
 /*
  * virglrenderer has one state per process, so one device can live in a process. This flag is the one
@@ -114,6 +114,8 @@ void device_unref(struct venus_gpu *gpu)
     present_finish(gpu);
     pthread_cond_destroy(&gpu->idle);
     pins_destroy(gpu->pins);
+    parking_destroy(gpu->parking);
+    fences_destroy(gpu->fences);
     bell_finish(&gpu->bell);
     session_destroy(gpu->session);
     services_finish(&gpu->services);
@@ -149,17 +151,18 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     int ret = services_init(&gpu->services, config, ops, opaque);
     present_init(&gpu->present);
     bell_init(&gpu->bell, &gpu->services.lock, deliver, gpu);
+    gpu->fences = fences_create(&gpu->services, &gpu->bell);
+    gpu->parking = parking_create(dispatch);
     gpu->pins = pins_create(&gpu->services, &gpu->bell);
     pthread_cond_init(&gpu->idle, NULL);
     TAILQ_INIT(&gpu->queued);
     TAILQ_INIT(&gpu->in_flight);
     TAILQ_INIT(&gpu->answered);
     TAILQ_INIT(&gpu->ordered);
-    TAILQ_INIT(&gpu->parked);
     gpu->outputs[0].info =
         (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };
 
-    if (!gpu->pins)
+    if (!gpu->fences || !gpu->parking || !gpu->pins)
         ret = -ENOMEM;
     if (ret < 0)
         mistake = message("Out of memory.");
@@ -170,7 +173,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
             message("No room for a host-visible window of %llu MiB: %s.\n"
                     "Make it smaller (window_size, in QEMU hostmem).",
                     (unsigned long long)gpu->services.config.window_size >> 20, strerror(-ret));
-    const struct session_events events = { .fence = fence_signal, .opaque = gpu };
+    const struct session_events events = { .fence = fence_signal, .opaque = gpu->fences };
     if (ret == 0)
         ret = session_create(&gpu->session, &gpu->services, renderer, &events);
     if (ret == 0) {

@@ -25,7 +25,8 @@
 #include "window.h"
 
 struct context;
-struct fence;
+struct fences;
+struct parking;
 struct pins;
 struct session;
 struct resource;
@@ -50,6 +51,8 @@ struct venus_gpu {
     struct services services;
     struct bell bell;
     struct session *session;
+    struct fences *fences;
+    struct parking *parking;
     struct pins *pins;
     atomic_uint
         refs; /* the front end's, and one for each thread that never came back (present.c) */
@@ -71,10 +74,7 @@ struct venus_gpu {
     TAILQ_HEAD(, command) ordered;   /* fences without a ring, in order (command.c) */
     TAILQ_HEAD(, command) answered;  /* executed, not done: the front end is to hear of them */
     unsigned num_answered;
-    bool awaits_context, context_answered; /* the device thread wants to hear of fences; there was one */
     bool pipelined; /* since the last reset the guest sent a command while it waited for another */
-    struct fence *fences; /* by id (fence.c) */
-    uint64_t next_fence_id;
     LIST_HEAD(, venus_gpu_flush) flushes; /* not answered yet (frame.c) */
     LIST_HEAD(, window_region) regions;   /* not taken away yet (window.c) */
     struct output outputs[VENUS_GPU_MAX_SCANOUTS];
@@ -82,8 +82,6 @@ struct venus_gpu {
     enum display_news display_news;
 
     /* The device thread's own. */
-    TAILQ_HEAD(, command) parked; /* wait for contexts (park.c) */
-    bool polls_parked;            /* they are being executed again */
     struct context *contexts;   /* by id */
     struct resource *resources; /* by id */
     struct scanout scanouts[VENUS_GPU_MAX_SCANOUTS];

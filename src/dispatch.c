@@ -149,12 +149,12 @@ static void wait_for_ring(struct venus_gpu *gpu, struct command *cmd)
     if (!context || !context->renders)
         return;
     uint64_t id;
-    if (fence_create(gpu, cmd, &id) < 0)
+    if (fence_create(gpu->fences, cmd, &id) < 0)
         context_failed(gpu, context); /* its fences signal with it */
     else if (id && cmd->hdr.ring_idx == 0)
-        park_asked(gpu, context, id);
+        inbox_asked(&context->inbox, gpu->fences, id);
     else if (id)
-        park_sent(gpu, context, 0);
+        context_sent(gpu, context, 0);
 }
 
 static enum virtio_gpu_ctrl_type run(struct venus_gpu *gpu, struct command *cmd)

@@ -12,9 +12,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
-#include "places.h"
+#include "bell.h"
+#include "command.h"
+#include "services.h"
 #include "table.h"
+
+struct fences {
+    struct services *services;
+    struct bell *bell;
+
+    /* Under the services' lock. */
+    struct fence *by_id;
+    uint64_t next_id;
+    bool ring, have_rung;
+};
 
 struct fence {
     uint64_t id;
@@ -23,8 +34,23 @@ struct fence {
     UT_hash_handle hh;
 };
 
+struct fences *fences_create(struct services *services, struct bell *bell)
+{
+    struct fences *fences = calloc(1, sizeof(*fences));
+    if (!fences)
+        return NULL;
+    fences->services = services;
+    fences->bell = bell;
+    return fences;
+}
+
+void fences_destroy(struct fences *fences)
+{
+    free(fences);
+}
+
 /* Add a fence to the table and return its id, or 0 if there is no memory. */
-static uint64_t add(struct venus_gpu *gpu, uint32_t context_id, struct command *cmd)
+static uint64_t add(struct fences *fences, uint32_t context_id, struct command *cmd)
 {
     struct fence *fence = calloc(1, sizeof(*fence));
     if (!fence)
@@ -32,16 +58,16 @@ static uint64_t add(struct venus_gpu *gpu, uint32_t context_id, struct command *
     fence->context_id = context_id;
     fence->cmd = cmd;
 
-    pthread_mutex_lock(&gpu->services.lock);
-    uint64_t id = fence->id = ++gpu->next_fence_id;
-    HASH_ADD(hh, gpu->fences, id, sizeof(fence->id), fence);
+    pthread_mutex_lock(&fences->services->lock);
+    uint64_t id = fence->id = ++fences->next_id;
+    HASH_ADD(hh, fences->by_id, id, sizeof(fence->id), fence);
     bool added = fence->hh.tbl;
     if (added && cmd) {
         command_hold(cmd);
-        places_hold(cmd, context_id);
-        stat_add(&gpu->services.stats, STAT_FENCES_PENDING, 1);
+        command_waits_for(cmd, context_id);
+        stat_add(&fences->services->stats, STAT_FENCES_PENDING, 1);
     }
-    pthread_mutex_unlock(&gpu->services.lock);
+    pthread_mutex_unlock(&fences->services->lock);
     if (!added) {
         free(fence);
         return 0;
@@ -49,90 +75,102 @@ static uint64_t add(struct venus_gpu *gpu, uint32_t context_id, struct command *
     return id;
 }
 
-int fence_create(struct venus_gpu *gpu, struct command *cmd, uint64_t *id)
+int fence_create(struct fences *fences, struct command *cmd, uint64_t *id)
 {
-    *id = add(gpu, cmd->hdr.ctx_id, cmd);
+    *id = add(fences, cmd->hdr.ctx_id, cmd);
     if (!*id) {
-        log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
+        log_line(&fences->services->log, VENUS_GPU_LOG_WARNING,
                  "no memory for a fence: it signals at once");
         return 0;
     }
     /* From here on the fence may signal, and be gone, at any time. */
-    return gpu->services.renderer->fence(cmd->hdr.ctx_id, cmd->hdr.ring_idx, *id);
+    return fences->services->renderer->fence(cmd->hdr.ctx_id, cmd->hdr.ring_idx, *id);
 }
 
-bool fence_is_pending_locked(struct venus_gpu *gpu, uint64_t id)
+bool fence_is_pending_locked(struct fences *fences, uint64_t id)
 {
     struct fence *fence;
-    HASH_FIND(hh, gpu->fences, &id, sizeof(id), fence);
+    HASH_FIND(hh, fences->by_id, &id, sizeof(id), fence);
     return fence;
 }
 
-bool fence_is_pending(struct venus_gpu *gpu, uint64_t id)
+bool fence_is_pending(struct fences *fences, uint64_t id)
 {
-    pthread_mutex_lock(&gpu->services.lock);
-    bool pending = fence_is_pending_locked(gpu, id);
-    pthread_mutex_unlock(&gpu->services.lock);
+    pthread_mutex_lock(&fences->services->lock);
+    bool pending = fence_is_pending_locked(fences, id);
+    pthread_mutex_unlock(&fences->services->lock);
     return pending;
 }
 
-bool fence_ask(struct venus_gpu *gpu, uint32_t context_id, uint64_t *last)
+bool fence_ask(struct fences *fences, uint32_t context_id, uint64_t *last)
 {
-    *last = add(gpu, context_id, NULL);
-    return !*last || gpu->services.renderer->fence(context_id, 0, *last) == 0;
+    *last = add(fences, context_id, NULL);
+    return !*last || fences->services->renderer->fence(context_id, 0, *last) == 0;
 }
 
-bool fence_can_be_made(struct venus_gpu *gpu, uint32_t context_id, uint64_t *last)
+bool fence_can_be_made(struct fences *fences, uint32_t context_id, uint64_t *last)
 {
-    return fence_is_pending(gpu, *last) || fence_ask(gpu, context_id, last);
+    return fence_is_pending(fences, *last) || fence_ask(fences, context_id, last);
 }
 
-static void signal_locked(struct venus_gpu *gpu, struct fence *fence)
+void fences_ring_locked(struct fences *fences, bool ring)
 {
-    HASH_DEL(gpu->fences, fence);
+    fences->ring = ring;
+}
+
+bool fences_have_rung_locked(struct fences *fences)
+{
+    bool have = fences->have_rung;
+    fences->have_rung = false;
+    return have;
+}
+
+static void signal_locked(struct fences *fences, struct fence *fence)
+{
+    HASH_DEL(fences->by_id, fence);
     if (fence->cmd) {
-        stat_sub(&gpu->services.stats, STAT_FENCES_PENDING, 1);
-        stat_add(&gpu->services.stats, STAT_FENCES, 1);
+        stat_sub(&fences->services->stats, STAT_FENCES_PENDING, 1);
+        stat_add(&fences->services->stats, STAT_FENCES, 1);
         command_release(fence->cmd);
     }
-    if (gpu->awaits_context) {
-        gpu->context_answered = true;
-        bell_ring(&gpu->bell);
+    if (fences->ring) {
+        fences->have_rung = true;
+        bell_ring(fences->bell);
     }
     free(fence);
 }
 
 void fence_signal(void *opaque, uint64_t fence_id)
 {
-    struct venus_gpu *gpu = opaque;
+    struct fences *fences = opaque;
     struct fence *fence;
 
-    pthread_mutex_lock(&gpu->services.lock);
-    HASH_FIND(hh, gpu->fences, &fence_id, sizeof(fence_id), fence);
+    pthread_mutex_lock(&fences->services->lock);
+    HASH_FIND(hh, fences->by_id, &fence_id, sizeof(fence_id), fence);
     if (fence)
-        signal_locked(gpu, fence);
-    pthread_mutex_unlock(&gpu->services.lock);
+        signal_locked(fences, fence);
+    pthread_mutex_unlock(&fences->services->lock);
 }
 
-void fence_signal_context(struct venus_gpu *gpu, uint32_t context_id)
+void fence_signal_context(struct fences *fences, uint32_t context_id)
 {
     struct fence *fence, *next;
 
-    pthread_mutex_lock(&gpu->services.lock);
-    HASH_ITER(hh, gpu->fences, fence, next) {
+    pthread_mutex_lock(&fences->services->lock);
+    HASH_ITER(hh, fences->by_id, fence, next) {
         if (fence->context_id == context_id)
-            signal_locked(gpu, fence);
+            signal_locked(fences, fence);
     }
-    pthread_mutex_unlock(&gpu->services.lock);
+    pthread_mutex_unlock(&fences->services->lock);
 }
 
-void fence_forget_all_locked(struct venus_gpu *gpu)
+void fence_forget_all_locked(struct fences *fences)
 {
     struct fence *fence, *next;
 
-    HASH_ITER(hh, gpu->fences, fence, next) {
-        HASH_DEL(gpu->fences, fence);
+    HASH_ITER(hh, fences->by_id, fence, next) {
+        HASH_DEL(fences->by_id, fence);
         free(fence);
     }
-    atomic_store(&gpu->services.stats.value[STAT_FENCES_PENDING], 0);
+    atomic_store(&fences->services->stats.value[STAT_FENCES_PENDING], 0);
 }

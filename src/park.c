@@ -10,77 +10,56 @@
 #include "park.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "clock.h"
 #include "command.h"
 #include "context.h"
 #include "device.h"
-#include "dispatch.h"
 #include "fence.h"
-#include "places.h"
 #include "resource.h"
 
 enum {
-    /* What a message takes of a socket's buffer besides its bytes, and what is put into it: half of what
-     * Linux gives one by default. */
-    MESSAGE_COST = 1024,
-    MOST_UNREAD = 96 << 10,
     /* Such a message fills the buffer by itself: whoever reads it takes it piece by piece. */
     LARGE_MESSAGE = 32 << 10,
     /* How long everybody waits for a process before its commands are parked. Mostly it has read all. */
     GRACE_NS = 20 * 1000 * 1000,
 };
 
-/* ---- what a context's process has read ---------------------------------------------------------- */
+struct parking {
+    TAILQ_HEAD(, command) parked;
+    bool polls; /* they are being executed again */
+    void (*execute)(struct venus_gpu *gpu, struct command *cmd);
+};
 
-static uint32_t unread(struct venus_gpu *gpu, const struct context *context)
+struct parking *parking_create(void (*execute)(struct venus_gpu *gpu, struct command *cmd))
 {
-    return context->unread + (fence_is_pending(gpu, context->check) ? context->unread_before : 0);
+    struct parking *parking = calloc(1, sizeof(*parking));
+    if (!parking)
+        return NULL;
+    TAILQ_INIT(&parking->parked);
+    parking->execute = execute;
+    return parking;
 }
 
-/* Ask it to say when it has read all that it was sent so far. */
-static void ask(struct venus_gpu *gpu, struct context *context)
+void parking_destroy(struct parking *parking)
 {
-    if (!context->unread)
-        return;
-    context->unread_before = unread(gpu, context);
-    context->unread = 0;
-    if (!fence_ask(gpu, context->id, &context->check))
-        context_failed(gpu, context);
+    free(parking);
 }
 
-void park_sent(struct venus_gpu *gpu, struct context *context, uint32_t size)
-{
-    context->unread += MESSAGE_COST + size;
-    /* In time, so that nobody has to wait for the answer. */
-    if (context->renders && context->unread > MOST_UNREAD / 2 &&
-        !fence_is_pending(gpu, context->check))
-        ask(gpu, context);
-}
-
-void park_asked(struct venus_gpu *gpu, struct context *context, uint64_t fence_id)
-{
-    context->unread_before = unread(gpu, context) + MESSAGE_COST;
-    context->unread = 0;
-    context->check = fence_id;
-}
-
-void park_answered(struct context *context)
-{
-    context->unread = context->unread_before = 0;
-}
-
-/* Wait for its answer, but not for long. */
+/* Wait until a context's process has read all, but not for long. */
 static bool wait_for(struct venus_gpu *gpu, struct context *context)
 {
-    uint64_t until = clock_now_ns() + GRACE_NS;
-    ask(gpu, context);
+    uint64_t until = clock_now_ns() + GRACE_NS, asked;
+    if (!inbox_ask(&context->inbox, gpu->fences))
+        context_failed(gpu, context);
+    asked = context->inbox.asked;
     pthread_mutex_lock(&gpu->services.lock);
-    gpu->awaits_context = true;
-    while (fence_is_pending_locked(gpu, context->check) && bell_wait_until(&gpu->bell, until))
+    fences_ring_locked(gpu->fences, true);
+    while (fence_is_pending_locked(gpu->fences, asked) && bell_wait_until(&gpu->bell, until))
         ;
-    bool read = !fence_is_pending_locked(gpu, context->check);
-    gpu->awaits_context = !read || !TAILQ_EMPTY(&gpu->parked);
+    bool read = !fence_is_pending_locked(gpu->fences, asked);
+    fences_ring_locked(gpu->fences, !read || !TAILQ_EMPTY(&gpu->parking->parked));
     pthread_mutex_unlock(&gpu->services.lock);
     return read;
 }
@@ -151,11 +130,11 @@ static uint32_t context_of(const struct command *cmd)
 static const struct command *find_parked_before(const struct venus_gpu *gpu,
                                                 const struct command *cmd)
 {
-    if (TAILQ_EMPTY(&gpu->parked))
+    if (TAILQ_EMPTY(&gpu->parking->parked))
         return NULL;
     uint32_t context_id = context_of(cmd), resource_id = resource_of(cmd);
     const struct command *other;
-    TAILQ_FOREACH(other, &gpu->parked, queued_link) {
+    TAILQ_FOREACH(other, &gpu->parking->parked, queued_link) {
         if ((context_id && context_of(other) == context_id) ||
             (resource_id && other->parked_resource == resource_id))
             return other;
@@ -170,7 +149,7 @@ static bool must_wait_for(struct venus_gpu *gpu, struct context *context, uint32
         return false;
     if (context->slow)
         return true;
-    uint32_t before = unread(gpu, context);
+    uint32_t before = inbox_unread(&context->inbox, gpu->fences);
     bool fits = size < LARGE_MESSAGE && before + size + MESSAGE_COST <= MOST_UNREAD;
     if (!before || fits || wait_for(gpu, context) || !context->renders)
         return false;
@@ -216,7 +195,7 @@ static void give_up_if_destroyed(struct venus_gpu *gpu, const struct command *cm
     struct context *context = context_find(gpu, cmd->hdr.ctx_id);
     if (context && context->slow)
         context_end(gpu, context);
-    if (!gpu->polls_parked)
+    if (!gpu->parking->polls)
         park_poll(gpu);
 }
 
@@ -224,11 +203,11 @@ bool park(struct venus_gpu *gpu, struct command *cmd)
 {
     give_up_if_destroyed(gpu, cmd);
     uint32_t context_id = must_wait(gpu, cmd);
-    places_hold(cmd, context_id);
+    command_waits_for(cmd, context_id);
     if (!context_id)
         return false;
     cmd->parked_resource = resource_of(cmd);
-    TAILQ_INSERT_TAIL(&gpu->parked, cmd, queued_link);
+    TAILQ_INSERT_TAIL(&gpu->parking->parked, cmd, queued_link);
     command_take_place(cmd);
     return true;
 }
@@ -243,7 +222,7 @@ static void look_at_contexts(struct venus_gpu *gpu)
     for (context = gpu->contexts; context; context = context->hh.next) {
         if (!context->slow)
             continue;
-        if (!context->renders || !fence_is_pending(gpu, context->check)) {
+        if (!context->renders || !fence_is_pending(gpu->fences, context->inbox.asked)) {
             context->slow = false;
         } else if (now - context->slow_since_ns >= most) {
             context->slow = false;
@@ -259,21 +238,26 @@ void park_poll(struct venus_gpu *gpu)
     TAILQ_HEAD(, command) parked = TAILQ_HEAD_INITIALIZER(parked);
     struct command *cmd;
 
-    gpu->polls_parked = true;
+    gpu->parking->polls = true;
     look_at_contexts(gpu);
-    TAILQ_CONCAT(&parked, &gpu->parked, queued_link);
+    TAILQ_CONCAT(&parked, &gpu->parking->parked, queued_link);
     while ((cmd = TAILQ_FIRST(&parked))) {
         TAILQ_REMOVE(&parked, cmd, queued_link);
-        dispatch(gpu, cmd);
+        gpu->parking->execute(gpu, cmd);
     }
-    gpu->polls_parked = false;
+    gpu->parking->polls = false;
     pthread_mutex_lock(&gpu->services.lock);
-    gpu->awaits_context = !TAILQ_EMPTY(&gpu->parked);
+    fences_ring_locked(gpu->fences, !TAILQ_EMPTY(&gpu->parking->parked));
     pthread_mutex_unlock(&gpu->services.lock);
 }
 
-void park_forget(struct venus_gpu *gpu)
+void park_forget_locked(struct venus_gpu *gpu)
 {
-    gpu->awaits_context = false;
-    TAILQ_INIT(&gpu->parked);
+    fences_ring_locked(gpu->fences, false);
+    TAILQ_INIT(&gpu->parking->parked);
+}
+
+bool park_is_empty(const struct venus_gpu *gpu)
+{
+    return TAILQ_EMPTY(&gpu->parking->parked);
 }

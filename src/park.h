@@ -11,11 +11,14 @@
 #define PARK_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct command;
-struct context;
+struct parking;
 struct venus_gpu;
+
+/* The parked commands of a device, and how to execute one. NULL if there is no memory. */
+struct parking *parking_create(void (*execute)(struct venus_gpu *gpu, struct command *cmd));
+void parking_destroy(struct parking *parking); /* takes NULL */
 
 /* Whether a command whose header has been read has to wait. Then it is executed later. Device thread, as all
  * of this file. */
@@ -24,14 +27,9 @@ bool park(struct venus_gpu *gpu, struct command *cmd);
 /* Execute what need not wait any longer, and give up contexts that have taken too long. */
 void park_poll(struct venus_gpu *gpu);
 
-/* Forget all, without executing it. With the device's lock held. */
-void park_forget(struct venus_gpu *gpu);
+/* Forget all, without executing it. With the services' lock held. */
+void park_forget_locked(struct venus_gpu *gpu);
 
-/* The context's process was sent a message of that size. */
-void park_sent(struct venus_gpu *gpu, struct context *context, uint32_t size);
-/* It was sent a fence on ring 0, which signals when it has read all. */
-void park_asked(struct venus_gpu *gpu, struct context *context, uint64_t fence_id);
-/* It has answered one, and so read all. */
-void park_answered(struct context *context);
+bool park_is_empty(const struct venus_gpu *gpu);
 
 #endif

@@ -9,13 +9,6 @@
 #include "context.h"
 #include "device.h"
 
-void places_hold(struct command *cmd, uint32_t context_id)
-{
-    if (cmd->waits_for != context_id)
-        cmd->waits_since_ns = clock_now_ns();
-    cmd->waits_for = context_id;
-}
-
 bool places_are_few_locked(const struct venus_gpu *gpu)
 {
     return gpu->num_in_flight >= MOST_PLACES;

@@ -11,16 +11,11 @@
 #define PLACES_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-struct command;
 struct venus_gpu;
 
 /* How many places may be held, half of a queue of 256; and for how long if they are more. */
 enum { MOST_PLACES = 128, PLACES_HELD_MS = 1000 };
-
-/* The command waits for that context from now on; 0: for none. Device thread. */
-void places_hold(struct command *cmd, uint32_t context_id);
 
 /* Whether it is to be looked for contexts that hold too many. With the device's lock held. */
 bool places_are_few_locked(const struct venus_gpu *gpu);

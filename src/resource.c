@@ -19,7 +19,6 @@
 #include "device.h"
 #include "memory.h"
 #include "pages.h"
-#include "park.h"
 #include "pinned.h"
 #include "share.h"
 
@@ -193,7 +192,7 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
         .num_iov = resource->backing ? resource->backing->num_iov : 0,
     };
     int ret = gpu->services.renderer->blob_create(&blob);
-    park_answered(context);
+    inbox_answered(&context->inbox);
     if (ret < 0) {
         budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size);
         context_check(gpu, context);

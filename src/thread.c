@@ -58,7 +58,7 @@ void venus_gpu_reset(struct venus_gpu *gpu)
 /* Drop every command in flight: nobody will hear of them. With the lock held. */
 static void forget_commands_locked(struct venus_gpu *gpu)
 {
-    fence_forget_all_locked(gpu);
+    fence_forget_all_locked(gpu->fences);
     flush_forget_all_locked(gpu);
     while (!TAILQ_EMPTY(&gpu->in_flight)) {
         struct command *cmd = TAILQ_FIRST(&gpu->in_flight);
@@ -71,7 +71,7 @@ static void forget_commands_locked(struct venus_gpu *gpu)
     gpu->num_answered = 0;
     gpu->pipelined = false;
     TAILQ_INIT(&gpu->ordered);
-    park_forget(gpu);
+    park_forget_locked(gpu);
 }
 
 static void reset_locked(struct venus_gpu *gpu)
@@ -112,7 +112,7 @@ static void wait_for_work_locked(struct venus_gpu *gpu)
     if (gpu->num_answered) {
         if (!bell_sleep(&gpu->bell, clock_now_ns() + ANSWER_DELAY_NS))
             command_deliver(gpu);
-    } else if (!TAILQ_EMPTY(&gpu->parked) || places_are_few_locked(gpu)) {
+    } else if (!park_is_empty(gpu) || places_are_few_locked(gpu)) {
         bell_sleep(&gpu->bell, clock_now_ns() + PARK_POLL_NS);
     } else if (gpu->contexts) {
         bell_sleep(&gpu->bell, clock_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
@@ -124,12 +124,11 @@ static void wait_for_work_locked(struct venus_gpu *gpu)
 
 static bool park_is_due_locked(struct venus_gpu *gpu, uint64_t *next_poll)
 {
-    if (TAILQ_EMPTY(&gpu->parked))
+    if (park_is_empty(gpu))
         return false;
     uint64_t now = clock_now_ns();
-    if (!gpu->context_answered && now < *next_poll)
+    if (!fences_have_rung_locked(gpu->fences) && now < *next_poll)
         return false;
-    gpu->context_answered = false;
     *next_poll = now + PARK_POLL_NS;
     return true;
 }
