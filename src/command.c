@@ -21,7 +21,36 @@
 #include <string.h>
 
 #include "clock.h"
-#include "device.h"
+#include "services.h"
+
+struct commands {
+    struct services *services;
+
+    /* Under the services' lock. */
+    TAILQ_HEAD(, command) in_flight; /* submitted, not done yet */
+    unsigned num_in_flight;
+    TAILQ_HEAD(, command) ordered;  /* fences without a ring, in order */
+    TAILQ_HEAD(, command) answered; /* executed, not done: the front end is to hear of them */
+    unsigned num_answered;
+    bool pipelined; /* since the last reset the guest sent a command while it waited for another */
+};
+
+struct commands *commands_create(struct services *services)
+{
+    struct commands *commands = calloc(1, sizeof(*commands));
+    if (!commands)
+        return NULL;
+    commands->services = services;
+    TAILQ_INIT(&commands->in_flight);
+    TAILQ_INIT(&commands->ordered);
+    TAILQ_INIT(&commands->answered);
+    return commands;
+}
+
+void commands_destroy(struct commands *commands)
+{
+    free(commands);
+}
 
 static size_t iov_size(const struct iovec *iov, unsigned num)
 {
@@ -31,7 +60,7 @@ static size_t iov_size(const struct iovec *iov, unsigned num)
     return size;
 }
 
-struct command *command_create(struct venus_gpu *gpu, enum venus_gpu_queue queue,
+struct command *command_create(struct commands *commands, enum venus_gpu_queue queue,
                                const struct venus_gpu_request *request)
 {
     struct command *cmd = malloc(sizeof(*cmd));
@@ -42,16 +71,25 @@ struct command *command_create(struct venus_gpu *gpu, enum venus_gpu_queue queue
     memset(&cmd->response.hdr, 0, sizeof(cmd->response.hdr));
     cmd->payload = NULL;
     cmd->payload_size = 0;
-    cmd->gpu = gpu;
+    cmd->commands = commands;
     cmd->queue = queue;
     cmd->request = *request;
     cmd->readable = iov_size(request->out, request->num_out);
     cmd->writable = iov_size(request->in, request->num_in);
     cmd->name = "command";
+    cmd->waits = 1; /* its execution */
     return cmd;
 }
 
-void command_destroy(struct command *cmd)
+void command_submit_locked(struct command *cmd)
+{
+    struct commands *commands = cmd->commands;
+    commands->pipelined |= !TAILQ_EMPTY(&commands->in_flight);
+    TAILQ_INSERT_TAIL(&commands->in_flight, cmd, in_flight_link);
+    commands->num_in_flight++;
+}
+
+static void command_destroy(struct command *cmd)
 {
     free(cmd->payload);
     free(cmd);
@@ -108,14 +146,14 @@ enum virtio_gpu_ctrl_type command_error(struct command *cmd, enum virtio_gpu_ctr
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    log_line(&cmd->gpu->services.log, VENUS_GPU_LOG_GUEST, "%s (context %u): %s", cmd->name,
+    log_line(&cmd->commands->services->log, VENUS_GPU_LOG_GUEST, "%s (context %u): %s", cmd->name,
              cmd->hdr.ctx_id, text);
     return type;
 }
 
 static void respond(struct command *cmd)
 {
-    struct venus_gpu *gpu = cmd->gpu;
+    struct commands *commands = cmd->commands;
     struct virtio_gpu_ctrl_hdr *hdr = &cmd->response.hdr;
 
     if (cmd->hdr.flags & VIRTIO_GPU_FLAG_FENCE) {
@@ -128,21 +166,22 @@ static void respond(struct command *cmd)
     if (cmd->payload)
         written += command_write(cmd, cmd->response_size, cmd->payload, cmd->payload_size);
     cmd->written = (uint32_t)written;
-    TAILQ_INSERT_TAIL(&gpu->answered, cmd, queued_link);
-    gpu->num_answered++;
+    TAILQ_INSERT_TAIL(&commands->answered, cmd, queued_link);
+    commands->num_answered++;
 }
 
-void command_deliver(struct venus_gpu *gpu)
+void commands_deliver(struct commands *commands)
 {
     struct command *cmd;
-    while ((cmd = TAILQ_FIRST(&gpu->answered))) {
-        TAILQ_REMOVE(&gpu->answered, cmd, queued_link);
-        TAILQ_REMOVE(&gpu->in_flight, cmd, in_flight_link);
-        gpu->num_in_flight--;
-        gpu->services.ops.command_done(gpu->services.opaque, cmd->request.tag, cmd->written);
+    while ((cmd = TAILQ_FIRST(&commands->answered))) {
+        TAILQ_REMOVE(&commands->answered, cmd, queued_link);
+        TAILQ_REMOVE(&commands->in_flight, cmd, in_flight_link);
+        commands->num_in_flight--;
+        commands->services->ops.command_done(commands->services->opaque, cmd->request.tag,
+                                             cmd->written);
         command_destroy(cmd);
     }
-    gpu->num_answered = 0;
+    commands->num_answered = 0;
 }
 
 void command_waits_for(struct command *cmd, uint32_t context_id)
@@ -166,19 +205,19 @@ static void release(struct command *cmd)
         respond(cmd);
         return;
     }
-    struct venus_gpu *gpu = cmd->gpu;
+    struct commands *commands = cmd->commands;
     cmd->finished = true;
-    while ((cmd = TAILQ_FIRST(&gpu->ordered)) && cmd->finished) {
-        TAILQ_REMOVE(&gpu->ordered, cmd, ordered_link);
+    while ((cmd = TAILQ_FIRST(&commands->ordered)) && cmd->finished) {
+        TAILQ_REMOVE(&commands->ordered, cmd, ordered_link);
         respond(cmd);
     }
 }
 
 void command_release(struct command *cmd)
 {
-    struct venus_gpu *gpu = cmd->gpu;
+    struct commands *commands = cmd->commands;
     release(cmd);
-    command_deliver(gpu);
+    commands_deliver(commands);
 }
 
 /*
@@ -190,8 +229,8 @@ enum { MAX_ANSWERED = 8 };
 
 static bool can_be_late(const struct command *cmd)
 {
-    return cmd->gpu->pipelined && cmd->response.hdr.type == le32(VIRTIO_GPU_RESP_OK_NODATA) &&
-           !(cmd->hdr.flags & VIRTIO_GPU_FLAG_FENCE) && cmd->gpu->num_answered < MAX_ANSWERED;
+    return cmd->commands->pipelined && cmd->response.hdr.type == le32(VIRTIO_GPU_RESP_OK_NODATA) &&
+           !(cmd->hdr.flags & VIRTIO_GPU_FLAG_FENCE) && cmd->commands->num_answered < MAX_ANSWERED;
 }
 
 bool command_wants_ring_fence(const struct command *cmd)
@@ -205,33 +244,70 @@ static void take_place_locked(struct command *cmd)
     if (cmd->ordered || !(cmd->hdr.flags & VIRTIO_GPU_FLAG_FENCE) || command_wants_ring_fence(cmd))
         return;
     cmd->ordered = true;
-    TAILQ_INSERT_TAIL(&cmd->gpu->ordered, cmd, ordered_link);
+    TAILQ_INSERT_TAIL(&cmd->commands->ordered, cmd, ordered_link);
 }
 
 void command_take_place(struct command *cmd)
 {
-    pthread_mutex_lock(&cmd->gpu->services.lock);
+    pthread_mutex_lock(&cmd->commands->services->lock);
     take_place_locked(cmd);
-    pthread_mutex_unlock(&cmd->gpu->services.lock);
+    pthread_mutex_unlock(&cmd->commands->services->lock);
 }
 
 void command_finish(struct command *cmd, enum virtio_gpu_ctrl_type result)
 {
-    struct venus_gpu *gpu = cmd->gpu;
+    struct commands *commands = cmd->commands;
     bool failed = result >= VIRTIO_GPU_RESP_ERR_UNSPEC;
-    stat_add(&gpu->services.stats, STAT_COMMANDS, 1);
+    stat_add(&commands->services->stats, STAT_COMMANDS, 1);
     if (failed)
-        stat_add(&gpu->services.stats, STAT_COMMAND_ERRORS, 1);
+        stat_add(&commands->services->stats, STAT_COMMAND_ERRORS, 1);
 
     if (failed || !cmd->response_size)
         cmd->response_size = sizeof(cmd->response.hdr);
     cmd->response.hdr.type = le32(result);
 
-    pthread_mutex_lock(&gpu->services.lock);
+    pthread_mutex_lock(&commands->services->lock);
     take_place_locked(cmd);
     bool late = can_be_late(cmd);
     release(cmd);
     if (!late)
-        command_deliver(gpu);
-    pthread_mutex_unlock(&gpu->services.lock);
+        commands_deliver(commands);
+    pthread_mutex_unlock(&commands->services->lock);
+}
+
+bool commands_wait_for_company_locked(const struct commands *commands)
+{
+    return commands->num_answered;
+}
+
+unsigned commands_in_flight_locked(const struct commands *commands)
+{
+    return commands->num_in_flight;
+}
+
+void commands_each_waiting_locked(const struct commands *commands,
+                                  void (*visit)(void *opaque, uint32_t context_id,
+                                                uint64_t since_ns),
+                                  void *opaque)
+{
+    const struct command *cmd;
+    TAILQ_FOREACH(cmd, &commands->in_flight, in_flight_link) {
+        /* On the device's timeline answers wait for the first one's. */
+        const struct command *first = cmd->finished ? TAILQ_FIRST(&commands->ordered) : cmd;
+        if (first->waits_for)
+            visit(opaque, first->waits_for, first->waits_since_ns);
+    }
+}
+
+void commands_forget_locked(struct commands *commands)
+{
+    struct command *cmd;
+    while ((cmd = TAILQ_FIRST(&commands->in_flight))) {
+        TAILQ_REMOVE(&commands->in_flight, cmd, in_flight_link);
+        command_destroy(cmd);
+    }
+    TAILQ_INIT(&commands->answered);
+    TAILQ_INIT(&commands->ordered);
+    commands->num_in_flight = commands->num_answered = 0;
+    commands->pipelined = false;
 }

@@ -10,8 +10,12 @@
 #include "protocol.h"
 #include "venus-gpu.h"
 
+struct commands;
+struct services;
+struct venus_gpu;
+
 struct command {
-    struct venus_gpu *gpu;
+    struct commands *commands;
     enum venus_gpu_queue queue;
     struct venus_gpu_request request;
     size_t readable, writable; /* bytes in the request's iovecs */
@@ -25,7 +29,7 @@ struct command {
 
     /*
      * The response, to be written when `waits` falls to 0: execution holds one, and every fence and
-     * flush that the response waits for. Guarded by the device's lock.
+     * flush that the response waits for. Guarded by the services' lock.
      */
     unsigned waits;
     bool ordered;  /* on the device's list of that name */
@@ -66,10 +70,15 @@ command_handler context_submit;
 command_handler window_map_blob, window_unmap_blob;
 command_handler cursor_update, cursor_move;
 
-/* NULL if there is no memory. */
-struct command *command_create(struct venus_gpu *gpu, enum venus_gpu_queue queue,
+/* The commands of a device. NULL if there is no memory. */
+struct commands *commands_create(struct services *services);
+void commands_destroy(struct commands *commands); /* takes NULL; none is in flight any more */
+
+/* A command to be submitted next. NULL if there is no memory. Any thread. */
+struct command *command_create(struct commands *commands, enum venus_gpu_queue queue,
                                const struct venus_gpu_request *request);
-void command_destroy(struct command *cmd);
+/* From now on it is in flight, until it is done or forgotten. With the services' lock held. */
+void command_submit_locked(struct command *cmd);
 
 /* From now on it waits for that context, which may be blamed for it (places.c); 0: for none. Device thread. */
 void command_waits_for(struct command *cmd, uint32_t context_id);
@@ -85,13 +94,26 @@ bool command_wants_ring_fence(const struct command *cmd);
 void command_take_place(struct command *cmd);
 
 /* Make the response wait for one thing more, or one less. The last one may free the command.
- * With the device's lock held. */
+ * With the services' lock held. */
 void command_hold(struct command *cmd);
 void command_release(struct command *cmd);
 
 /* Tell the front end of all that was answered, in that order: some answers wait for others (command.c), and
- * must not when the device thread waits for somebody. With the device's lock held. */
-void command_deliver(struct venus_gpu *gpu);
+ * must not when the device thread waits for somebody. With the services' lock held, as the next ones. */
+void commands_deliver(struct commands *commands);
+
+/* Whether some answers wait for others. */
+bool commands_wait_for_company_locked(const struct commands *commands);
+
+/* How many are in flight; and those of them that wait for a context: for which, and since when. */
+unsigned commands_in_flight_locked(const struct commands *commands);
+void commands_each_waiting_locked(const struct commands *commands,
+                                  void (*visit)(void *opaque, uint32_t context_id,
+                                                uint64_t since_ns),
+                                  void *opaque);
+
+/* Forget all, as nobody will hear of them. What they wait for has forgotten them. */
+void commands_forget_locked(struct commands *commands);
 
 /* Copy from the device-readable part. False if it is not that long. */
 bool command_read(const struct command *cmd, size_t offset, void *data, size_t size);

@@ -22,10 +22,33 @@
 #include "session.h"
 #include "share.h"
 
+struct contexts {
+    struct context *by_id;
+    void *scratch; /* for command streams, grows to what was needed */
+    size_t scratch_size;
+};
+
+struct contexts *contexts_create(void)
+{
+    return calloc(1, sizeof(struct contexts));
+}
+
+void contexts_destroy(struct contexts *contexts)
+{
+    if (contexts)
+        free(contexts->scratch);
+    free(contexts);
+}
+
+struct context *context_next(struct venus_gpu *gpu, struct context *context)
+{
+    return context ? context->hh.next : gpu->contexts->by_id;
+}
+
 struct context *context_find(struct venus_gpu *gpu, uint32_t id)
 {
     struct context *context;
-    HASH_FIND(hh, gpu->contexts, &id, sizeof(id), context);
+    HASH_FIND(hh, gpu->contexts->by_id, &id, sizeof(id), context);
     return context;
 }
 
@@ -40,7 +63,7 @@ static struct context *find_or_refuse(struct venus_gpu *gpu, struct command *cmd
 static bool has_rendering_context(const struct venus_gpu *gpu)
 {
     const struct context *context;
-    for (context = gpu->contexts; context; context = context->hh.next) {
+    for (context = gpu->contexts->by_id; context; context = context->hh.next) {
         if (context->renders)
             return true;
     }
@@ -101,7 +124,7 @@ static enum virtio_gpu_ctrl_type create(struct venus_gpu *gpu, struct command *c
                  "the render server could not start a process for context %u", id);
         return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
     }
-    HASH_ADD(hh, gpu->contexts, id, sizeof(context->id), context);
+    HASH_ADD(hh, gpu->contexts->by_id, id, sizeof(context->id), context);
     if (!context->hh.tbl) {
         if (renders)
             gpu->services.renderer->context_destroy(id);
@@ -161,7 +184,7 @@ static void destroy(struct venus_gpu *gpu, struct context *context)
     fence_signal_context(gpu->fences, context->id);
     while (!LIST_EMPTY(&context->attachments))
         detach(gpu, LIST_FIRST(&context->attachments), false);
-    HASH_DEL(gpu->contexts, context);
+    HASH_DEL(gpu->contexts->by_id, context);
     free(context);
     budget_give_back(&gpu->services.budget, BUDGET_CONTEXTS, 1);
 }
@@ -180,7 +203,7 @@ enum virtio_gpu_ctrl_type context_destroy(struct venus_gpu *gpu, struct command 
 void context_destroy_all(struct venus_gpu *gpu)
 {
     struct context *context, *next;
-    HASH_ITER(hh, gpu->contexts, context, next) {
+    HASH_ITER(hh, gpu->contexts->by_id, context, next) {
         destroy(gpu, context);
     }
 }
@@ -292,7 +315,7 @@ void context_check(struct venus_gpu *gpu, struct context *context)
 void context_check_all(struct venus_gpu *gpu)
 {
     struct context *context;
-    for (context = gpu->contexts; context; context = context->hh.next)
+    for (context = gpu->contexts->by_id; context; context = context->hh.next)
         context_check(gpu, context);
 }
 
@@ -303,16 +326,16 @@ void context_check_all(struct venus_gpu *gpu)
 enum { MAX_STREAM_SIZE = 16 << 20 };
 
 /* A buffer of at least that size, kept for the next command stream. */
-static void *scratch(struct venus_gpu *gpu, size_t size)
+static void *scratch(struct contexts *contexts, size_t size)
 {
-    if (size > gpu->scratch_size) {
-        void *buffer = realloc(gpu->scratch, size);
+    if (size > contexts->scratch_size) {
+        void *buffer = realloc(contexts->scratch, size);
         if (!buffer)
             return NULL;
-        gpu->scratch = buffer;
-        gpu->scratch_size = size;
+        contexts->scratch = buffer;
+        contexts->scratch_size = size;
     }
-    return gpu->scratch;
+    return contexts->scratch;
 }
 
 enum virtio_gpu_ctrl_type context_submit(struct venus_gpu *gpu, struct command *cmd,
@@ -336,7 +359,7 @@ enum virtio_gpu_ctrl_type context_submit(struct venus_gpu *gpu, struct command *
     if (size == 0)
         return VIRTIO_GPU_RESP_OK_NODATA;
 
-    void *data = scratch(gpu, size);
+    void *data = scratch(gpu->contexts, size);
     if (!data)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     command_read(cmd, sizeof(*req), data, size);

@@ -10,6 +10,7 @@
 #include "inbox.h"
 #include "table.h"
 
+struct contexts;
 struct resource;
 struct venus_gpu;
 
@@ -39,8 +40,15 @@ struct context {
     UT_hash_handle hh;
 };
 
-/* NULL if there is none. Device thread, as all of this file. */
+/* The contexts of a device. NULL if there is no memory. */
+struct contexts *contexts_create(void);
+void contexts_destroy(struct contexts *contexts); /* takes NULL; all were destroyed */
+
+/* NULL if there is none. Device thread, as all that follows. */
 struct context *context_find(struct venus_gpu *gpu, uint32_t id);
+
+/* The one after that, or the first after NULL; NULL: there is no other. */
+struct context *context_next(struct venus_gpu *gpu, struct context *context);
 
 /* Detach a resource from every context. */
 void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource);

@@ -78,21 +78,6 @@ static char *config_mistake(const struct venus_gpu_config *config, const struct 
     return NULL;
 }
 
-void device_clear(struct venus_gpu *gpu)
-{
-    for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
-        const struct venus_gpu_cursor none = { .image_changed = true };
-        if (gpu->scanouts[i].cursor.pixels)
-            cursor_show(gpu, i, &none);
-        gpu->scanouts[i].moves_name_image = false;
-    }
-    /* Contexts first: what a resource is attached to need not be told of its end one by one. */
-    context_destroy_all(gpu);
-    resource_destroy_all(gpu);
-    pins_reap(gpu->pins);
-    gpu->window.hint_given = false;
-}
-
 static void close_fd(int fd)
 {
     if (fd >= 0)
@@ -110,12 +95,13 @@ void device_unref(struct venus_gpu *gpu)
     if (atomic_fetch_sub_explicit(&gpu->refs, 1, memory_order_acq_rel) != 1)
         return;
     window_finish(&gpu->window);
-    free(gpu->scratch);
     present_finish(gpu);
-    pthread_cond_destroy(&gpu->idle);
+    thread_destroy(gpu->thread);
+    contexts_destroy(gpu->contexts);
     pins_destroy(gpu->pins);
     parking_destroy(gpu->parking);
     fences_destroy(gpu->fences);
+    commands_destroy(gpu->commands);
     bell_finish(&gpu->bell);
     session_destroy(gpu->session);
     services_finish(&gpu->services);
@@ -125,7 +111,7 @@ void device_unref(struct venus_gpu *gpu)
 /* Before the device thread waits. */
 static void deliver(void *opaque)
 {
-    command_deliver(opaque);
+    commands_deliver(opaque);
 }
 
 struct venus_gpu *device_create(const struct venus_gpu_config *config,
@@ -150,19 +136,18 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     atomic_init(&gpu->refs, 1);
     int ret = services_init(&gpu->services, config, ops, opaque);
     present_init(&gpu->present);
-    bell_init(&gpu->bell, &gpu->services.lock, deliver, gpu);
+    gpu->commands = commands_create(&gpu->services);
+    bell_init(&gpu->bell, &gpu->services.lock, deliver, gpu->commands);
     gpu->fences = fences_create(&gpu->services, &gpu->bell);
     gpu->parking = parking_create(dispatch);
     gpu->pins = pins_create(&gpu->services, &gpu->bell);
-    pthread_cond_init(&gpu->idle, NULL);
-    TAILQ_INIT(&gpu->queued);
-    TAILQ_INIT(&gpu->in_flight);
-    TAILQ_INIT(&gpu->answered);
-    TAILQ_INIT(&gpu->ordered);
     gpu->outputs[0].info =
         (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };
 
-    if (!gpu->fences || !gpu->parking || !gpu->pins)
+    gpu->contexts = contexts_create();
+    gpu->thread = thread_create(gpu);
+    if (!gpu->commands || !gpu->fences || !gpu->parking || !gpu->pins || !gpu->contexts ||
+        !gpu->thread)
         ret = -ENOMEM;
     if (ret < 0)
         mistake = message("Out of memory.");
@@ -177,8 +162,7 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     if (ret == 0)
         ret = session_create(&gpu->session, &gpu->services, renderer, &events);
     if (ret == 0) {
-        ret = thread_start(gpu);
-        mistake = gpu->start_message;
+        ret = thread_start(gpu->thread, &mistake);
     }
     if (ret < 0 && !mistake)
         mistake = message("The device did not start: %s.", strerror(-ret));
@@ -215,7 +199,7 @@ void venus_gpu_destroy(struct venus_gpu *gpu)
     if (!gpu)
         return;
     present_stop_all(gpu);
-    thread_stop(gpu);
+    thread_stop(gpu->thread);
     session_close(gpu->session);
     device_unref(gpu);
     atomic_flag_clear(&device_lives);

@@ -24,11 +24,12 @@
 #include "venus-gpu.h"
 #include "window.h"
 
-struct context;
+struct contexts;
 struct fences;
 struct parking;
 struct pins;
 struct session;
+struct thread;
 struct resource;
 
 /* One output as the guest is told of it. */
@@ -51,6 +52,9 @@ struct venus_gpu {
     struct services services;
     struct bell bell;
     struct session *session;
+    struct thread *thread;
+    struct commands *commands;
+    struct contexts *contexts;
     struct fences *fences;
     struct parking *parking;
     struct pins *pins;
@@ -58,23 +62,10 @@ struct venus_gpu {
         refs; /* the front end's, and one for each thread that never came back (present.c) */
 
     /* Constant after creation. */
-    pthread_t thread;
 
     struct present present; /* says itself what is guarded by what */
 
     /* Under the services' lock. */
-    pthread_cond_t idle;               /* others wait here for the device thread */
-    bool started, resetting, stopping; /* requests to and answers of the device thread */
-    int start_error;
-    char *start_message;
-    bool sleeping;                   /* the device thread waits for work */
-    TAILQ_HEAD(, command) queued;    /* submitted, not executed yet */
-    TAILQ_HEAD(, command) in_flight; /* submitted, not done yet: those above included */
-    unsigned num_in_flight;
-    TAILQ_HEAD(, command) ordered;   /* fences without a ring, in order (command.c) */
-    TAILQ_HEAD(, command) answered;  /* executed, not done: the front end is to hear of them */
-    unsigned num_answered;
-    bool pipelined; /* since the last reset the guest sent a command while it waited for another */
     LIST_HEAD(, venus_gpu_flush) flushes; /* not answered yet (frame.c) */
     LIST_HEAD(, window_region) regions;   /* not taken away yet (window.c) */
     struct output outputs[VENUS_GPU_MAX_SCANOUTS];
@@ -82,12 +73,9 @@ struct venus_gpu {
     enum display_news display_news;
 
     /* The device thread's own. */
-    struct context *contexts;   /* by id */
     struct resource *resources; /* by id */
     struct scanout scanouts[VENUS_GPU_MAX_SCANOUTS];
     struct window window;
-    void *scratch; /* for command streams, grows to what was needed */
-    size_t scratch_size;
 };
 
 /* As venus_gpu_create(), over that renderer. For tests; the public one uses virgl_renderer. */
@@ -98,8 +86,5 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
 /* After venus_gpu_destroy() it is but memory, for a thread that may look at it. Any thread. */
 void device_ref(struct venus_gpu *gpu);
 void device_unref(struct venus_gpu *gpu);
-
-/* Destroy all that the guest created. Device thread. */
-void device_clear(struct venus_gpu *gpu);
 
 #endif

@@ -218,8 +218,8 @@ bool park(struct venus_gpu *gpu, struct command *cmd)
 static void look_at_contexts(struct venus_gpu *gpu)
 {
     uint64_t now = clock_now_ns(), most = gpu->services.config.max_call_ms * UINT64_C(1000000);
-    struct context *context;
-    for (context = gpu->contexts; context; context = context->hh.next) {
+    struct context *context = NULL;
+    while ((context = context_next(gpu, context))) {
         if (!context->slow)
             continue;
         if (!context->renders || !fence_is_pending(gpu->fences, context->inbox.asked)) {

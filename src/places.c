@@ -11,45 +11,50 @@
 
 bool places_are_few_locked(const struct venus_gpu *gpu)
 {
-    return gpu->num_in_flight >= MOST_PLACES;
+    return commands_in_flight_locked(gpu->commands) >= MOST_PLACES;
 }
 
-/* The command that it waits for: on the device's timeline answers wait for the first one's. */
-static const struct command *waits_behind(const struct venus_gpu *gpu, const struct command *cmd)
-{
-    return cmd->finished ? TAILQ_FIRST(&gpu->ordered) : cmd;
-}
+struct count {
+    struct venus_gpu *gpu;
+    uint64_t long_ago_ns;
+    unsigned held, old; /* by all; and those of them that have waited for long */
+};
 
-/* Count each context's places. Returns those of all of them that have waited for long. */
-static unsigned count_locked(struct venus_gpu *gpu)
+static void count_one(void *opaque, uint32_t context_id, uint64_t since_ns)
 {
-    uint64_t long_ago = clock_now_ns() - PLACES_HELD_MS * UINT64_C(1000000);
-    struct context *context;
-    for (context = gpu->contexts; context; context = context->hh.next)
-        context->places = context->old_places = 0;
-
-    unsigned held = 0, old = 0;
-    const struct command *cmd;
-    TAILQ_FOREACH(cmd, &gpu->in_flight, in_flight_link) {
-        const struct command *first = waits_behind(gpu, cmd);
-        context = first->waits_for ? context_find(gpu, first->waits_for) : NULL;
-        if (!context)
-            continue;
-        held++;
-        context->places++;
-        if (first->waits_since_ns <= long_ago) {
-            context->old_places++;
-            old++;
-        }
+    struct count *count = opaque;
+    struct context *context = context_find(count->gpu, context_id);
+    if (!context)
+        return;
+    count->held++;
+    context->places++;
+    if (since_ns <= count->long_ago_ns) {
+        context->old_places++;
+        count->old++;
     }
-    return held >= MOST_PLACES ? old : 0;
+}
+
+/* Count each context's places. Returns whether too many are held. */
+static bool count_places(struct venus_gpu *gpu)
+{
+    struct count count = {
+        .gpu = gpu,
+        .long_ago_ns = clock_now_ns() - PLACES_HELD_MS * UINT64_C(1000000),
+    };
+    struct context *context = NULL;
+    while ((context = context_next(gpu, context)))
+        context->places = context->old_places = 0;
+    pthread_mutex_lock(&gpu->services.lock);
+    commands_each_waiting_locked(gpu->commands, count_one, &count);
+    pthread_mutex_unlock(&gpu->services.lock);
+    return count.held >= MOST_PLACES && count.old;
 }
 
 /* Whoever has something that waits for long, and most of all. */
 static struct context *find_holder(struct venus_gpu *gpu)
 {
-    struct context *context, *holder = NULL;
-    for (context = gpu->contexts; context; context = context->hh.next) {
+    struct context *context = NULL, *holder = NULL;
+    while ((context = context_next(gpu, context))) {
         if (context->old_places && (!holder || context->places > holder->places))
             holder = context;
     }
@@ -58,10 +63,7 @@ static struct context *find_holder(struct venus_gpu *gpu)
 
 void places_check(struct venus_gpu *gpu)
 {
-    pthread_mutex_lock(&gpu->services.lock);
-    unsigned old = count_locked(gpu);
-    pthread_mutex_unlock(&gpu->services.lock);
-    struct context *holder = old ? find_holder(gpu) : NULL;
+    struct context *holder = count_places(gpu) ? find_holder(gpu) : NULL;
     if (!holder)
         return;
     log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,

@@ -11,8 +11,11 @@
 #include "thread.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include "clock.h"
+#include "command.h"
 #include "context.h"
 #include "device.h"
 #include "dispatch.h"
@@ -21,24 +24,54 @@
 #include "park.h"
 #include "pinned.h"
 #include "places.h"
+#include "resource.h"
 #include "session.h"
 #include "start-thread.h"
 #include "watchdog.h"
 
+struct thread {
+    struct venus_gpu *gpu;
+    pthread_t thread;
+
+    /* Under the services' lock. */
+    pthread_cond_t idle;               /* others wait here for the device thread */
+    bool started, resetting, stopping; /* requests to and answers of the device thread */
+    int start_error;
+    char *start_message;
+    bool sleeping;                /* the device thread waits for work */
+    TAILQ_HEAD(, command) queued; /* submitted, not executed yet */
+};
+
+struct thread *thread_create(struct venus_gpu *gpu)
+{
+    struct thread *thread = calloc(1, sizeof(*thread));
+    if (!thread)
+        return NULL;
+    thread->gpu = gpu;
+    pthread_cond_init(&thread->idle, NULL);
+    TAILQ_INIT(&thread->queued);
+    return thread;
+}
+
+void thread_destroy(struct thread *thread)
+{
+    if (thread)
+        pthread_cond_destroy(&thread->idle);
+    free(thread);
+}
+
 int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
                      const struct venus_gpu_request *request)
 {
-    struct command *cmd = command_create(gpu, queue, request);
+    struct thread *thread = gpu->thread;
+    struct command *cmd = command_create(gpu->commands, queue, request);
     if (!cmd)
         return -ENOMEM;
-    cmd->waits = 1; /* its execution */
 
     pthread_mutex_lock(&gpu->services.lock);
-    TAILQ_INSERT_TAIL(&gpu->queued, cmd, queued_link);
-    gpu->pipelined |= !TAILQ_EMPTY(&gpu->in_flight);
-    TAILQ_INSERT_TAIL(&gpu->in_flight, cmd, in_flight_link);
-    gpu->num_in_flight++;
-    if (gpu->sleeping)
+    TAILQ_INSERT_TAIL(&thread->queued, cmd, queued_link);
+    command_submit_locked(cmd);
+    if (thread->sleeping)
         bell_ring(&gpu->bell);
     pthread_mutex_unlock(&gpu->services.lock);
     return 0;
@@ -46,45 +79,55 @@ int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
 
 void venus_gpu_reset(struct venus_gpu *gpu)
 {
+    struct thread *thread = gpu->thread;
     pthread_mutex_lock(&gpu->services.lock);
-    gpu->resetting = gpu->bell.urgent = true;
+    thread->resetting = gpu->bell.urgent = true;
     watchdog_hurry(true);
     bell_ring(&gpu->bell);
-    while (gpu->resetting)
-        pthread_cond_wait(&gpu->idle, &gpu->services.lock);
+    while (thread->resetting)
+        pthread_cond_wait(&thread->idle, &gpu->services.lock);
     pthread_mutex_unlock(&gpu->services.lock);
 }
 
 /* Drop every command in flight: nobody will hear of them. With the lock held. */
-static void forget_commands_locked(struct venus_gpu *gpu)
+static void forget_commands_locked(struct thread *thread)
 {
+    struct venus_gpu *gpu = thread->gpu;
     fence_forget_all_locked(gpu->fences);
     flush_forget_all_locked(gpu);
-    while (!TAILQ_EMPTY(&gpu->in_flight)) {
-        struct command *cmd = TAILQ_FIRST(&gpu->in_flight);
-        TAILQ_REMOVE(&gpu->in_flight, cmd, in_flight_link);
-        command_destroy(cmd);
-    }
-    gpu->num_in_flight = 0;
-    TAILQ_INIT(&gpu->queued);
-    TAILQ_INIT(&gpu->answered);
-    gpu->num_answered = 0;
-    gpu->pipelined = false;
-    TAILQ_INIT(&gpu->ordered);
     park_forget_locked(gpu);
+    TAILQ_INIT(&thread->queued);
+    commands_forget_locked(gpu->commands);
 }
 
-static void reset_locked(struct venus_gpu *gpu)
+/* Destroy all that the guest created. */
+static void clear(struct venus_gpu *gpu)
 {
-    forget_commands_locked(gpu);
+    for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
+        const struct venus_gpu_cursor none = { .image_changed = true };
+        if (gpu->scanouts[i].cursor.pixels)
+            cursor_show(gpu, i, &none);
+        gpu->scanouts[i].moves_name_image = false;
+    }
+    /* Contexts first: what a resource is attached to need not be told of its end one by one. */
+    context_destroy_all(gpu);
+    resource_destroy_all(gpu);
+    pins_reap(gpu->pins);
+    gpu->window.hint_given = false;
+}
+
+static void reset_locked(struct thread *thread)
+{
+    struct venus_gpu *gpu = thread->gpu;
+    forget_commands_locked(thread);
     pthread_mutex_unlock(&gpu->services.lock);
-    device_clear(gpu);
+    clear(gpu);
     stat_add(&gpu->services.stats, STAT_RESETS, 1);
     pthread_mutex_lock(&gpu->services.lock);
-    gpu->resetting = false;
-    gpu->bell.urgent = gpu->stopping;
+    thread->resetting = false;
+    gpu->bell.urgent = thread->stopping;
     watchdog_hurry(false);
-    pthread_cond_broadcast(&gpu->idle);
+    pthread_cond_broadcast(&thread->idle);
 }
 
 /*
@@ -106,47 +149,96 @@ static time_t seconds(void)
 enum { PARK_POLL_NS = 100 * 1000 * 1000 };
 
 /* Wait for something to do, or until contexts are to be checked. */
-static void wait_for_work_locked(struct venus_gpu *gpu)
+static void wait_for_work_locked(struct thread *thread)
 {
-    gpu->sleeping = true;
-    if (gpu->num_answered) {
+    struct venus_gpu *gpu = thread->gpu;
+    thread->sleeping = true;
+    if (commands_wait_for_company_locked(gpu->commands)) {
         if (!bell_sleep(&gpu->bell, clock_now_ns() + ANSWER_DELAY_NS))
-            command_deliver(gpu);
+            commands_deliver(gpu->commands);
     } else if (!park_is_empty(gpu) || places_are_few_locked(gpu)) {
         bell_sleep(&gpu->bell, clock_now_ns() + PARK_POLL_NS);
-    } else if (gpu->contexts) {
+    } else if (context_next(gpu, NULL)) {
         bell_sleep(&gpu->bell, clock_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
     } else {
         bell_sleep(&gpu->bell, 0);
     }
-    gpu->sleeping = false;
+    thread->sleeping = false;
 }
 
-static bool park_is_due_locked(struct venus_gpu *gpu, uint64_t *next_poll)
+/* When something is to be looked at again. */
+struct due {
+    uint64_t park_ns, places_ns;
+    time_t contexts_s;
+};
+
+static bool park_is_due_locked(struct venus_gpu *gpu, struct due *due)
 {
     if (park_is_empty(gpu))
         return false;
     uint64_t now = clock_now_ns();
-    if (!fences_have_rung_locked(gpu->fences) && now < *next_poll)
+    if (!fences_have_rung_locked(gpu->fences) && now < due->park_ns)
         return false;
-    *next_poll = now + PARK_POLL_NS;
+    due->park_ns = now + PARK_POLL_NS;
     return true;
 }
 
-static bool places_are_due_locked(const struct venus_gpu *gpu, uint64_t *next_check)
+static bool places_are_due_locked(const struct venus_gpu *gpu, struct due *due)
 {
     if (!places_are_few_locked(gpu))
         return false;
     uint64_t now = clock_now_ns();
-    if (now < *next_check)
+    if (now < due->places_ns)
         return false;
-    *next_check = now + PARK_POLL_NS;
+    due->places_ns = now + PARK_POLL_NS;
     return true;
+}
+
+static bool contexts_are_due(struct venus_gpu *gpu, struct due *due)
+{
+    if (!context_next(gpu, NULL) || seconds() < due->contexts_s)
+        return false;
+    due->contexts_s = seconds() + CHECK_CONTEXTS_S;
+    return true;
+}
+
+static void reap(struct venus_gpu *gpu)
+{
+    pins_reap(gpu->pins);
+}
+
+/* Do what is due first, with the lock given up meanwhile. */
+static void turn_locked(struct thread *thread, struct due *due)
+{
+    struct venus_gpu *gpu = thread->gpu;
+    struct command *cmd = TAILQ_FIRST(&thread->queued);
+    void (*check)(struct venus_gpu * gpu) = NULL;
+    if (pins_have_released(gpu->pins))
+        check = reap;
+    else if (park_is_due_locked(gpu, due))
+        check = park_poll;
+    else if (places_are_due_locked(gpu, due))
+        check = places_check;
+    else if (contexts_are_due(gpu, due))
+        check = context_check_all;
+    else if (!cmd) {
+        wait_for_work_locked(thread);
+        return;
+    }
+    if (!check)
+        TAILQ_REMOVE(&thread->queued, cmd, queued_link);
+    pthread_mutex_unlock(&gpu->services.lock);
+    if (check)
+        check(gpu);
+    else
+        dispatch(gpu, cmd);
+    pthread_mutex_lock(&gpu->services.lock);
 }
 
 static void *run(void *opaque)
 {
-    struct venus_gpu *gpu = opaque;
+    struct thread *thread = opaque;
+    struct venus_gpu *gpu = thread->gpu;
     char *message = NULL;
 
     if (gpu->services.ops.thread_started)
@@ -154,48 +246,23 @@ static void *run(void *opaque)
     int error = session_start(gpu->session, &message);
 
     pthread_mutex_lock(&gpu->services.lock);
-    gpu->start_error = error;
-    gpu->start_message = message;
-    gpu->started = true;
-    pthread_cond_broadcast(&gpu->idle);
+    thread->start_error = error;
+    thread->start_message = message;
+    thread->started = true;
+    pthread_cond_broadcast(&thread->idle);
 
-    time_t next_check = seconds() + CHECK_CONTEXTS_S;
-    uint64_t next_poll = 0, next_places = 0;
-    while (!error && !gpu->stopping) {
-        struct command *cmd = TAILQ_FIRST(&gpu->queued);
-        if (gpu->resetting) {
-            reset_locked(gpu);
-        } else if (pins_have_released(gpu->pins)) {
-            pthread_mutex_unlock(&gpu->services.lock);
-            pins_reap(gpu->pins);
-            pthread_mutex_lock(&gpu->services.lock);
-        } else if (park_is_due_locked(gpu, &next_poll)) {
-            pthread_mutex_unlock(&gpu->services.lock);
-            park_poll(gpu);
-            pthread_mutex_lock(&gpu->services.lock);
-        } else if (places_are_due_locked(gpu, &next_places)) {
-            pthread_mutex_unlock(&gpu->services.lock);
-            places_check(gpu);
-            pthread_mutex_lock(&gpu->services.lock);
-        } else if (gpu->contexts && seconds() >= next_check) {
-            pthread_mutex_unlock(&gpu->services.lock);
-            context_check_all(gpu);
-            next_check = seconds() + CHECK_CONTEXTS_S;
-            pthread_mutex_lock(&gpu->services.lock);
-        } else if (cmd) {
-            TAILQ_REMOVE(&gpu->queued, cmd, queued_link);
-            pthread_mutex_unlock(&gpu->services.lock);
-            dispatch(gpu, cmd);
-            pthread_mutex_lock(&gpu->services.lock);
-        } else {
-            wait_for_work_locked(gpu);
-        }
+    struct due due = { .contexts_s = seconds() + CHECK_CONTEXTS_S };
+    while (!error && !thread->stopping) {
+        if (thread->resetting)
+            reset_locked(thread);
+        else
+            turn_locked(thread, &due);
     }
-    forget_commands_locked(gpu);
+    forget_commands_locked(thread);
     pthread_mutex_unlock(&gpu->services.lock);
 
     if (!error) {
-        device_clear(gpu);
+        clear(gpu);
         session_stop(gpu->session);
     }
     if (gpu->services.ops.thread_stopping)
@@ -203,27 +270,30 @@ static void *run(void *opaque)
     return NULL;
 }
 
-int thread_start(struct venus_gpu *gpu)
+int thread_start(struct thread *thread, char **message)
 {
-    int ret = start_thread(&gpu->thread, run, gpu);
+    struct services *services = &thread->gpu->services;
+    int ret = start_thread(&thread->thread, run, thread);
     if (ret < 0)
         return ret;
-    pthread_mutex_lock(&gpu->services.lock);
-    while (!gpu->started)
-        pthread_cond_wait(&gpu->idle, &gpu->services.lock);
-    ret = gpu->start_error;
-    pthread_mutex_unlock(&gpu->services.lock);
+    pthread_mutex_lock(&services->lock);
+    while (!thread->started)
+        pthread_cond_wait(&thread->idle, &services->lock);
+    ret = thread->start_error;
+    *message = thread->start_message;
+    pthread_mutex_unlock(&services->lock);
     if (ret)
-        pthread_join(gpu->thread, NULL);
+        pthread_join(thread->thread, NULL);
     return ret;
 }
 
-void thread_stop(struct venus_gpu *gpu)
+void thread_stop(struct thread *thread)
 {
+    struct venus_gpu *gpu = thread->gpu;
     pthread_mutex_lock(&gpu->services.lock);
-    gpu->stopping = gpu->bell.urgent = true;
+    thread->stopping = gpu->bell.urgent = true;
     watchdog_hurry(true);
     bell_ring(&gpu->bell);
     pthread_mutex_unlock(&gpu->services.lock);
-    pthread_join(gpu->thread, NULL);
+    pthread_join(thread->thread, NULL);
 }

@@ -3,18 +3,20 @@
 #ifndef THREAD_H
 #define THREAD_H
 
-#include <pthread.h>
-#include <stdint.h>
-
+struct thread;
 struct venus_gpu;
+
+/* NULL if there is no memory. */
+struct thread *thread_create(struct venus_gpu *gpu);
+void thread_destroy(struct thread *thread); /* takes NULL; it was stopped, or never started */
 
 /*
  * Start the device thread and wait until it has started the renderer. On an error the thread is gone
- * again and gpu->start_message may say why.
+ * again and *message may say why, to be freed.
  */
-int thread_start(struct venus_gpu *gpu);
+int thread_start(struct thread *thread, char **message);
 
 /* Have it destroy all that the guest created, stop the renderer, and wait for its end. */
-void thread_stop(struct venus_gpu *gpu);
+void thread_stop(struct thread *thread);
 
 #endif
