@@ -25,6 +25,7 @@
 
 #include "device.h"
 #include "memory.h"
+#include "present/present.h"
 #include "resource.h"
 
 static uint32_t channel(uint32_t pixel, uint32_t mask)
@@ -109,7 +110,7 @@ void cursor_show(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu
         shown->cursor.y = cursor->y;
     }
     pthread_mutex_unlock(&gpu->services.lock);
-    present_pointer(gpu, scanout, cursor);
+    present_pointer(gpu->present, scanout, cursor);
     if (gpu->services.ops.cursor_changed)
         gpu->services.ops.cursor_changed(gpu->services.opaque, scanout, cursor);
 }

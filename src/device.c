@@ -19,6 +19,7 @@
 #include "pages.h"
 #include "park.h"
 #include "pinned.h"
+#include "present/present.h"
 #include "resource.h"
 #include "session.h"
 #include "thread.h"
@@ -95,7 +96,7 @@ void device_unref(struct venus_gpu *gpu)
     if (atomic_fetch_sub_explicit(&gpu->refs, 1, memory_order_acq_rel) != 1)
         return;
     window_finish(&gpu->window);
-    present_finish(gpu);
+    present_destroy(gpu->present);
     thread_destroy(gpu->thread);
     contexts_destroy(gpu->contexts);
     pins_destroy(gpu->pins);
@@ -106,6 +107,41 @@ void device_unref(struct venus_gpu *gpu)
     session_destroy(gpu->session);
     services_finish(&gpu->services);
     free(gpu);
+}
+
+static void keep(void *gpu)
+{
+    device_ref(gpu);
+}
+
+static void let_go(void *gpu)
+{
+    device_unref(gpu);
+}
+
+static struct venus_gpu_frame *shown_locked(void *opaque, unsigned scanout,
+                                            const struct venus_gpu_cursor **cursor)
+{
+    struct venus_gpu *gpu = opaque;
+    *cursor = &gpu->scanouts[scanout].cursor;
+    return gpu->scanouts[scanout].frame;
+}
+
+static int create_present(struct venus_gpu *gpu)
+{
+    const struct present_callbacks callbacks = {
+        .shown_locked = shown_locked,
+        .owner = { .keep = keep, .let_go = let_go, .opaque = gpu },
+        .opaque = gpu,
+    };
+    gpu->present = present_create(&gpu->services, session_device(gpu->session), &callbacks);
+    return gpu->present ? 0 : -ENOMEM;
+}
+
+int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
+                      const struct venus_gpu_target *target)
+{
+    return present_set_target(gpu->present, scanout, target);
 }
 
 /* Before the device thread waits. */
@@ -135,7 +171,6 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     }
     atomic_init(&gpu->refs, 1);
     int ret = services_init(&gpu->services, config, ops, opaque);
-    present_init(&gpu->present);
     gpu->commands = commands_create(&gpu->services);
     bell_init(&gpu->bell, &gpu->services.lock, deliver, gpu->commands);
     gpu->fences = fences_create(&gpu->services, &gpu->bell);
@@ -161,6 +196,8 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     const struct session_events events = { .fence = fence_signal, .opaque = gpu->fences };
     if (ret == 0)
         ret = session_create(&gpu->session, &gpu->services, renderer, &events);
+    if (ret == 0)
+        ret = create_present(gpu);
     if (ret == 0) {
         ret = thread_start(gpu->thread, &mistake);
     }
@@ -198,7 +235,7 @@ void venus_gpu_destroy(struct venus_gpu *gpu)
 {
     if (!gpu)
         return;
-    present_stop_all(gpu);
+    present_stop_all(gpu->present);
     thread_stop(gpu->thread);
     session_close(gpu->session);
     device_unref(gpu);

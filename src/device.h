@@ -17,7 +17,6 @@
 #include "bell.h"
 #include "command.h"
 #include "edid.h"
-#include "present/present.h"
 #include "protocol.h"
 #include "scanout.h"
 #include "services.h"
@@ -28,6 +27,7 @@ struct contexts;
 struct fences;
 struct parking;
 struct pins;
+struct present;
 struct session;
 struct thread;
 struct resource;
@@ -52,6 +52,7 @@ struct venus_gpu {
     struct services services;
     struct bell bell;
     struct session *session;
+    struct present *present;
     struct thread *thread;
     struct commands *commands;
     struct contexts *contexts;
@@ -63,7 +64,6 @@ struct venus_gpu {
 
     /* Constant after creation. */
 
-    struct present present; /* says itself what is guarded by what */
 
     /* Under the services' lock. */
     LIST_HEAD(, venus_gpu_flush) flushes; /* not answered yet (frame.c) */

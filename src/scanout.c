@@ -14,6 +14,7 @@
 #include "device.h"
 #include "frame.h"
 #include "memory.h"
+#include "present/present.h"
 #include "resource.h"
 
 /* Bytes from the first pixel of a row to the last one of the height-th row from there. */
@@ -33,7 +34,7 @@ static void show(struct venus_gpu *gpu, unsigned index, struct resource *resourc
     pthread_mutex_lock(&gpu->services.lock);
     scanout->frame = frame;
     pthread_mutex_unlock(&gpu->services.lock);
-    present_show(gpu, index, frame);
+    present_show(gpu->present, index, frame);
     if (gpu->services.ops.scanout_changed)
         gpu->services.ops.scanout_changed(gpu->services.opaque, index, frame);
     venus_gpu_frame_unref(old);
@@ -92,8 +93,8 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
                              "%u x %u pixels, %u bytes a row, are more than can be shown",
                              rect->width, rect->height, picture->stride);
     /* A guest's blob can always be seen: at worst by a copy, which takes memory. */
-    if (!(present_is_on(gpu, index) ? resource_gpu_memory(gpu, resource)
-                                    : resource_memory(gpu, resource)))
+    if (!(present_is_on(gpu->present, index) ? resource_gpu_memory(gpu, resource)
+                                             : resource_memory(gpu, resource)))
         return command_error(cmd,
                              resource->in_renderer ? VIRTIO_GPU_RESP_ERR_UNSPEC
                                                    : VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
@@ -236,7 +237,7 @@ static void flush_scanout(struct venus_gpu *gpu, struct command *cmd, unsigned i
                  "no memory to show a frame: it is skipped");
         return;
     }
-    if (present_flush(gpu, index, part, flush))
+    if (present_flush(gpu->present, index, part, flush))
         return;
     if (gpu->services.ops.scanout_flush)
         gpu->services.ops.scanout_flush(gpu->services.opaque, index, part, flush);

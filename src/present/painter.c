@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../device.h"
 #include "brush.h"
 #include "host-buffer.h"
 

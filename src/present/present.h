@@ -1,61 +1,60 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Presenting scanouts with the host's Vulkan: what the rest of the library sees of it.
- *
- * A presenter is a thread that shows one scanout in one target. The device thread tells it which frame the
- * scanout shows, and hands it flushes; it answers them when the frame was read, or dropped.
- */
+/* Presenting scanouts with the host's Vulkan: what the rest of the library sees of it. */
 #ifndef PRESENT_H
 #define PRESENT_H
 
-#include <pthread.h>
 #include <stdbool.h>
 
 #include "venus-gpu.h"
+#include "presenter.h"
 
-struct presenter;
-struct vulkan;
+struct present;
+struct renderer_device;
+struct services;
+struct shared_vulkan;
 
-/* Part of the device. */
-struct present {
-    pthread_mutex_t
-        lock; /* guards vulkan; held while that is opened. Never with the device's lock. */
-    struct vulkan *vulkan; /* what presenters share, or NULL */
-    /* Where Vulkan's functions come from, for tests; NULL: the system's loader. A
-     * PFN_vkGetInstanceProcAddr. */
-    void (*(*get_instance_proc_addr)(void *instance, const char *name))(void);
-    unsigned
-        patience_ms; /* the longest wait for a presenter's thread; the front end's, and tests' */
-    struct presenter *presenters[VENUS_GPU_MAX_SCANOUTS]; /* under the device's lock */
+/* What presenting asks of those above. */
+struct present_callbacks {
+    /* What the scanout shows at the moment, or NULL, and its pointer. With the services' lock held. */
+    struct venus_gpu_frame *(*shown_locked)(void *opaque, unsigned scanout,
+                                            const struct venus_gpu_cursor **cursor);
+    struct presenter_owner owner;
+    void *opaque;
 };
 
-void present_init(struct present *present);
-/* After every presenter was taken away. */
-void present_finish(struct venus_gpu *gpu);
+/* device: what renders for the guest, which stays for as long as this. NULL if there is no memory. */
+struct present *present_create(struct services *services, const struct renderer_device *device,
+                               const struct present_callbacks *callbacks);
+void present_destroy(struct present *present); /* takes NULL; without presenters */
 
-/* Take away all presenters. Front end. */
-void present_stop_all(struct venus_gpu *gpu);
+/* venus_gpu_present(); and take away all presenters. Front end. */
+int present_set_target(struct present *present, unsigned scanout, const struct venus_gpu_target *target);
+void present_stop_all(struct present *present);
 
-/* The scanout shows that frame from now on; NULL: nothing. Device thread, as the next two. */
-void present_show(struct venus_gpu *gpu, unsigned scanout, struct venus_gpu_frame *frame);
-
-/* Whether somebody presents it. Any thread. */
-bool present_is_on(struct venus_gpu *gpu, unsigned scanout);
+/* The scanout shows that frame from now on; NULL: nothing. Device thread, as the next ones. */
+void present_show(struct present *present, unsigned scanout, struct venus_gpu_frame *frame);
 
 /* Take over a flush of what the scanout shows. false: nobody presents it. */
-bool present_flush(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_rect *rect,
+bool present_flush(struct present *present, unsigned scanout, const struct venus_gpu_rect *rect,
                    struct venus_gpu_flush *flush);
 
 /* The pointer of that scanout. */
-void present_pointer(struct venus_gpu *gpu, unsigned scanout,
+void present_pointer(struct present *present, unsigned scanout,
                      const struct venus_gpu_cursor *cursor);
+
+/* Whether somebody presents it. Any thread. */
+bool present_is_on(struct present *present, unsigned scanout);
 
 /*
  * For tests: read back what an offscreen target shows, once all flushes so far were answered: width x
  * height pixels of 4 bytes, B8G8R8A8. Returns 0; -EAGAIN: nothing yet; -EINVAL: no such target, or
  * another size. Front end.
  */
-int present_read(struct venus_gpu *gpu, unsigned scanout, void *pixels, uint32_t width,
+int present_read(struct present *present, unsigned scanout, void *pixels, uint32_t width,
                  uint32_t height);
+
+/* For tests: how long a presenter's thread is waited for; the Vulkan device. */
+void present_set_patience(struct present *present, unsigned patience_ms);
+struct shared_vulkan *present_shared_vulkan(struct present *present);
 
 #endif

@@ -1,490 +1,287 @@
 /* SPDX-License-Identifier: MIT */
-/* See presenter.h: the thread. */
+/* See presenter.h: the side of those who give it work. */
 #include "presenter.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/syscall.h>
-#endif
 
 #include "../clock.h"
-#include "../memory.h"
+#include "../start-thread.h"
+#include "presenter-state.h"
 
-enum {
-    OCCLUDED_MS = 100, /* a window system that asks for no frame for so long shows none */
-    RETRY_MS = 50,     /* when there was nothing to paint on */
-    NICE = -10,
-};
-
-static void answer(struct flushes *flushes)
+static void wake_locked(struct presenter *presenter)
 {
-    while (!SLIST_EMPTY(flushes)) {
-        struct venus_gpu_flush *flush = SLIST_FIRST(flushes);
-        SLIST_REMOVE_HEAD(flushes, presented_link);
-        venus_gpu_flush_done(flush);
-    }
-}
-
-void presenter_answer_painting(struct presenter *presenter)
-{
-    pthread_mutex_lock(&presenter->lock);
-    struct flushes flushes = presenter->painting;
-    SLIST_INIT(&presenter->painting);
-    pthread_mutex_unlock(&presenter->lock);
-    answer(&flushes);
-}
-
-/* Before a callback: whether there is a front end still, which then stays until end_call(). */
-static bool begin_call(struct presenter *presenter)
-{
-    pthread_mutex_lock(&presenter->lock);
-    bool may = presenter->calling = !presenter->abandoned;
-    pthread_mutex_unlock(&presenter->lock);
-    return may;
-}
-
-static void end_call(struct presenter *presenter)
-{
-    pthread_mutex_lock(&presenter->lock);
-    presenter->calling = false;
-    pthread_cond_broadcast(&presenter->idle);
-    pthread_mutex_unlock(&presenter->lock);
-}
-
-/* A line about this output. */
-static void say(struct presenter *presenter, enum venus_gpu_log_level level, const char *what,
-                const char *more)
-{
-    if (!begin_call(presenter))
+    if (presenter->awake)
         return;
-    log_line(&presenter->gpu->services.log, level, "output %u %s%s", presenter->scanout, what,
-             more);
-    end_call(presenter);
+    presenter->awake = true;
+    ssize_t written;
+    do {
+        written = write(presenter->wake[1], "", 1);
+    } while (written < 0 && errno == EINTR);
 }
 
-void presenter_drop(struct presenter *presenter, struct job *job)
+struct presenter *presenter_ref(struct presenter *presenter)
 {
-    stat_add(&presenter->gpu->services.stats, STAT_PRESENT_DROPPED, 1);
-    answer(&job->flushes);
-    venus_gpu_frame_unref(job->frame);
+    atomic_fetch_add_explicit(&presenter->refs, 1, memory_order_relaxed);
+    return presenter;
 }
 
-void presenter_drop_queue(struct presenter *presenter)
+void presenter_unref(struct presenter *presenter)
 {
-    struct job jobs[FIFO_QUEUE];
-    pthread_mutex_lock(&presenter->lock);
-    unsigned count = presenter->queued;
-    memcpy(jobs, presenter->queue, sizeof(jobs));
-    presenter->queued = 0;
-    pthread_mutex_unlock(&presenter->lock);
-    for (unsigned i = 0; i < count; i++)
-        presenter_drop(presenter, &jobs[i]);
-}
-
-static const enum stat_id tier_stats[] = {
-    [IMPORT_DMA_BUF] = STAT_PRESENT_DMA_BUF,
-    [IMPORT_OPAQUE_FD] = STAT_PRESENT_OPAQUE_FD,
-    [IMPORT_HOST_POINTER] = STAT_PRESENT_HOST_POINTER,
-    [IMPORT_STAGING] = STAT_PRESENT_STAGING,
-};
-
-static VkResult paint(struct presenter *presenter, struct venus_gpu_frame *frame,
-                      const struct venus_gpu_rect *damage, enum import_tier *tier)
-{
-    struct screen *screen = &presenter->screen;
-    struct memory *memory = frame_memory(frame);
-    struct painting painting = {
-        .frame = frame,
-        .import = import_get(screen->vk, memory),
-        .offset = frame_offset(frame),
-        .damage = *damage,
-    };
-    if (!painting.import)
-        return VK_ERROR_OUT_OF_HOST_MEMORY;
-    pthread_mutex_lock(&presenter->lock);
-    painting.pointer = presenter->pointer;
-    pthread_mutex_unlock(&presenter->lock);
-    painting.pointer.width = screen->pointer_width;
-    painting.pointer.height = screen->pointer_height;
-
-    bool hung = vulkan_hangs(screen->vk);
-    screen_follow(screen, frame);
-    VkResult result = screen_paint(screen, &painting);
-    if (result == VK_SUCCESS)
-        presenter->presented_ns = clock_now_ns();
-    if (!hung && vulkan_hangs(screen->vk)) { /* it may read the frame still */
-        memory_abandon(memory_ref(memory));
-        vulkan_abandon(screen->vk, memory);
-    }
-    *tier = painting.import->tier;
-    import_unref(painting.import);
-    return result;
-}
-
-/* Whether it is this frame that cannot be shown, and not the target that is lost. */
-static bool is_of_frame(struct presenter *presenter, VkResult result)
-{
-    bool of_frame =
-        result == VK_ERROR_INVALID_EXTERNAL_HANDLE || result == VK_ERROR_FORMAT_NOT_SUPPORTED;
-    if (of_frame)
-        say(presenter, VENUS_GPU_LOG_WARNING,
-            "has a frame that cannot be presented: its memory is ",
-            result == VK_ERROR_FORMAT_NOT_SUPPORTED ? "larger than the GPU can read"
-                                                    : "of no use to this GPU");
-    return of_frame;
-}
-
-/* What the guest asked for, once for each frame: how often that is painted again depends on the window. */
-static void count_frame(struct presenter *presenter, const struct job *job, enum import_tier tier)
-{
-    struct stats *stats = &presenter->gpu->services.stats;
-    const struct painter *painter = presenter->screen.painter;
-    stat_add(stats, STAT_PRESENT_FRAMES, 1);
-    stat_add(stats, tier_stats[tier], 1);
-    stat_add(stats, STAT_PRESENT_STAGING_BYTES, painter_staged(painter));
-    stat_add(stats, painter_copied(painter) ? STAT_PRESENT_GPU_COPIES : STAT_PRESENT_GPU_DRAWS, 1);
-    stat_add_present_time(stats, presenter->presented_ns - job->time_ns);
-}
-
-/* Returns VK_SUCCESS also if the frame could not be shown for the moment. */
-static VkResult paint_job(struct presenter *presenter, struct job *job)
-{
-    enum import_tier tier;
-    VkResult result = paint(presenter, job->frame, &job->damage, &tier);
-    if (result != VK_SUCCESS) {
-        presenter_drop(presenter, job);
-        presenter_answer_painting(presenter);
-        presenter->redraw_wanted = result == VK_TIMEOUT;
-        return result == VK_TIMEOUT || is_of_frame(presenter, result) ? VK_SUCCESS : result;
-    }
-    count_frame(presenter, job, tier);
-    presenter_answer_painting(presenter);
-    venus_gpu_frame_unref(job->frame);
-    presenter->redraw_wanted = false;
-    return VK_SUCCESS;
-}
-
-static VkResult paint_again(struct presenter *presenter)
-{
-    const struct venus_gpu_rect all = { .width = presenter->shown->width,
-                                        .height = presenter->shown->height };
-    enum import_tier tier;
-    VkResult result = paint(presenter, presenter->shown, &all, &tier);
-    if (result == VK_SUCCESS)
-        stat_add(&presenter->gpu->services.stats, STAT_PRESENT_REDRAWS, 1);
-    presenter->redraw_wanted = result == VK_TIMEOUT;
-    return result == VK_TIMEOUT || is_of_frame(presenter, result) ? VK_SUCCESS : result;
-}
-
-static void show_surface(struct presenter *presenter, bool shown)
-{
-    struct surface *surface = presenter->screen.surface;
-    if (presenter->hidden == !shown)
+    if (!presenter || atomic_fetch_sub_explicit(&presenter->refs, 1, memory_order_acq_rel) != 1)
         return;
-    presenter->hidden = !shown;
-    if (surface && surface->kind->show)
-        surface->kind->show(surface, shown);
-}
-
-/* Take over what the other threads left for us. Returns whether there is a job in *job. */
-static bool take(struct presenter *presenter, bool can_paint, struct job *job)
-{
-    struct venus_gpu_frame *former = NULL;
-    uint32_t *pixels = NULL;
-    uint32_t width = 0, height = 0;
-    bool changed, has_job = false;
-
-    pthread_mutex_lock(&presenter->lock);
-    changed = presenter->frame_changed;
-    if (changed) {
-        presenter->frame_changed = false;
-        former = presenter->shown;
-        presenter->shown = presenter->frame ? venus_gpu_frame_ref(presenter->frame) : NULL;
+    venus_gpu_frame_unref(presenter->frame);
+    screen_finish(&presenter->screen);
+    free(presenter->pointer_pixels);
+    for (int i = 0; i < 2; i++) {
+        if (presenter->wake[i] >= 0)
+            close(presenter->wake[i]);
     }
-    if (presenter->redraw) {
-        presenter->redraw = false;
-        presenter->redraw_wanted = true;
-    }
-    if (presenter->pointer_changed) {
-        presenter->pointer_changed = false;
-        presenter->redraw_wanted = true;
-        pixels = presenter->pointer_pixels;
-        presenter->pointer_pixels = NULL;
-        width = presenter->pointer_width;
-        height = presenter->pointer_height;
-    }
-    /* Not while nothing is shown: what is queued is about to be dropped, and the window hidden. */
-    if (can_paint && presenter->queued && presenter->frame) {
-        *job = presenter->queue[0];
-        presenter->painting = job->flushes;
-        SLIST_INIT(&job->flushes);
-        presenter->queued--;
-        memmove(presenter->queue, presenter->queue + 1, presenter->queued * sizeof(*job));
-        has_job = true;
-    }
-    pthread_mutex_unlock(&presenter->lock);
-
-    venus_gpu_frame_unref(former);
-    if (changed) {
-        if (presenter->shown)
-            screen_follow(&presenter->screen, presenter->shown);
-        show_surface(presenter, presenter->shown);
-    }
-    if (pixels) {
-        screen_set_pointer(&presenter->screen, pixels, width, height);
-        free(pixels);
-    }
-    return has_job;
+    pthread_cond_destroy(&presenter->idle);
+    pthread_mutex_destroy(&presenter->lock);
+    free(presenter);
 }
 
-/* For tests: read the image back once there is nothing else to be done. */
-static void answer_read(struct presenter *presenter)
-{
-    struct screen *screen = &presenter->screen;
-    pthread_mutex_lock(&presenter->lock);
-    bool has_news = presenter->queued || presenter->frame_changed || presenter->redraw ||
-                    presenter->pointer_changed;
-    bool will_paint = presenter->redraw_wanted && presenter->shown;
-    if (presenter->read_pixels && !has_news && !will_paint) {
-        struct image *image =
-            screen->images && !screen->surface ? offscreen_shown(screen->images) : NULL;
-        if (!image)
-            presenter->read_result = screen->surface ? -EINVAL : -EAGAIN;
-        else if (screen->images->width != presenter->read_width ||
-                 screen->images->height != presenter->read_height)
-            presenter->read_result = -EINVAL;
-        else
-            presenter->read_result = painter_read(screen->painter, screen->images, image,
-                                                  presenter->read_pixels) == VK_SUCCESS
-                                         ? 0
-                                         : -EIO;
-        presenter->read_pixels = NULL;
-        pthread_cond_broadcast(&presenter->idle);
-    }
-    pthread_mutex_unlock(&presenter->lock);
-}
-
-/* Sleep until somebody wakes us, the window system has news, or for so long; -1: for ever. */
-static void wait_for_news(struct presenter *presenter, int timeout_ms)
-{
-    struct surface *surface = presenter->screen.surface;
-    struct pollfd fds[] = {
-        { .fd = presenter->wake[0], .events = POLLIN },
-        { .fd = surface ? surface->kind->fd(surface) : -1, .events = POLLIN },
-    };
-    if (poll(fds, 2, timeout_ms) > 0 && fds[0].revents) {
-        char bytes[16];
-        pthread_mutex_lock(&presenter->lock);
-        presenter->awake = false;
-        while (read(presenter->wake[0], bytes, sizeof(bytes)) > 0)
-            ;
-        pthread_mutex_unlock(&presenter->lock);
-    }
-}
-
-static bool is_stopping(struct presenter *presenter)
-{
-    pthread_mutex_lock(&presenter->lock);
-    bool stopping = presenter->stopping;
-    pthread_mutex_unlock(&presenter->lock);
-    return stopping;
-}
-
-static bool has_jobs(struct presenter *presenter)
-{
-    pthread_mutex_lock(&presenter->lock);
-    bool has = presenter->queued;
-    pthread_mutex_unlock(&presenter->lock);
-    return has;
-}
-
-/* Whether the window system, where that sets the pace, has not asked for another frame yet. */
-static bool is_paced(const struct presenter *presenter)
-{
-    const struct surface *surface = presenter->screen.surface;
-    return surface && surface->kind->paces && surface->busy &&
-           presenter->gpu->services.config.present_mode == VENUS_GPU_PRESENT_FIFO;
-}
-
-/* One turn. false: the target is lost, for the reason in *result. */
-static bool turn(struct presenter *presenter, VkResult *result)
-{
-    struct surface *surface = presenter->screen.surface;
-    if (surface)
-        surface->kind->dispatch(surface);
-    if (surface && surface->lost) {
-        *result = VK_ERROR_SURFACE_LOST_KHR;
-        return false;
-    }
-
-    bool visible = !surface || surface->visible;
-    bool paced = is_paced(presenter);
-    bool occluded = paced && clock_now_ns() - presenter->presented_ns > OCCLUDED_MS * 1000000ull;
-    if ((visible && !presenter->was_visible) || screen_is_outdated(&presenter->screen) ||
-        (surface && surface->exposed))
-        presenter->redraw_wanted = true;
-    presenter->was_visible = visible;
-    if (surface)
-        surface->exposed = false;
-
-    struct job job;
-    *result = VK_SUCCESS;
-    if (take(presenter, visible && !paced, &job)) {
-        *result = paint_job(presenter, &job);
-        return *result == VK_SUCCESS;
-    }
-    /* What take() did to the surface may have changed that. */
-    visible = !surface || surface->visible;
-    if (has_jobs(presenter) && (!visible || occluded)) {
-        presenter_drop_queue(presenter);
-        presenter->redraw_wanted = true;
-    }
-    bool tried = false;
-    if (presenter->redraw_wanted && presenter->shown && visible && !paced) {
-        *result = paint_again(presenter);
-        tried = true;
-        if (*result != VK_SUCCESS)
-            return false;
-        /* Vulkan may have read what the window system sent for us: look before we sleep. */
-        if (!presenter->redraw_wanted)
-            return true;
-    }
-    answer_read(presenter);
-    if (paced && has_jobs(presenter))
-        wait_for_news(presenter, OCCLUDED_MS / 2);
-    else
-        wait_for_news(presenter, tried && presenter->redraw_wanted ? RETRY_MS : -1);
-    return true;
-}
-
-static void on_resized(void *opaque, uint32_t width, uint32_t height)
-{
-    struct presenter *presenter = opaque;
-    struct venus_gpu *gpu = presenter->gpu;
-    if (!gpu->services.ops.window_resized || !begin_call(presenter))
-        return;
-    gpu->services.ops.window_resized(gpu->services.opaque, presenter->scanout, width, height);
-    end_call(presenter);
-}
-
-static void on_refreshed(void *opaque, uint32_t refresh_mhz)
-{
-    struct presenter *presenter = opaque;
-    struct venus_gpu *gpu = presenter->gpu;
-    if (!gpu->services.ops.window_refreshed || !begin_call(presenter))
-        return;
-    gpu->services.ops.window_refreshed(gpu->services.opaque, presenter->scanout, refresh_mhz);
-    end_call(presenter);
-}
-
-static void on_closed(void *opaque)
-{
-    struct presenter *presenter = opaque;
-    struct venus_gpu *gpu = presenter->gpu;
-    if (!gpu->services.ops.window_closed || !begin_call(presenter))
-        return;
-    gpu->services.ops.window_closed(gpu->services.opaque, presenter->scanout);
-    end_call(presenter);
-}
-
-static void on_input(void *opaque, const struct venus_gpu_input *event)
-{
-    struct presenter *presenter = opaque;
-    struct venus_gpu *gpu = presenter->gpu;
-    struct venus_gpu_input input = *event;
-    if (input.type == VENUS_GPU_INPUT_MOTION)
-        screen_to_frame(&presenter->screen, &input.x, &input.y);
-    if (!gpu->services.ops.input || !begin_call(presenter))
-        return;
-    gpu->services.ops.input(gpu->services.opaque, presenter->scanout, &input);
-    end_call(presenter);
-}
-
-static const struct surface_listener listener = {
-    .resized = on_resized,
-    .refreshed = on_refreshed,
-    .closed = on_closed,
-    .input = on_input,
-};
-
-/* Nothing more is taken on; what there is goes back. */
-static void end(struct presenter *presenter)
-{
-    pthread_mutex_lock(&presenter->lock);
-    presenter->ended = true;
-    if (presenter->read_pixels)
-        presenter->read_result = -EINVAL;
-    presenter->read_pixels = NULL;
-    pthread_cond_broadcast(&presenter->idle);
-    pthread_mutex_unlock(&presenter->lock);
-    presenter_drop_queue(presenter);
-}
-
-/*
- * A frame is a short job that somebody waits for, among long ones: the guest's processors, and a renderer
- * without a GPU. So ask to be served before these, and with us the threads that the driver starts. Where
- * that takes a privilege that we lack, it stays as it is.
- */
-static void ask_for_priority(void)
+static int open_pipe(int fds[2])
 {
 #ifdef __linux__
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+    int ret = pipe2(fds, O_CLOEXEC | O_NONBLOCK);
+#else
+    int ret = pipe(fds);
+    for (int i = 0; i < 2 && ret == 0; i++) {
+        fcntl(fds[i], F_SETFD, FD_CLOEXEC);
+        fcntl(fds[i], F_SETFL, O_NONBLOCK);
+    }
 #endif
+    if (ret < 0)
+        fds[0] = fds[1] = -1;
+    return ret;
 }
 
-static void tell_of_end(struct presenter *presenter, const char *why)
+struct presenter *presenter_create(struct services *services, struct shared_vulkan *shared,
+                                   const struct presenter_owner *owner, unsigned scanout,
+                                   const struct venus_gpu_target *target)
 {
-    struct venus_gpu *gpu = presenter->gpu;
-    if (!gpu->services.ops.present_ended || !begin_call(presenter))
-        return;
-    gpu->services.ops.present_ended(gpu->services.opaque, presenter->scanout, why);
-    end_call(presenter);
+    struct presenter *presenter = calloc(1, sizeof(*presenter));
+    if (!presenter)
+        return NULL;
+    presenter->services = services;
+    presenter->owner = *owner;
+    presenter->scanout = scanout;
+    presenter->hidden = true;
+    atomic_init(&presenter->refs, 1);
+    pthread_mutex_init(&presenter->lock, NULL);
+    clock_cond_init(&presenter->idle);
+    if (open_pipe(presenter->wake) < 0 ||
+        screen_init(&presenter->screen, shared, services->config.present_mode, target) < 0) {
+        presenter_unref(presenter);
+        return NULL;
+    }
+    return presenter;
 }
 
-/* Which device it is that the thread is in, if it does not come back. */
-static void set_opened(struct presenter *presenter, struct vulkan *vk)
+/* Wait for the thread to be done; not while it is in a driver only. Returns whether it is. */
+static bool wait_until_done_locked(struct presenter *presenter, unsigned patience_ms)
+{
+    uint64_t deadline_ns = clock_now_ns() + patience_ms * UINT64_C(1000000);
+    while (!presenter->done) {
+        if (clock_now_ns() < deadline_ns)
+            clock_wait_until(&presenter->idle, &presenter->lock, deadline_ns);
+        else if (presenter->calling)
+            pthread_cond_wait(&presenter->idle, &presenter->lock);
+        else
+            break;
+    }
+    return presenter->done;
+}
+
+/* The thread is on its own from now on, with a reference to the presenter and one to its owner. */
+static void abandon_locked(struct presenter *presenter)
+{
+    presenter->abandoned = true;
+    if (presenter->opened)
+        vulkan_set_hangs(presenter->opened);
+    presenter_ref(presenter);
+    presenter->owner.keep(presenter->owner.opaque);
+}
+
+bool presenter_stop(struct presenter *presenter, unsigned patience_ms)
 {
     pthread_mutex_lock(&presenter->lock);
-    presenter->opened = vk;
+    presenter->stopping = true;
+    wake_locked(presenter);
+    bool done = wait_until_done_locked(presenter, patience_ms);
+    if (!done)
+        abandon_locked(presenter);
+    pthread_mutex_unlock(&presenter->lock);
+    if (done) {
+        pthread_join(presenter->thread, NULL);
+    } else {
+        pthread_detach(presenter->thread);
+        presenter_answer_painting(presenter);
+        presenter_drop_queue(presenter);
+        log_line(&presenter->services->log, VENUS_GPU_LOG_ERROR,
+                 "output %u: the Vulkan driver does not come back, so its thread is left behind",
+                 presenter->scanout);
+    }
+    presenter_unref(presenter);
+    return done;
+}
+
+static void *run(void *opaque)
+{
+    struct presenter *presenter = opaque;
+    presenter_run(presenter);
+    pthread_mutex_lock(&presenter->lock);
+    presenter->done = true;
+    bool abandoned = presenter->abandoned;
+    pthread_cond_broadcast(&presenter->idle);
+    pthread_mutex_unlock(&presenter->lock);
+    if (abandoned) {
+        const struct presenter_owner owner = presenter->owner;
+        presenter_unref(presenter);
+        owner.let_go(owner.opaque);
+    }
+    return NULL;
+}
+
+int presenter_start(struct presenter *presenter)
+{
+    return start_thread(&presenter->thread, run, presenter);
+}
+
+static void show_locked(struct presenter *presenter, struct venus_gpu_frame *frame)
+{
+    presenter->frame = frame ? venus_gpu_frame_ref(frame) : NULL;
+    presenter->frame_changed = true;
+    presenter->whole = true;
+}
+
+static void take_pointer_locked(struct presenter *presenter, const struct venus_gpu_cursor *cursor)
+{
+    size_t size = (size_t)cursor->width * cursor->height * sizeof(*cursor->pixels);
+    if (!presenter->screen.target.draw_cursor)
+        return;
+    if (cursor->image_changed) {
+        free(presenter->pointer_pixels);
+        presenter->pointer_pixels = cursor->pixels && size ? malloc(size) : NULL;
+        presenter->pointer_width = cursor->width;
+        presenter->pointer_height = cursor->height;
+        presenter->hot_x = cursor->hot_x;
+        presenter->hot_y = cursor->hot_y;
+        if (presenter->pointer_pixels)
+            memcpy(presenter->pointer_pixels, cursor->pixels, size);
+    }
+    presenter->pointer.visible = cursor->visible;
+    presenter->pointer.x = (int32_t)(cursor->x - presenter->hot_x);
+    presenter->pointer.y = (int32_t)(cursor->y - presenter->hot_y);
+    presenter->pointer_changed = true;
+}
+
+void presenter_begin_locked(struct presenter *presenter, struct venus_gpu_frame *frame,
+                            const struct venus_gpu_cursor *cursor)
+{
+    pthread_mutex_lock(&presenter->lock);
+    show_locked(presenter, frame);
+    presenter->redraw = frame;
+    if (cursor->pixels)
+        take_pointer_locked(presenter, cursor);
+    wake_locked(presenter);
     pthread_mutex_unlock(&presenter->lock);
 }
 
-void presenter_run(struct presenter *presenter)
+void presenter_show(struct presenter *presenter, struct venus_gpu_frame *frame)
 {
-    struct screen *screen = &presenter->screen;
-    VkResult result = VK_SUCCESS;
-    char *why = NULL;
+    pthread_mutex_lock(&presenter->lock);
+    struct venus_gpu_frame *former = presenter->frame;
+    show_locked(presenter, frame);
+    wake_locked(presenter);
+    pthread_mutex_unlock(&presenter->lock);
+    venus_gpu_frame_unref(former);
+    /* What waits there is of no more interest, and its memory may be wanted back. */
+    if (!frame)
+        presenter_drop_queue(presenter);
+}
 
-    ask_for_priority();
-    bool lives = screen_open(screen, &listener, presenter, &why);
-    set_opened(presenter, screen->vk);
-    if (lives) {
-        char *what = screen_describe(screen);
-        say(presenter, VENUS_GPU_LOG_INFO, "is presented by ", what ? what : "Vulkan");
-        free(what);
-    }
-    while (lives && !is_stopping(presenter))
-        lives = turn(presenter, &result);
+bool presenter_is_on(struct presenter *presenter)
+{
+    pthread_mutex_lock(&presenter->lock);
+    bool is_on = !presenter->ended && !presenter->stopping;
+    pthread_mutex_unlock(&presenter->lock);
+    return is_on;
+}
 
-    end(presenter);
-    if (!lives && !why && screen->vk)
-        why = screen_why(screen, result);
-    if (why)
-        why[strcspn(why, "\n")] = '\0'; /* what to do about it does not fit here */
-    bool quietly = !lives && screen->surface && screen->surface->lost && presenter->hidden;
-    set_opened(presenter, NULL);
-    screen_close(screen);
-    venus_gpu_frame_unref(presenter->shown);
-    presenter->shown = NULL;
-    if (!lives) {
-        const char *reason = why ? why : "out of memory";
-        say(presenter, VENUS_GPU_LOG_INFO, "is not presented: ", reason);
-        tell_of_end(presenter, quietly ? NULL : reason);
+/* Put the frame on the queue. *dropped becomes the one whose place it took, if any. */
+static void enqueue_locked(struct presenter *presenter, const struct venus_gpu_rect *rect,
+                           struct venus_gpu_flush *flush, struct job *dropped)
+{
+    struct venus_gpu_frame *frame = presenter->frame;
+    struct venus_gpu_rect damage = *rect;
+    if (presenter->whole)
+        damage = (struct venus_gpu_rect){ .width = frame->width, .height = frame->height };
+    presenter->whole = false;
+
+    unsigned max =
+        presenter->services->config.present_mode == VENUS_GPU_PRESENT_FIFO ? FIFO_QUEUE : 1;
+    struct job *last = presenter->queued ? &presenter->queue[presenter->queued - 1] : NULL;
+    if (last && last->frame == frame) {
+        rect_add(&last->damage, &damage); /* it shows both */
+        SLIST_INSERT_HEAD(&last->flushes, flush, presented_link);
+        return;
     }
-    free(why);
+    if (presenter->queued == max) {
+        *dropped = *last;
+        presenter->queued--;
+    }
+    struct job *job = &presenter->queue[presenter->queued++];
+    *job = (struct job){
+        .frame = venus_gpu_frame_ref(frame),
+        .damage = damage,
+        .time_ns = clock_now_ns(),
+    };
+    SLIST_INSERT_HEAD(&job->flushes, flush, presented_link);
+}
+
+bool presenter_flush(struct presenter *presenter, const struct venus_gpu_rect *rect,
+                     struct venus_gpu_flush *flush)
+{
+    struct job dropped = { .frame = NULL };
+    pthread_mutex_lock(&presenter->lock);
+    bool taken = !presenter->ended && !presenter->stopping && presenter->frame;
+    if (taken) {
+        enqueue_locked(presenter, rect, flush, &dropped);
+        wake_locked(presenter);
+    }
+    pthread_mutex_unlock(&presenter->lock);
+    if (dropped.frame)
+        presenter_drop(presenter, &dropped);
+    return taken;
+}
+
+void presenter_set_pointer(struct presenter *presenter, const struct venus_gpu_cursor *cursor)
+{
+    pthread_mutex_lock(&presenter->lock);
+    take_pointer_locked(presenter, cursor);
+    wake_locked(presenter);
+    pthread_mutex_unlock(&presenter->lock);
+}
+
+int presenter_read(struct presenter *presenter, void *pixels, uint32_t width, uint32_t height)
+{
+    pthread_mutex_lock(&presenter->lock);
+    int ret = -EINVAL;
+    if (!presenter->ended) {
+        presenter->read_pixels = pixels;
+        presenter->read_width = width;
+        presenter->read_height = height;
+        wake_locked(presenter);
+        while (presenter->read_pixels)
+            pthread_cond_wait(&presenter->idle, &presenter->lock);
+        ret = presenter->read_result;
+    }
+    pthread_mutex_unlock(&presenter->lock);
+    return ret;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A presenter: what its thread (presenter.c) shares with those who give it work (present.c).
+ * A presenter: a thread that shows one scanout in one target, and those who give it work.
  *
  * The device thread puts flushed frames on a short queue; the presenter's thread takes them off, paints
  * and presents. Nothing waits for a display but this thread, and no flush waits for one without end:
@@ -20,77 +20,55 @@
 #ifndef PRESENT_PRESENTER_H
 #define PRESENT_PRESENTER_H
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "../device.h"
-#include "../frame.h"
-#include "screen.h"
+#include "venus-gpu.h"
 
-/* Frames in fifo mode; a guest that wants more of them in flight has other problems. */
-enum { FIFO_QUEUE = 3 };
+struct presenter;
+struct services;
+struct shared_vulkan;
 
-/* Flushes that one painting answers. */
-SLIST_HEAD(flushes, venus_gpu_flush);
-
-struct job {
-    struct venus_gpu_frame *frame; /* a reference of ours */
-    struct venus_gpu_rect damage;
-    struct flushes flushes;
-    uint64_t time_ns; /* of its first flush */
+/* Whose a presenter is: it stays, with the services and the Vulkan device, while a thread that was left behind
+ * may still come back. Any thread. */
+struct presenter_owner {
+    void (*keep)(void *opaque);
+    void (*let_go)(void *opaque);
+    void *opaque;
 };
 
-struct presenter {
-    struct venus_gpu *gpu;
-    unsigned scanout;
-    atomic_uint refs;
-    pthread_t thread;
-    int wake[2]; /* a pipe: something in it makes the thread look */
+/* NULL if there is no memory. With one reference. Front end. */
+struct presenter *presenter_create(struct services *services, struct shared_vulkan *shared,
+                                   const struct presenter_owner *owner, unsigned scanout,
+                                   const struct venus_gpu_target *target);
+struct presenter *presenter_ref(struct presenter *presenter);
+void presenter_unref(struct presenter *presenter); /* takes NULL */
 
-    /* Guards this block. Taken alone, or inside the device's lock. */
-    pthread_mutex_t lock;
-    pthread_cond_t idle; /* present_read() and whoever stops it wait here for the thread */
-    bool stopping, ended, awake;
-    struct venus_gpu_frame *frame; /* what the scanout shows; a reference of ours */
-    bool frame_changed;            /* the thread has not seen it yet */
-    bool whole;                    /* the next flush is the first of that frame */
-    bool redraw;                   /* paint it without a flush */
-    struct job queue[FIFO_QUEUE];
-    unsigned queued;
-    struct pointer pointer;
-    bool pointer_changed;
-    uint32_t *pointer_pixels; /* a new picture for the thread to take, or NULL */
-    uint32_t pointer_width, pointer_height;
-    uint32_t hot_x, hot_y;
-    void *read_pixels; /* present_read() waits for its answer there */
-    uint32_t read_width, read_height;
-    int read_result;
-    struct flushes painting; /* of the frame that is being painted: who takes them answers them */
-    struct vulkan *opened;   /* the thread's device while it uses it, or NULL */
-    bool calling;            /* the thread is inside a callback of the front end's */
-    bool done;               /* it has nothing to do any more but to end */
-    bool abandoned;          /* it did not end in time: there is no front end for it any more */
+/* Start its thread. Returns 0 or a negative errno value. Front end. */
+int presenter_start(struct presenter *presenter);
 
-    /* The thread's own. */
-    struct screen screen;
-    struct venus_gpu_frame *shown; /* what is to be painted again when need be; a reference */
-    bool hidden;                   /* the surface is */
-    bool was_visible;
-    bool redraw_wanted;
-    uint64_t presented_ns; /* when a frame was presented last */
-};
+/*
+ * Have the thread end, and give up the caller's reference. Waits for that, but not longer than it takes the
+ * front end to come back from a callback, or so many milliseconds. false: the thread was left behind, in its
+ * driver. Front end.
+ */
+bool presenter_stop(struct presenter *presenter, unsigned patience_ms);
 
-/* What the thread does, until it is to stop or its target is lost. */
-void presenter_run(struct presenter *presenter);
+/* What is shown already when it comes, which will not be sent again: a frame, or NULL, and the pointer. With the
+ * services' lock held. */
+void presenter_begin_locked(struct presenter *presenter, struct venus_gpu_frame *frame,
+                            const struct venus_gpu_cursor *cursor);
 
-/* Answer the flushes of the frame that is being painted, if nobody else has taken them. */
-void presenter_answer_painting(struct presenter *presenter);
+/* The scanout shows that frame from now on; NULL: nothing. Device thread, as the next two. */
+void presenter_show(struct presenter *presenter, struct venus_gpu_frame *frame);
+/* Take over a flush. false: it shows nothing any more. */
+bool presenter_flush(struct presenter *presenter, const struct venus_gpu_rect *rect,
+                     struct venus_gpu_flush *flush);
+void presenter_set_pointer(struct presenter *presenter, const struct venus_gpu_cursor *cursor);
 
-/* Nobody is going to see that frame: answer its flushes and forget it; the same for all that wait. Any
- * thread, without the presenter's lock. */
-void presenter_drop(struct presenter *presenter, struct job *job);
-void presenter_drop_queue(struct presenter *presenter);
+/* Whether it presents, and is not about to end. Any thread. */
+bool presenter_is_on(struct presenter *presenter);
+
+/* present_read(). */
+int presenter_read(struct presenter *presenter, void *pixels, uint32_t width, uint32_t height);
 
 #endif

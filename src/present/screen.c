@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../device.h"
-#include "../session.h"
 #include "message.h"
+#include "shared-vulkan.h"
 
 enum { MAX_TRIES = 4 };
 
@@ -54,9 +53,10 @@ int screen_check_target(const struct venus_gpu_target *target)
     return kind == VENUS_GPU_TARGET_OFFSCREEN || surface_kind_of(kind) ? 0 : -ENOTSUP;
 }
 
-int screen_init(struct screen *screen, struct venus_gpu *gpu, const struct venus_gpu_target *target)
+int screen_init(struct screen *screen, struct shared_vulkan *shared,
+                enum venus_gpu_present_mode mode, const struct venus_gpu_target *target)
 {
-    *screen = (struct screen){ .gpu = gpu, .target = *target };
+    *screen = (struct screen){ .shared = shared, .mode = mode, .target = *target };
     if (target->display)
         screen->target.display = screen->display = strdup(target->display);
     if (target->title)
@@ -69,51 +69,6 @@ void screen_finish(struct screen *screen)
     free(screen->pointer_pixels);
     free(screen->display);
     free(screen->title);
-}
-
-/* All presenters of a device share one Vulkan device, unless it was lost meanwhile. */
-static struct vulkan *open_vulkan(struct venus_gpu *gpu, bool only_gpu, char **why)
-{
-    /* Loading a processor's Vulkan to find that out takes a second's tenths, and its compiler's memory. */
-    const struct renderer_device *renderer = session_device(gpu->session);
-    if (only_gpu && !gpu->services.config.vulkan_device && renderer->is_only &&
-        renderer->is_processor) {
-        refuse(why, "%s is no GPU.", renderer->name);
-        return NULL;
-    }
-
-    pthread_mutex_lock(&gpu->present.lock);
-    struct vulkan *former = gpu->present.vulkan;
-    if (former && atomic_load(&former->lost)) {
-        vulkan_unref(former);
-        gpu->present.vulkan = former = NULL;
-    }
-    if (!former) {
-        const struct vulkan_choice choice = {
-            .name = gpu->services.config.vulkan_device,
-            .device_uuid = renderer->is_only ? renderer->device_uuid : NULL,
-            .driver_uuid = renderer->is_only ? renderer->driver_uuid : NULL,
-            .only_gpu = only_gpu,
-            .get_instance_proc_addr =
-                (PFN_vkGetInstanceProcAddr)gpu->present.get_instance_proc_addr,
-        };
-        gpu->present.vulkan = vulkan_create(&choice, why);
-    }
-    struct vulkan *vk = gpu->present.vulkan ? vulkan_ref(gpu->present.vulkan) : NULL;
-    pthread_mutex_unlock(&gpu->present.lock);
-
-    if (vk && only_gpu && vk->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU) {
-        refuse(why, "%s is no GPU.", vk->properties.deviceName);
-        vulkan_unref(vk);
-        vk = NULL;
-    }
-    return vk;
-}
-
-void screen_vulkan_finish(struct venus_gpu *gpu)
-{
-    vulkan_unref(gpu->present.vulkan);
-    gpu->present.vulkan = NULL;
 }
 
 static VkResult create_vk_surface(struct screen *screen)
@@ -134,7 +89,7 @@ static VkResult create_vk_surface(struct screen *screen)
 bool screen_open(struct screen *screen, const struct surface_listener *listener, void *opaque,
                  char **why)
 {
-    screen->vk = open_vulkan(screen->gpu, screen->target.only_gpu, why);
+    screen->vk = shared_vulkan_open(screen->shared, screen->target.only_gpu, why);
     if (!screen->vk)
         return false;
 
@@ -252,9 +207,8 @@ static VkResult prepare(struct screen *screen)
         screen->outdated = false;
         VkResult result;
         if (screen->surface) {
-            result = swapchain_create(screen->vk, screen->surface, screen->vk_surface,
-                                      screen->gpu->services.config.present_mode, former,
-                                      &screen->images);
+            result = swapchain_create(screen->vk, screen->surface, screen->vk_surface, screen->mode,
+                                      former, &screen->images);
         } else {
             uint32_t width, height;
             size_wanted(screen, &width, &height);

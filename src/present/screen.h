@@ -2,7 +2,7 @@
 /*
  * One target, opened: its surface, swapchain and painter, made anew as windows change and get lost.
  *
- * On the presenter's thread only, but for screen_vulkan_finish().
+ * On the presenter's thread only.
  */
 #ifndef PRESENT_SCREEN_H
 #define PRESENT_SCREEN_H
@@ -12,10 +12,11 @@
 #include "surface.h"
 #include "vulkan.h"
 
-struct venus_gpu;
+struct shared_vulkan;
 
 struct screen {
-    struct venus_gpu *gpu;
+    struct shared_vulkan *shared;
+    enum venus_gpu_present_mode mode;
     struct venus_gpu_target target; /* with strings of its own */
     char *display, *title;
     struct vulkan *vk;
@@ -33,8 +34,8 @@ struct screen {
 int screen_check_target(const struct venus_gpu_target *target);
 
 /* Copies the target. Returns 0 or -ENOMEM. What was made is left to screen_finish(), also on failure. */
-int screen_init(struct screen *screen, struct venus_gpu *gpu,
-                const struct venus_gpu_target *target);
+int screen_init(struct screen *screen, struct shared_vulkan *shared,
+                enum venus_gpu_present_mode mode, const struct venus_gpu_target *target);
 void screen_finish(struct screen *screen);
 
 /* Connect to the Vulkan device and to the window system. false: *why says why not, to be freed. */
@@ -65,8 +66,5 @@ void screen_set_pointer(struct screen *screen, const uint32_t *pixels, uint32_t 
 
 /* Where a point of the surface is on the frame, and inside it. */
 void screen_to_frame(const struct screen *screen, int32_t *x, int32_t *y);
-
-/* The device gives up its Vulkan device, which imports may still keep. After the last presenter. */
-void screen_vulkan_finish(struct venus_gpu *gpu);
 
 #endif

@@ -15,6 +15,8 @@
 
 #include "device.h"
 #include "exporter.h"
+#include "present/present.h"
+#include "present/shared-vulkan.h"
 #include "screen.h"
 
 static unsigned frames = 1000;
@@ -70,7 +72,7 @@ static void start(struct exporter *exporter)
         .device = &exporter->device,
     };
     present_start(&options);
-    vm.gpu->services.config.vulkan_device = getenv("VENUS_TEST_DEVICE");
+    present_shared_vulkan(vm.gpu->present)->name = getenv("VENUS_TEST_DEVICE");
     present_offscreen(0, 0, 0, false);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "present/present.h"
 
 void present_start(const struct vm_options *options)
 {
@@ -85,7 +86,7 @@ uint32_t *read_screen(unsigned scanout, uint32_t width, uint32_t height)
     uint32_t *pixels = malloc((size_t)width * height * sizeof(*pixels));
     int ret = -EAGAIN;
     for (int i = 0; i < 2000 && ret == -EAGAIN; i++) {
-        ret = present_read(vm.gpu, scanout, pixels, width, height);
+        ret = present_read(vm.gpu->present, scanout, pixels, width, height);
         if (ret == -EAGAIN)
             usleep(1000);
     }

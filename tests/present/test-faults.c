@@ -13,6 +13,8 @@
 
 #include "device.h"
 #include "exporter.h"
+#include "present/present.h"
+#include "present/shared-vulkan.h"
 #include "screen.h"
 
 enum { WIDTH = 96, HEIGHT = 64, SEED = 6 };
@@ -358,7 +360,7 @@ static void trap_presenter(struct sent *sent[2])
 {
     start();
     vm.leaves_files = true;
-    vm.gpu->present.patience_ms = 100;
+    present_set_patience(vm.gpu->present, 100);
     present_headless(0);
     assert_ok(flush_it());
     shim_trap_submit();
@@ -563,7 +565,7 @@ static void test_only_gpu_beside_processor(void **state)
     assert_int_equal(venus_gpu_present(vm.gpu, 0, &target), 0);
     wait_for_present_ends(1);
     assert_string_equal(vm.present_why, "a processor is no GPU.");
-    assert_null(vm.gpu->present.vulkan);
+    assert_null(present_shared_vulkan(vm.gpu->present)->vulkan);
 }
 
 static void test_choice_of_device(void **state)
@@ -576,14 +578,14 @@ static void test_choice_of_device(void **state)
     const char *const some[] = { "0", name, name + 1 };
     for (size_t i = 0; i < COUNT(none); i++) {
         start();
-        vm.gpu->services.config.vulkan_device = none[i];
+        present_shared_vulkan(vm.gpu->present)->name = none[i];
         present_offscreen(0, 0, 0, false);
         assert_ended(1, none[i]);
         vm_stop();
     }
     for (size_t i = 0; i < COUNT(some); i++) {
         start();
-        vm.gpu->services.config.vulkan_device = some[i];
+        present_shared_vulkan(vm.gpu->present)->name = some[i];
         assert_can_present_again();
         vm_stop();
     }

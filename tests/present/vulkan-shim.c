@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "present/present.h"
+#include "present/shared-vulkan.h"
 
 static struct {
     pthread_mutex_t lock;
@@ -380,8 +382,7 @@ void shim_use(struct venus_gpu *gpu)
         shim.get_instance_proc_addr =
             library ? (PFN_vkGetInstanceProcAddr)dlsym(library, "vkGetInstanceProcAddr") : NULL;
     }
-    gpu->present.get_instance_proc_addr =
-        (void (*(*)(void *, const char *))(void))get_instance_proc_addr;
+    present_shared_vulkan(gpu->present)->get_instance_proc_addr = get_instance_proc_addr;
 }
 
 void shim_fail(enum shim_call call, VkResult result, unsigned after, unsigned times)

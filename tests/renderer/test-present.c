@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "present/present.h"
 #include "venus.h"
 
@@ -46,7 +47,7 @@ static void assert_shows(struct guest *guest, uint32_t value)
     uint32_t *pixels = malloc(SIZE);
     int ret = -EAGAIN;
     for (int i = 0; i < 2000 && ret == -EAGAIN; i++) {
-        ret = present_read(guest->gpu, 0, pixels, WIDTH, HEIGHT);
+        ret = present_read(guest->gpu->present, 0, pixels, WIDTH, HEIGHT);
         if (ret == -EAGAIN)
             sleep_ms(1);
     }

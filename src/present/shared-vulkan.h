@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The Vulkan device that all presenters share, unless it was lost meanwhile. */
+#ifndef PRESENT_SHARED_VULKAN_H
+#define PRESENT_SHARED_VULKAN_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "vulkan.h"
+
+struct renderer_device;
+
+struct shared_vulkan {
+    const char *name; /* of the device that was asked for, or NULL; not ours */
+    const struct renderer_device *renderer; /* what renders for the guest; not ours */
+
+    pthread_mutex_t lock; /* guards vulkan; held while that is opened. Never with the services' lock */
+    struct vulkan *vulkan; /* or NULL */
+
+    /* Where Vulkan's functions come from, for tests; NULL: the system's loader. */
+    PFN_vkGetInstanceProcAddr get_instance_proc_addr;
+};
+
+void shared_vulkan_init(struct shared_vulkan *shared, const char *name,
+                        const struct renderer_device *renderer);
+/* Imports may keep the device still. After the last presenter. */
+void shared_vulkan_finish(struct shared_vulkan *shared);
+
+/* A reference to it; opened first if need be. NULL: *why says why not, to be freed. Any thread. */
+struct vulkan *shared_vulkan_open(struct shared_vulkan *shared, bool only_gpu, char **why);
+
+#endif
