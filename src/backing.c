@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
+#include "command.h"
 #include "memory.h"
+#include "parts.h"
 
 /*
  * 1 GiB in single 4 KiB pages, a 16384 by 16384 picture: more than any display needs, and 4 MiB of

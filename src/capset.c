@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
+#include "command.h"
+#include "parts.h"
 #include "session.h"
 
 enum virtio_gpu_ctrl_type capset_get_info(struct venus_gpu *gpu, struct command *cmd,

@@ -15,8 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
+#include "command.h"
 #include "fence.h"
+#include "parts.h"
 #include "pinned.h"
 #include "resource.h"
 #include "session.h"

@@ -21,12 +21,43 @@
  * Redox are B8G8R8X8, and what they hold as a pointer is B8G8R8A8. A pointer without alpha would be a
  * square, which nobody wants.
  */
+#include "cursor.h"
+
+#include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
+#include "command.h"
 #include "memory.h"
+#include "parts.h"
 #include "present/present.h"
 #include "resource.h"
+#include "scanout.h"
+
+struct pointer {
+    struct venus_gpu_cursor now; /* with pixels: UPDATE_CURSOR gave it an image, the next */
+    uint32_t pixels[CURSOR_SIZE * CURSOR_SIZE];
+    bool moves_name_image; /* of this driver, a MOVE_CURSOR without one hides */
+};
+
+struct cursors {
+    struct pointer
+        of[VENUS_GPU_MAX_SCANOUTS]; /* written under the services' lock: others look at them */
+};
+
+struct cursors *cursors_create(void)
+{
+    return calloc(1, sizeof(struct cursors));
+}
+
+void cursors_destroy(struct cursors *cursors)
+{
+    free(cursors);
+}
+
+const struct venus_gpu_cursor *cursor_now_locked(struct venus_gpu *gpu, unsigned scanout)
+{
+    return &gpu->cursors->of[scanout].now;
+}
 
 static uint32_t channel(uint32_t pixel, uint32_t mask)
 {
@@ -94,25 +125,34 @@ static uint32_t read_image(struct venus_gpu *gpu, struct resource *resource,
     return scale;
 }
 
-void cursor_show(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_cursor *cursor)
+/* Tell all who show the pointer. */
+static void show(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu_cursor *cursor)
 {
-    struct scanout *shown = &gpu->scanouts[scanout];
+    struct pointer *pointer = &gpu->cursors->of[scanout];
     pthread_mutex_lock(&gpu->services.lock);
     if (cursor->image_changed) {
-        shown->cursor = *cursor;
-        shown->cursor.pixels = NULL;
+        pointer->now = *cursor;
         if (cursor->pixels)
-            shown->cursor.pixels =
-                memcpy(shown->cursor_pixels, cursor->pixels, sizeof(shown->cursor_pixels));
+            pointer->now.pixels = memcpy(pointer->pixels, cursor->pixels, sizeof(pointer->pixels));
     } else {
-        shown->cursor.visible = cursor->visible;
-        shown->cursor.x = cursor->x;
-        shown->cursor.y = cursor->y;
+        pointer->now.visible = cursor->visible;
+        pointer->now.x = cursor->x;
+        pointer->now.y = cursor->y;
     }
     pthread_mutex_unlock(&gpu->services.lock);
     present_pointer(gpu->present, scanout, cursor);
     if (gpu->services.ops.cursor_changed)
         gpu->services.ops.cursor_changed(gpu->services.opaque, scanout, cursor);
+}
+
+void cursor_forget_all(struct venus_gpu *gpu)
+{
+    const struct venus_gpu_cursor none = { .image_changed = true };
+    for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
+        if (gpu->cursors->of[i].now.pixels)
+            show(gpu, i, &none);
+        gpu->cursors->of[i].moves_name_image = false;
+    }
 }
 
 /* Front ends and window systems want a hot spot that is a pixel of the image. */
@@ -162,7 +202,7 @@ enum virtio_gpu_ctrl_type cursor_update(struct venus_gpu *gpu, struct command *c
         answer = load_image(gpu, cmd, req, pixels, &cursor);
     if (answer == VIRTIO_GPU_RESP_OK_NODATA)
         stat_add(&gpu->services.stats, STAT_CURSOR_UPDATES, 1);
-    cursor_show(gpu, scanout, &cursor);
+    show(gpu, scanout, &cursor);
     return answer;
 }
 
@@ -174,14 +214,14 @@ enum virtio_gpu_ctrl_type cursor_move(struct venus_gpu *gpu, struct command *cmd
     if (!scanout_exists(gpu, cmd, scanout))
         return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
 
-    struct scanout *moved = &gpu->scanouts[scanout];
+    struct pointer *moved = &gpu->cursors->of[scanout];
     bool names_image = le32(req->resource_id);
     moved->moves_name_image |= names_image;
     const struct venus_gpu_cursor cursor = {
-        .visible = moved->cursor.pixels && (names_image || !moved->moves_name_image),
+        .visible = moved->now.pixels && (names_image || !moved->moves_name_image),
         .x = le32(req->pos.x),
         .y = le32(req->pos.y),
     };
-    cursor_show(gpu, scanout, &cursor);
+    show(gpu, scanout, &cursor);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }

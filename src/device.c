@@ -6,23 +6,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "context.h"
+#include "cursor.h"
 #include "dispatch.h"
+#include "display.h"
 #include "fence.h"
+#include "frame.h"
 #include "message.h"
 #include "pages.h"
 #include "park.h"
 #include "pinned.h"
 #include "present/present.h"
 #include "resource.h"
+#include "scanout.h"
 #include "session.h"
 #include "thread.h"
+#include "window.h"
 
 /*
  * virglrenderer has one state per process, so one device can live in a process. This flag is the one
@@ -85,46 +92,50 @@ static void close_fd(int fd)
         close(fd);
 }
 
-void device_ref(struct venus_gpu *gpu)
+struct life {
+    struct venus_gpu gpu;
+    atomic_uint
+        refs; /* the front end's, and one for each presenter's thread that never came back */
+};
+
+/* After venus_gpu_destroy() it is but memory, for a thread that may look at it. Any thread. */
+static void keep(void *opaque)
 {
-    atomic_fetch_add_explicit(&gpu->refs, 1, memory_order_relaxed);
+    struct venus_gpu *gpu = opaque;
+    atomic_fetch_add_explicit(&gpu->life->refs, 1, memory_order_relaxed);
 }
 
-void device_unref(struct venus_gpu *gpu)
+static void let_go(void *opaque)
 {
+    struct venus_gpu *gpu = opaque;
     /* Whoever is the last sees what all others did with it. */
-    if (atomic_fetch_sub_explicit(&gpu->refs, 1, memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&gpu->life->refs, 1, memory_order_acq_rel) != 1)
         return;
-    window_finish(&gpu->window);
-    present_destroy(gpu->present);
     thread_destroy(gpu->thread);
+    present_destroy(gpu->present);
+    displays_destroy(gpu->displays);
+    cursors_destroy(gpu->cursors);
+    scanouts_destroy(gpu->scanouts);
+    window_destroy(gpu->window);
+    resources_destroy(gpu->resources);
     contexts_destroy(gpu->contexts);
     pins_destroy(gpu->pins);
+    flushes_destroy(gpu->flushes);
     parking_destroy(gpu->parking);
     fences_destroy(gpu->fences);
-    commands_destroy(gpu->commands);
-    bell_finish(&gpu->bell);
     session_destroy(gpu->session);
+    bell_finish(&gpu->bell);
+    commands_destroy(gpu->commands);
     services_finish(&gpu->services);
-    free(gpu);
-}
-
-static void keep(void *gpu)
-{
-    device_ref(gpu);
-}
-
-static void let_go(void *gpu)
-{
-    device_unref(gpu);
+    free(gpu->life);
 }
 
 static struct venus_gpu_frame *shown_locked(void *opaque, unsigned scanout,
                                             const struct venus_gpu_cursor **cursor)
 {
     struct venus_gpu *gpu = opaque;
-    *cursor = &gpu->scanouts[scanout].cursor;
-    return gpu->scanouts[scanout].frame;
+    *cursor = cursor_now_locked(gpu, scanout);
+    return scanout_frame_locked(gpu, scanout);
 }
 
 static int create_present(struct venus_gpu *gpu)
@@ -145,9 +156,66 @@ int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
 }
 
 /* Before the device thread waits. */
-static void deliver(void *opaque)
+static void deliver(void *commands)
 {
-    commands_deliver(opaque);
+    commands_deliver(commands);
+}
+
+/* Returns 0 or -ENOMEM. */
+static int create_parts(struct venus_gpu *gpu)
+{
+    gpu->commands = commands_create(&gpu->services);
+    bell_init(&gpu->bell, &gpu->services.lock, deliver, gpu->commands);
+    gpu->fences = fences_create(&gpu->services, &gpu->bell);
+    gpu->parking = parking_create(dispatch);
+    gpu->flushes = flushes_create(&gpu->services);
+    gpu->pins = pins_create(&gpu->services, &gpu->bell);
+    gpu->contexts = contexts_create();
+    gpu->resources = resources_create();
+    gpu->scanouts = scanouts_create();
+    gpu->cursors = cursors_create();
+    gpu->displays = displays_create();
+    gpu->thread = thread_create(gpu);
+    bool all = gpu->commands && gpu->fences && gpu->parking && gpu->flushes && gpu->pins &&
+               gpu->contexts && gpu->resources && gpu->scanouts && gpu->cursors && gpu->displays &&
+               gpu->thread;
+    return all ? 0 : -ENOMEM;
+}
+
+static int create_window(struct venus_gpu *gpu, char **mistake)
+{
+    uint64_t size = gpu->services.config.window_size;
+    int ret = window_create(&gpu->window, size);
+    if (ret < 0)
+        *mistake = message("No room for a host-visible window of %llu MiB: %s.\n"
+                           "Make it smaller (window_size, in QEMU hostmem).",
+                           (unsigned long long)size >> 20, strerror(-ret));
+    return ret;
+}
+
+/* Make it all, and start it. Returns 0 or a negative errno value, and then *mistake may say why. */
+static int start(struct venus_gpu *gpu, const struct venus_gpu_config *config,
+                 const struct venus_gpu_ops *ops, void *opaque, const struct renderer *renderer,
+                 char **mistake)
+{
+    int ret = services_init(&gpu->services, config, ops, opaque);
+    int parts = create_parts(gpu);
+    if (ret == 0)
+        ret = parts;
+    if (ret == 0)
+        ret = create_window(gpu, mistake);
+    if (ret == 0) {
+        const struct session_events events = { .fence = fence_signal, .opaque = gpu->fences };
+        ret = session_create(&gpu->session, &gpu->services, renderer, &events);
+    }
+    if (ret == 0)
+        ret = create_present(gpu);
+    if (ret == 0)
+        ret = thread_start(gpu->thread, mistake);
+    if (ret < 0 && !*mistake)
+        *mistake = ret == -ENOMEM ? message("Out of memory.")
+                                  : message("The device did not start: %s.", strerror(-ret));
+    return ret;
 }
 
 struct venus_gpu *device_create(const struct venus_gpu_config *config,
@@ -163,47 +231,16 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     if (mistake)
         goto fail;
 
-    gpu = calloc(1, sizeof(*gpu));
-    if (!gpu) {
+    struct life *life = calloc(1, sizeof(*life));
+    if (!life) {
         atomic_flag_clear(&device_lives);
         mistake = message("Out of memory.");
         goto fail;
     }
-    atomic_init(&gpu->refs, 1);
-    int ret = services_init(&gpu->services, config, ops, opaque);
-    gpu->commands = commands_create(&gpu->services);
-    bell_init(&gpu->bell, &gpu->services.lock, deliver, gpu->commands);
-    gpu->fences = fences_create(&gpu->services, &gpu->bell);
-    gpu->parking = parking_create(dispatch);
-    gpu->pins = pins_create(&gpu->services, &gpu->bell);
-    gpu->outputs[0].info =
-        (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };
-
-    gpu->contexts = contexts_create();
-    gpu->thread = thread_create(gpu);
-    if (!gpu->commands || !gpu->fences || !gpu->parking || !gpu->pins || !gpu->contexts ||
-        !gpu->thread)
-        ret = -ENOMEM;
-    if (ret < 0)
-        mistake = message("Out of memory.");
-    else
-        ret = window_init(&gpu->window, gpu->services.config.window_size);
-    if (ret < 0 && !mistake)
-        mistake =
-            message("No room for a host-visible window of %llu MiB: %s.\n"
-                    "Make it smaller (window_size, in QEMU hostmem).",
-                    (unsigned long long)gpu->services.config.window_size >> 20, strerror(-ret));
-    const struct session_events events = { .fence = fence_signal, .opaque = gpu->fences };
-    if (ret == 0)
-        ret = session_create(&gpu->session, &gpu->services, renderer, &events);
-    if (ret == 0)
-        ret = create_present(gpu);
-    if (ret == 0) {
-        ret = thread_start(gpu->thread, &mistake);
-    }
-    if (ret < 0 && !mistake)
-        mistake = message("The device did not start: %s.", strerror(-ret));
-    if (ret == 0) {
+    atomic_init(&life->refs, 1);
+    gpu = &life->gpu;
+    gpu->life = life;
+    if (start(gpu, config, ops, opaque, renderer, &mistake) == 0) {
         log_line(&gpu->services.log, VENUS_GPU_LOG_INFO, "Venus on %s",
                  session_device(gpu->session)->name);
         return gpu;
@@ -215,7 +252,7 @@ fail:
     else if (is_of_this_version(config)) /* of any other we do not know that it has one */
         close_fd(config->render_server_fd);
     if (gpu) {
-        device_unref(gpu);
+        let_go(gpu);
         atomic_flag_clear(&device_lives);
     }
     if (error)
@@ -238,7 +275,7 @@ void venus_gpu_destroy(struct venus_gpu *gpu)
     present_stop_all(gpu->present);
     thread_stop(gpu->thread);
     session_close(gpu->session);
-    device_unref(gpu);
+    let_go(gpu);
     atomic_flag_clear(&device_lives);
 }
 
@@ -247,7 +284,7 @@ uint64_t venus_gpu_features(const struct venus_gpu *gpu)
     uint64_t features = 1 << VIRTIO_GPU_F_VIRGL | 1 << VIRTIO_GPU_F_EDID |
                         1 << VIRTIO_GPU_F_RESOURCE_UUID | 1 << VIRTIO_GPU_F_CONTEXT_INIT;
     /* VIRGL is the specification's name for "has contexts". Blobs are of use with a window only. */
-    return gpu->window.base ? features | 1 << VIRTIO_GPU_F_RESOURCE_BLOB : features;
+    return gpu->services.config.window_size ? features | 1 << VIRTIO_GPU_F_RESOURCE_BLOB : features;
 }
 
 const char *venus_gpu_renderer_name(const struct venus_gpu *gpu)

@@ -11,10 +11,11 @@
  */
 #include "dispatch.h"
 
+#include "command.h"
 #include "context.h"
-#include "device.h"
 #include "fence.h"
 #include "park.h"
+#include "parts.h"
 
 struct command_type {
     enum virtio_gpu_ctrl_type type;

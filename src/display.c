@@ -3,12 +3,54 @@
  * Outputs as the guest is told of them: GET_DISPLAY_INFO, GET_EDID (specification, 5.7.6.8), and the
  * configuration space with its display event (5.7.4).
  */
+#include "display.h"
+
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
+#include "command.h"
 #include "edid.h"
+#include "parts.h"
+#include "scanout.h"
+
+/*
+ * How much the guest knows of a display event that it has not cleared. Linux asks for the outputs first and
+ * clears the event after that: what changes in between would be lost on it.
+ */
+enum display_news {
+    DISPLAY_NEWS_UNREAD, /* it has not asked for the outputs since */
+    DISPLAY_NEWS_READ,
+    DISPLAY_NEWS_LATE, /* it has, and they have changed again: needs another event once this is cleared */
+};
+
+/* One output as the guest is told of it. */
+struct output {
+    struct venus_gpu_output info; /* info.name points to name, or is NULL */
+    char name[EDID_NAME_MAX + 1];
+};
+
+struct displays {
+    /* Under the services' lock. */
+    struct output outputs[VENUS_GPU_MAX_SCANOUTS];
+    uint32_t events_read; /* VIRTIO_GPU_EVENT_* not cleared by the guest yet */
+    enum display_news news;
+};
+
+struct displays *displays_create(void)
+{
+    struct displays *displays = calloc(1, sizeof(*displays));
+    if (displays)
+        displays->outputs[0].info =
+            (struct venus_gpu_output){ .enabled = true, .width = 1280, .height = 800 };
+    return displays;
+}
+
+void displays_destroy(struct displays *displays)
+{
+    free(displays);
+}
 
 enum virtio_gpu_ctrl_type display_get_info(struct venus_gpu *gpu, struct command *cmd,
                                            const void *request)
@@ -19,7 +61,7 @@ enum virtio_gpu_ctrl_type display_get_info(struct venus_gpu *gpu, struct command
 
     pthread_mutex_lock(&gpu->services.lock);
     for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
-        const struct venus_gpu_output *output = &gpu->outputs[i].info;
+        const struct venus_gpu_output *output = &gpu->displays->outputs[i].info;
         if (!output->enabled)
             continue;
         info->pmodes[i].enabled = le32(1);
@@ -28,7 +70,7 @@ enum virtio_gpu_ctrl_type display_get_info(struct venus_gpu *gpu, struct command
         info->pmodes[i].r.width = le32(output->width);
         info->pmodes[i].r.height = le32(output->height);
     }
-    gpu->display_news = DISPLAY_NEWS_READ;
+    gpu->displays->news = DISPLAY_NEWS_READ;
     pthread_mutex_unlock(&gpu->services.lock);
     cmd->response_size = sizeof(*info);
     return VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
@@ -45,7 +87,7 @@ enum virtio_gpu_ctrl_type display_get_edid(struct venus_gpu *gpu, struct command
 
     memset(edid, 0, sizeof(*edid));
     pthread_mutex_lock(&gpu->services.lock);
-    edid->size = le32((uint32_t)edid_make(&gpu->outputs[index].info, edid->edid));
+    edid->size = le32((uint32_t)edid_make(&gpu->displays->outputs[index].info, edid->edid));
     pthread_mutex_unlock(&gpu->services.lock);
     cmd->response_size = sizeof(*edid);
     return VIRTIO_GPU_RESP_OK_EDID;
@@ -71,7 +113,7 @@ int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index, const struct ven
     if (index >= gpu->services.config.num_outputs)
         return -EINVAL;
 
-    struct output *output = &gpu->outputs[index];
+    struct output *output = &gpu->displays->outputs[index];
     struct output wanted = { .info = *info };
     wanted.info.width = most_of_side(info->width);
     wanted.info.height = most_of_side(info->height);
@@ -82,11 +124,11 @@ int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index, const struct ven
     if (changed) {
         *output = wanted;
         output->info.name = output->name[0] ? output->name : NULL;
-        if (!(gpu->events_read & VIRTIO_GPU_EVENT_DISPLAY))
-            gpu->display_news = DISPLAY_NEWS_UNREAD;
-        else if (gpu->display_news == DISPLAY_NEWS_READ)
-            gpu->display_news = DISPLAY_NEWS_LATE;
-        gpu->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
+        if (!(gpu->displays->events_read & VIRTIO_GPU_EVENT_DISPLAY))
+            gpu->displays->news = DISPLAY_NEWS_UNREAD;
+        else if (gpu->displays->news == DISPLAY_NEWS_READ)
+            gpu->displays->news = DISPLAY_NEWS_LATE;
+        gpu->displays->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
     }
     pthread_mutex_unlock(&gpu->services.lock);
     if (changed && gpu->services.ops.config_changed)
@@ -98,7 +140,7 @@ void venus_gpu_read_config(struct venus_gpu *gpu, size_t offset, void *data, siz
 {
     pthread_mutex_lock(&gpu->services.lock);
     const struct virtio_gpu_config config = {
-        .events_read = le32(gpu->events_read),
+        .events_read = le32(gpu->displays->events_read),
         .num_scanouts = le32(gpu->services.config.num_outputs),
         .num_capsets = le32(1),
     };
@@ -120,12 +162,12 @@ void venus_gpu_write_config(struct venus_gpu *gpu, size_t offset, const void *da
 
     /* events_clear is the only field that a driver writes; what it clears reads back as 0. */
     pthread_mutex_lock(&gpu->services.lock);
-    gpu->events_read &= ~le32(config.events_clear);
-    bool again =
-        !(gpu->events_read & VIRTIO_GPU_EVENT_DISPLAY) && gpu->display_news == DISPLAY_NEWS_LATE;
+    gpu->displays->events_read &= ~le32(config.events_clear);
+    bool again = !(gpu->displays->events_read & VIRTIO_GPU_EVENT_DISPLAY) &&
+                 gpu->displays->news == DISPLAY_NEWS_LATE;
     if (again) {
-        gpu->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
-        gpu->display_news = DISPLAY_NEWS_UNREAD;
+        gpu->displays->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
+        gpu->displays->news = DISPLAY_NEWS_UNREAD;
     }
     pthread_mutex_unlock(&gpu->services.lock);
     if (again && gpu->services.ops.config_changed)

@@ -6,8 +6,13 @@
 #include <stdlib.h>
 
 #include "command.h"
-#include "device.h"
 #include "memory.h"
+#include "services.h"
+
+struct flushes {
+    struct services *services;
+    LIST_HEAD(, venus_gpu_flush) all; /* not answered yet; under the services' lock */
+};
 
 struct frame {
     struct venus_gpu_frame base; /* first: the public part */
@@ -64,34 +69,49 @@ uint64_t frame_offset(const struct venus_gpu_frame *base)
     return ((const struct frame *)base)->offset;
 }
 
-struct venus_gpu_flush *flush_create(struct venus_gpu *gpu, struct command *cmd)
+struct flushes *flushes_create(struct services *services)
+{
+    struct flushes *flushes = calloc(1, sizeof(*flushes));
+    if (!flushes)
+        return NULL;
+    flushes->services = services;
+    LIST_INIT(&flushes->all);
+    return flushes;
+}
+
+void flushes_destroy(struct flushes *flushes)
+{
+    free(flushes);
+}
+
+struct venus_gpu_flush *flush_create(struct flushes *flushes, struct command *cmd)
 {
     struct venus_gpu_flush *flush = malloc(sizeof(*flush));
     if (!flush)
         return NULL;
-    flush->gpu = gpu;
+    flush->flushes = flushes;
     flush->cmd = cmd;
-    pthread_mutex_lock(&gpu->services.lock);
+    pthread_mutex_lock(&flushes->services->lock);
     command_hold(cmd);
-    LIST_INSERT_HEAD(&gpu->flushes, flush, link);
-    pthread_mutex_unlock(&gpu->services.lock);
+    LIST_INSERT_HEAD(&flushes->all, flush, link);
+    pthread_mutex_unlock(&flushes->services->lock);
     return flush;
 }
 
 void venus_gpu_flush_done(struct venus_gpu_flush *flush)
 {
-    struct venus_gpu *gpu = flush->gpu;
-    pthread_mutex_lock(&gpu->services.lock);
+    struct flushes *flushes = flush->flushes;
+    pthread_mutex_lock(&flushes->services->lock);
     LIST_REMOVE(flush, link);
     if (flush->cmd)
         command_release(flush->cmd);
-    pthread_mutex_unlock(&gpu->services.lock);
+    pthread_mutex_unlock(&flushes->services->lock);
     free(flush);
 }
 
-void flush_forget_all_locked(struct venus_gpu *gpu)
+void flush_forget_all_locked(struct flushes *flushes)
 {
     struct venus_gpu_flush *flush;
-    LIST_FOREACH(flush, &gpu->flushes, link)
+    LIST_FOREACH(flush, &flushes->all, link)
         flush->cmd = NULL;
 }

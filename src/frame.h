@@ -9,8 +9,9 @@
 #include "venus-gpu.h"
 
 struct command;
+struct flushes;
 struct memory;
-struct venus_gpu;
+struct services;
 
 /*
  * A rectangle of a resource's memory, which the frame holds a reference to; offset: of its first pixel there, in
@@ -27,16 +28,20 @@ uint64_t frame_offset(const struct venus_gpu_frame *frame);
 
 /* A flush whose response waits for the front end, or for a presenter. */
 struct venus_gpu_flush {
-    struct venus_gpu *gpu;
+    struct flushes *flushes;
     struct command *cmd;              /* whose response waits, or NULL if it does no more */
-    LIST_ENTRY(venus_gpu_flush) link; /* under the device's lock */
+    LIST_ENTRY(venus_gpu_flush) link; /* under the services' lock */
     SLIST_ENTRY(venus_gpu_flush) presented_link; /* the presenter's own */
 };
 
-/* Have the command's response wait for it. NULL if there is no memory. Device thread. */
-struct venus_gpu_flush *flush_create(struct venus_gpu *gpu, struct command *cmd);
+/* The flushes of a device that were not answered yet. NULL if there is no memory. */
+struct flushes *flushes_create(struct services *services);
+void flushes_destroy(struct flushes *flushes); /* takes NULL; all were answered */
 
-/* Forget who waits for flushes, whose front end may still answer them. With the device's lock held. */
-void flush_forget_all_locked(struct venus_gpu *gpu);
+/* Have the command's response wait for it. NULL if there is no memory. Device thread. */
+struct venus_gpu_flush *flush_create(struct flushes *flushes, struct command *cmd);
+
+/* Forget who waits for flushes, whose front end may still answer them. With the services' lock held. */
+void flush_forget_all_locked(struct flushes *flushes);
 
 #endif

@@ -15,8 +15,8 @@
 #include "clock.h"
 #include "command.h"
 #include "context.h"
-#include "device.h"
 #include "fence.h"
+#include "parts.h"
 #include "resource.h"
 
 enum {

@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "command.h"
 #include "context.h"
-#include "device.h"
+#include "parts.h"
 
 bool places_are_few_locked(const struct venus_gpu *gpu)
 {

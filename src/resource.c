@@ -15,17 +15,38 @@
 
 #include "backing.h"
 #include "blob-memory.h"
+#include "command.h"
 #include "context.h"
-#include "device.h"
 #include "memory.h"
 #include "pages.h"
+#include "parts.h"
 #include "pinned.h"
+#include "scanout.h"
 #include "share.h"
+
+struct resources {
+    struct resource *by_id;
+};
+
+struct resources *resources_create(void)
+{
+    return calloc(1, sizeof(struct resources));
+}
+
+void resources_destroy(struct resources *resources)
+{
+    free(resources);
+}
+
+struct resource *resource_next(struct venus_gpu *gpu, struct resource *resource)
+{
+    return resource ? resource->hh.next : gpu->resources->by_id;
+}
 
 struct resource *resource_find(struct venus_gpu *gpu, uint32_t id)
 {
     struct resource *resource;
-    HASH_FIND(hh, gpu->resources, &id, sizeof(id), resource);
+    HASH_FIND(hh, gpu->resources->by_id, &id, sizeof(id), resource);
     return resource;
 }
 
@@ -64,7 +85,7 @@ static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd,
     if (resource) {
         resource->id = id;
         LIST_INIT(&resource->attachments);
-        HASH_ADD(hh, gpu->resources, id, sizeof(resource->id), resource);
+        HASH_ADD(hh, gpu->resources->by_id, id, sizeof(resource->id), resource);
         if (resource->hh.tbl)
             return resource;
         free(resource);
@@ -103,7 +124,7 @@ static void destroy(struct venus_gpu *gpu, struct resource *resource)
     else if (resource->mem != RESOURCE_2D)
         stat_sub(&gpu->services.stats, STAT_BLOBS, 1);
 
-    HASH_DEL(gpu->resources, resource);
+    HASH_DEL(gpu->resources->by_id, resource);
     free(resource);
 }
 
@@ -264,7 +285,7 @@ enum virtio_gpu_ctrl_type resource_unref(struct venus_gpu *gpu, struct command *
 void resource_destroy_all(struct venus_gpu *gpu)
 {
     struct resource *resource, *next;
-    HASH_ITER(hh, gpu->resources, resource, next) {
+    HASH_ITER(hh, gpu->resources->by_id, resource, next) {
         destroy(gpu, resource);
     }
 }

@@ -14,6 +14,7 @@
 struct attachment;
 struct backing;
 struct memory;
+struct resources;
 struct window_region;
 
 enum { RESOURCE_2D = 0 }; /* the mem of a resource that is no blob */
@@ -46,7 +47,14 @@ struct resource {
     UT_hash_handle hh;
 };
 
-/* NULL if there is none; the second one logs it too. Device thread, as all of this file. */
+/* The resources of a device. NULL if there is no memory. */
+struct resources *resources_create(void);
+void resources_destroy(struct resources *resources); /* takes NULL; all were destroyed */
+
+/* The one after that, or the first after NULL; NULL: there is no other. Device thread, as all that follows. */
+struct resource *resource_next(struct venus_gpu *gpu, struct resource *resource);
+
+/* NULL if there is none; the second one logs it too. */
 struct resource *resource_find(struct venus_gpu *gpu, uint32_t id);
 struct resource *resource_find_or_refuse(struct venus_gpu *gpu, struct command *cmd, uint32_t id);
 

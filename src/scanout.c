@@ -11,11 +11,37 @@
 #include <stdlib.h>
 
 #include "command.h"
-#include "device.h"
 #include "frame.h"
 #include "memory.h"
+#include "parts.h"
 #include "present/present.h"
 #include "resource.h"
+
+struct scanout {
+    struct resource *resource;     /* NULL: nothing is shown */
+    struct venus_gpu_rect rect;    /* of the resource */
+    uint64_t offset;               /* of the rectangle's first pixel in the resource's bytes */
+    struct venus_gpu_frame *frame; /* written under the services' lock: others look at it */
+};
+
+struct scanouts {
+    struct scanout scanout[VENUS_GPU_MAX_SCANOUTS];
+};
+
+struct scanouts *scanouts_create(void)
+{
+    return calloc(1, sizeof(struct scanouts));
+}
+
+void scanouts_destroy(struct scanouts *scanouts)
+{
+    free(scanouts);
+}
+
+struct venus_gpu_frame *scanout_frame_locked(struct venus_gpu *gpu, unsigned index)
+{
+    return gpu->scanouts->scanout[index].frame;
+}
 
 /* Bytes from the first pixel of a row to the last one of the height-th row from there. */
 static uint64_t rows_size(const struct venus_gpu_frame *frame, uint32_t height)
@@ -28,7 +54,7 @@ static uint64_t rows_size(const struct venus_gpu_frame *frame, uint32_t height)
 static void show(struct venus_gpu *gpu, unsigned index, struct resource *resource,
                  struct venus_gpu_frame *frame)
 {
-    struct scanout *scanout = &gpu->scanouts[index];
+    struct scanout *scanout = &gpu->scanouts->scanout[index];
     struct venus_gpu_frame *old = scanout->frame;
     scanout->resource = resource;
     pthread_mutex_lock(&gpu->services.lock);
@@ -43,7 +69,7 @@ static void show(struct venus_gpu *gpu, unsigned index, struct resource *resourc
 void scanout_forget_resource(struct venus_gpu *gpu, struct resource *resource)
 {
     for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
-        if (gpu->scanouts[i].resource == resource)
+        if (gpu->scanouts->scanout[i].resource == resource)
             show(gpu, i, NULL, NULL);
     }
 }
@@ -108,8 +134,8 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
 
     resource_refresh(gpu, resource, offset, rows_size(frame, frame->height));
-    gpu->scanouts[index].rect = *rect;
-    gpu->scanouts[index].offset = offset;
+    gpu->scanouts->scanout[index].rect = *rect;
+    gpu->scanouts->scanout[index].offset = offset;
     show(gpu, index, resource, frame);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -231,7 +257,7 @@ static bool visible_part(const struct scanout *scanout, const struct venus_gpu_r
 static void flush_scanout(struct venus_gpu *gpu, struct command *cmd, unsigned index,
                           const struct venus_gpu_rect *part)
 {
-    struct venus_gpu_flush *flush = flush_create(gpu, cmd);
+    struct venus_gpu_flush *flush = flush_create(gpu->flushes, cmd);
     if (!flush) {
         log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
                  "no memory to show a frame: it is skipped");
@@ -261,7 +287,7 @@ enum virtio_gpu_ctrl_type scanout_flush(struct venus_gpu *gpu, struct command *c
 
     bool shown = false;
     for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
-        struct scanout *scanout = &gpu->scanouts[i];
+        struct scanout *scanout = &gpu->scanouts->scanout[i];
         struct venus_gpu_rect part;
         if (scanout->resource != resource || !visible_part(scanout, &rect, &part))
             continue;

@@ -33,8 +33,8 @@
 #include <unistd.h>
 
 #include "backing.h"
-#include "device.h"
 #include "memory.h"
+#include "parts.h"
 #include "pinned.h"
 #include "resource.h"
 #include "udmabuf.h"
@@ -111,8 +111,8 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
 
 void share_take_back_all(struct venus_gpu *gpu)
 {
-    struct resource *resource;
-    for (resource = gpu->resources; resource; resource = resource->hh.next) {
+    struct resource *resource = NULL;
+    while ((resource = resource_next(gpu, resource))) {
         if (resource->mem != RESOURCE_2D || !resource->in_renderer)
             continue;
         gpu->services.renderer->resource_unref(resource->id);

@@ -17,17 +17,19 @@
 #include "clock.h"
 #include "command.h"
 #include "context.h"
-#include "device.h"
+#include "cursor.h"
 #include "dispatch.h"
 #include "fence.h"
 #include "frame.h"
 #include "park.h"
+#include "parts.h"
 #include "pinned.h"
 #include "places.h"
 #include "resource.h"
 #include "session.h"
 #include "start-thread.h"
 #include "watchdog.h"
+#include "window.h"
 
 struct thread {
     struct venus_gpu *gpu;
@@ -94,7 +96,7 @@ static void forget_commands_locked(struct thread *thread)
 {
     struct venus_gpu *gpu = thread->gpu;
     fence_forget_all_locked(gpu->fences);
-    flush_forget_all_locked(gpu);
+    flush_forget_all_locked(gpu->flushes);
     park_forget_locked(gpu);
     TAILQ_INIT(&thread->queued);
     commands_forget_locked(gpu->commands);
@@ -103,17 +105,12 @@ static void forget_commands_locked(struct thread *thread)
 /* Destroy all that the guest created. */
 static void clear(struct venus_gpu *gpu)
 {
-    for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
-        const struct venus_gpu_cursor none = { .image_changed = true };
-        if (gpu->scanouts[i].cursor.pixels)
-            cursor_show(gpu, i, &none);
-        gpu->scanouts[i].moves_name_image = false;
-    }
+    cursor_forget_all(gpu);
     /* Contexts first: what a resource is attached to need not be told of its end one by one. */
     context_destroy_all(gpu);
     resource_destroy_all(gpu);
     pins_reap(gpu->pins);
-    gpu->window.hint_given = false;
+    window_forget_hint(gpu);
 }
 
 static void reset_locked(struct thread *thread)

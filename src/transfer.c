@@ -6,8 +6,9 @@
  * the resource's.
  */
 #include "backing.h"
-#include "device.h"
+#include "command.h"
 #include "memory.h"
+#include "parts.h"
 #include "resource.h"
 #include "share.h"
 

@@ -20,9 +20,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "device.h"
+#include "command.h"
 #include "memory.h"
 #include "pages.h"
+#include "parts.h"
 #include "placement.h"
 #include "resource.h"
 
@@ -35,6 +36,15 @@ struct window_region {
     bool answered; /* region_map() was, with `error` */
     int error;     /* and even then it lives until region_unmap() is answered */
     LIST_ENTRY(window_region) link;
+};
+
+struct window {
+    char *base; /* NULL: the device has no window */
+    uint64_t size;
+    bool locks_memory; /* the process does: mlockall(), also of what it maps from now on */
+    void *ranges;      /* struct window_range, in a tree of tsearch() */
+    bool hint_given;   /* since the last reset */
+    LIST_HEAD(, window_region) regions; /* not taken away yet; under the services' lock */
 };
 
 /* Anonymous pages, at dst or, if that is NULL, anywhere. NULL on failure. */
@@ -93,9 +103,13 @@ static int window_fill(struct window *window, uint64_t offset, uint64_t size)
     return map_pages(dst, size, PROT_READ | PROT_WRITE) ? 0 : -errno;
 }
 
-int window_init(struct window *window, uint64_t size)
+int window_create(struct window **out, uint64_t size)
 {
-    *window = (struct window){ .size = size };
+    struct window *window = *out = calloc(1, sizeof(*window));
+    if (!window)
+        return -ENOMEM;
+    LIST_INIT(&window->regions);
+    window->size = size;
     if (!size)
         return 0;
     window->base = map_untouched(size);
@@ -105,17 +119,22 @@ int window_init(struct window *window, uint64_t size)
     return 0;
 }
 
-void window_finish(struct window *window)
+void window_destroy(struct window *window)
 {
-    if (window->base)
+    if (window && window->base)
         munmap(window->base, window->size);
-    window->base = NULL;
+    free(window);
+}
+
+void window_forget_hint(struct venus_gpu *gpu)
+{
+    gpu->window->hint_given = false;
 }
 
 void *venus_gpu_window(const struct venus_gpu *gpu, uint64_t *size)
 {
-    *size = gpu->window.size;
-    return gpu->window.base;
+    *size = gpu->window->size;
+    return gpu->window->base;
 }
 
 /* Ranges in the tree are disjoint, so they are ordered, and any that overlap are "equal". */
@@ -136,7 +155,7 @@ static void region_free(struct window_region *region)
 static bool region_exists_locked(struct venus_gpu *gpu, const struct window_region *region)
 {
     const struct window_region *other;
-    LIST_FOREACH(other, &gpu->regions, link) {
+    LIST_FOREACH(other, &gpu->window->regions, link) {
         if (other == region)
             return true;
     }
@@ -167,7 +186,7 @@ static int map_region(struct venus_gpu *gpu, struct resource *resource, bool in_
     region->base.ptr = resource->memory->ptr;
     region->memory = memory_ref(resource->memory);
     pthread_mutex_lock(&gpu->services.lock);
-    LIST_INSERT_HEAD(&gpu->regions, region, link);
+    LIST_INSERT_HEAD(&gpu->window->regions, region, link);
     pthread_mutex_unlock(&gpu->services.lock);
 
     gpu->services.ops.region_map(gpu->services.opaque, &region->base);
@@ -206,7 +225,7 @@ void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *b
 
 static int place(struct venus_gpu *gpu, struct resource *resource)
 {
-    struct window *window = &gpu->window;
+    struct window *window = gpu->window;
     uint64_t offset = resource->range.start;
 
     /* Pinned memory is the renderer's own mapping, and the renderer gives no other. */
@@ -239,13 +258,13 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
 
 static uint64_t window_room(const struct venus_gpu *gpu)
 {
-    return gpu->window.size - stat_get(&gpu->services.stats, STAT_MAPPED_BYTES);
+    return gpu->window->size - stat_get(&gpu->services.stats, STAT_MAPPED_BYTES);
 }
 
 /* The size for a window that has run out, when so many bytes more are wanted: a power of two, in MiB. */
 static unsigned long long better_size(const struct venus_gpu *gpu, uint64_t wanted)
 {
-    unsigned long long mib = 1, least = (gpu->window.size >> 20) + (wanted >> 20);
+    unsigned long long mib = 1, least = (gpu->window->size >> 20) + (wanted >> 20);
     while (mib <= least && mib < 1 << 20)
         mib *= 2;
     return mib;
@@ -257,14 +276,14 @@ static unsigned long long better_size(const struct venus_gpu *gpu, uint64_t want
  */
 static void hint(struct venus_gpu *gpu, const char *what, uint64_t wanted)
 {
-    if (gpu->window.hint_given || !gpu->window.size)
+    if (gpu->window->hint_given || !gpu->window->size)
         return;
-    gpu->window.hint_given = true;
+    gpu->window->hint_given = true;
     log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
              "%s: %llu of its %llu MiB are mapped, and what does not fit fails in the guest; "
              "make it larger (window_size, in QEMU hostmem=%lluM)",
              what, (unsigned long long)stat_get(&gpu->services.stats, STAT_MAPPED_BYTES) >> 20,
-             (unsigned long long)gpu->window.size >> 20, better_size(gpu, wanted));
+             (unsigned long long)gpu->window->size >> 20, better_size(gpu, wanted));
 }
 
 void window_expect(struct venus_gpu *gpu, uint64_t size)
@@ -280,7 +299,7 @@ static void count_mapped(struct venus_gpu *gpu, uint64_t size)
     stat_raise(&gpu->services.stats, STAT_MAPPED_BYTES_MOST,
                stat_get(&gpu->services.stats, STAT_MAPPED_BYTES));
     stat_raise(&gpu->services.stats, STAT_MAPPED_LARGEST, size);
-    if (window_room(gpu) < gpu->window.size / 8)
+    if (window_room(gpu) < gpu->window->size / 8)
         hint(gpu, "the host-visible window is nearly full", 0);
 }
 
@@ -288,7 +307,7 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
                                           const void *request)
 {
     const struct virtio_gpu_resource_map_blob *req = request;
-    const struct window *window = &gpu->window;
+    const struct window *window = gpu->window;
     uint64_t offset = le64(req->offset);
 
     struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
@@ -308,7 +327,7 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
                              (unsigned long long)size, (unsigned long long)offset,
                              (unsigned long long)window->size);
     resource->range = (struct window_range){ offset, offset + size };
-    struct window_range **found = tsearch(&resource->range, &gpu->window.ranges, compare_ranges);
+    struct window_range **found = tsearch(&resource->range, &gpu->window->ranges, compare_ranges);
     if (!found)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     if (*found != &resource->range)
@@ -326,7 +345,7 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
             budget_give_back(&gpu->services.budget, BUDGET_RANGES, RANGES_PER_BLOB);
     }
     if (ret < 0) {
-        tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
+        tdelete(&resource->range, &gpu->window->ranges, compare_ranges);
         return command_error(
             cmd, ret == -ENOMEM ? VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY : VIRTIO_GPU_RESP_ERR_UNSPEC,
             "the host cannot map resource %u (%d)", resource->id, ret);
@@ -349,12 +368,12 @@ void window_unmap(struct venus_gpu *gpu, struct resource *resource)
     if (resource->region) {
         unmap_region(gpu, resource->region);
         resource->region = NULL;
-    } else if (window_fill(&gpu->window, resource->range.start, size) < 0) {
+    } else if (window_fill(gpu->window, resource->range.start, size) < 0) {
         /* The old pages are still there, and stay mapped; the guest sees them until it maps others. */
         log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
                  "resource %u cannot be taken out of the window", resource->id);
     }
-    tdelete(&resource->range, &gpu->window.ranges, compare_ranges);
+    tdelete(&resource->range, &gpu->window->ranges, compare_ranges);
     budget_give_back(&gpu->services.budget, BUDGET_RANGES, RANGES_PER_BLOB);
     resource->mapped = false;
     stat_sub(&gpu->services.stats, STAT_MAPPED, 1);

@@ -9,23 +9,20 @@
 
 struct resource;
 struct venus_gpu;
+struct window;
 
 /* A part of the window that a blob takes up. */
 struct window_range {
     uint64_t start, end; /* offsets; end is the first byte after it */
 };
 
-struct window {
-    char *base; /* NULL: the device has no window */
-    uint64_t size;
-    bool locks_memory; /* the process does: mlockall(), also of what it maps from now on */
-    void *ranges;      /* struct window_range, in a tree of tsearch() */
-    bool hint_given;   /* since the last reset */
-};
+/* Reserve a window of that size; 0: the device has none. Returns 0 or a negative errno value. To be destroyed in any
+ * case. */
+int window_create(struct window **window, uint64_t size);
+void window_destroy(struct window *window); /* takes NULL */
 
-/* Reserve the window. 0 or a negative errno value. */
-int window_init(struct window *window, uint64_t size);
-void window_finish(struct window *window);
+/* Another driver may come, and run out of it too. Device thread. */
+void window_forget_hint(struct venus_gpu *gpu);
 
 /* A blob of so many bytes is going to be mapped, as far as one can tell. Device thread. */
 void window_expect(struct venus_gpu *gpu, uint64_t size);
