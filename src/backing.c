@@ -7,7 +7,7 @@
 
 #include "command.h"
 #include "memory.h"
-#include "parts.h"
+#include "services.h"
 
 /*
  * 1 GiB in single 4 KiB pages, a 16384 by 16384 picture: more than any display needs, and 4 MiB of
@@ -31,16 +31,16 @@ static bool backing_add(struct backing *backing, unsigned *room, void *ptr, size
 }
 
 /* Map one run of guest memory, which may take several pieces. */
-static bool map_run(struct venus_gpu *gpu, struct backing *backing, unsigned *room, uint64_t addr,
-                    uint64_t len)
+static bool map_run(struct services *services, struct backing *backing, unsigned *room,
+                    uint64_t addr, uint64_t len)
 {
     while (len) {
         uint64_t piece = len;
-        void *ptr = gpu->services.ops.map_guest(gpu->services.opaque, addr, &piece);
+        void *ptr = services->ops.map_guest(services->opaque, addr, &piece);
         if (!ptr)
             return false;
         if (!piece || piece > len || !backing_add(backing, room, ptr, piece)) {
-            gpu->services.ops.unmap_guest(gpu->services.opaque, ptr, piece);
+            services->ops.unmap_guest(services->opaque, ptr, piece);
             return false;
         }
         addr += piece;
@@ -49,7 +49,7 @@ static bool map_run(struct venus_gpu *gpu, struct backing *backing, unsigned *ro
     return true;
 }
 
-struct backing *backing_create(struct venus_gpu *gpu, struct command *cmd, size_t offset,
+struct backing *backing_create(struct services *services, struct command *cmd, size_t offset,
                                uint32_t nr_entries, enum virtio_gpu_ctrl_type *error)
 {
     *error = VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
@@ -74,14 +74,14 @@ struct backing *backing_create(struct venus_gpu *gpu, struct command *cmd, size_
         uint64_t len = le32(entries[i].length);
         for (i++; i < nr_entries && le64(entries[i].addr) == addr + len; i++)
             len += le32(entries[i].length);
-        if (len > UINT64_MAX - addr || !map_run(gpu, backing, &room, addr, len)) {
+        if (len > UINT64_MAX - addr || !map_run(services, backing, &room, addr, len)) {
             command_error(cmd, *error, "no guest memory at 0x%llx, length 0x%llx",
                           (unsigned long long)addr, (unsigned long long)len);
             goto fail;
         }
     }
     size_t list_size = backing->num_iov * sizeof(*backing->iov);
-    if (!budget_take(&gpu->services.budget, BUDGET_MEMORY, list_size)) {
+    if (!budget_take(&services->budget, BUDGET_MEMORY, list_size)) {
         *error = command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                                "no memory for a list of %u pages (max_memory)", backing->num_iov);
         goto fail;
@@ -92,18 +92,18 @@ struct backing *backing_create(struct venus_gpu *gpu, struct command *cmd, size_
 
 fail:
     free(entries);
-    backing_destroy(gpu, backing);
+    backing_destroy(services, backing);
     return NULL;
 }
 
-void backing_destroy(struct venus_gpu *gpu, struct backing *backing)
+void backing_destroy(struct services *services, struct backing *backing)
 {
     if (!backing)
         return;
     for (unsigned i = 0; i < backing->num_iov; i++)
-        gpu->services.ops.unmap_guest(gpu->services.opaque, backing->iov[i].iov_base,
-                                      backing->iov[i].iov_len);
-    budget_give_back(&gpu->services.budget, BUDGET_MEMORY, backing->accounted);
+        services->ops.unmap_guest(services->opaque, backing->iov[i].iov_base,
+                                  backing->iov[i].iov_len);
+    budget_give_back(&services->budget, BUDGET_MEMORY, backing->accounted);
     free(backing->iov);
     free(backing);
 }

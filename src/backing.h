@@ -20,9 +20,9 @@ struct backing {
  * Map the nr_entries struct virtio_gpu_mem_entry that stand at offset in the command. Returns NULL
  * with *error set and logged. Device thread.
  */
-struct backing *backing_create(struct venus_gpu *gpu, struct command *cmd, size_t offset,
+struct backing *backing_create(struct services *services, struct command *cmd, size_t offset,
                                uint32_t nr_entries, enum virtio_gpu_ctrl_type *error);
-void backing_destroy(struct venus_gpu *gpu, struct backing *backing);
+void backing_destroy(struct services *services, struct backing *backing);
 
 /* A place in a backing, so that rows can be read one after the other without searching again. */
 struct backing_cursor {

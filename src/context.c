@@ -88,7 +88,9 @@ static bool revive_renderer(struct venus_gpu *gpu)
     log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
              "the render server is gone: starting a new one");
     char *error = NULL;
-    share_take_back_all(gpu);
+    struct resource *resource = NULL;
+    while ((resource = resource_next(gpu, resource)))
+        share_take_back(gpu, resource);
     session_stop(gpu->session);
     if (session_start(gpu->session, &error) == 0)
         return true;

@@ -113,7 +113,7 @@ static void destroy(struct venus_gpu *gpu, struct resource *resource)
     if (resource->in_renderer && resource->mem == RESOURCE_2D)
         budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
     share_end(gpu, resource);
-    backing_destroy(gpu, resource->backing);
+    backing_destroy(&gpu->services, resource->backing);
 
     budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
     budget_give_back(&gpu->services.budget, BUDGET_RESOURCES, 1);
@@ -247,7 +247,8 @@ enum virtio_gpu_ctrl_type resource_create_blob(struct venus_gpu *gpu, struct com
 
     error = VIRTIO_GPU_RESP_OK_NODATA;
     if (resource->mem != VIRTIO_GPU_BLOB_MEM_HOST3D) {
-        resource->backing = backing_create(gpu, cmd, sizeof(*req), le32(req->nr_entries), &error);
+        resource->backing =
+            backing_create(&gpu->services, cmd, sizeof(*req), le32(req->nr_entries), &error);
         if (!resource->backing)
             goto fail;
         error = VIRTIO_GPU_RESP_OK_NODATA;
@@ -306,7 +307,8 @@ enum virtio_gpu_ctrl_type resource_attach_backing(struct venus_gpu *gpu, struct 
                              resource->id);
 
     enum virtio_gpu_ctrl_type error;
-    resource->backing = backing_create(gpu, cmd, sizeof(*req), le32(req->nr_entries), &error);
+    resource->backing =
+        backing_create(&gpu->services, cmd, sizeof(*req), le32(req->nr_entries), &error);
     return resource->backing ? VIRTIO_GPU_RESP_OK_NODATA : error;
 }
 
@@ -320,7 +322,7 @@ enum virtio_gpu_ctrl_type resource_detach_backing(struct venus_gpu *gpu, struct 
     if (resource->mem != RESOURCE_2D || !resource->backing)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
                              "resource %u has no backing that could be detached", resource->id);
-    backing_destroy(gpu, resource->backing);
+    backing_destroy(&gpu->services, resource->backing);
     resource->backing = NULL;
     return VIRTIO_GPU_RESP_OK_NODATA;
 }

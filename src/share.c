@@ -109,16 +109,13 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
     return ret;
 }
 
-void share_take_back_all(struct venus_gpu *gpu)
+void share_take_back(struct venus_gpu *gpu, struct resource *resource)
 {
-    struct resource *resource = NULL;
-    while ((resource = resource_next(gpu, resource))) {
-        if (resource->mem != RESOURCE_2D || !resource->in_renderer)
-            continue;
-        gpu->services.renderer->resource_unref(resource->id);
-        budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
-        resource->in_renderer = false; /* what Vulkan drew is still there: `transferred` stays */
-    }
+    if (resource->mem != RESOURCE_2D || !resource->in_renderer)
+        return;
+    gpu->services.renderer->resource_unref(resource->id);
+    budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
+    resource->in_renderer = false; /* what Vulkan drew is still there: `transferred` stays */
 }
 
 static uint64_t take_over(char *picture, char *last, const char *row, size_t size, unsigned pixel)

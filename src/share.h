@@ -15,8 +15,9 @@ struct venus_gpu;
  */
 int share_with_renderer(struct venus_gpu *gpu, struct resource *resource);
 
-/* The renderer is about to end, with nothing of it in use: it has no 2D resource any more. */
-void share_take_back_all(struct venus_gpu *gpu);
+/* The renderer is about to end, with nothing of it in use: it does not have this one any more, if it is a 2D
+ * resource. */
+void share_take_back(struct venus_gpu *gpu, struct resource *resource);
 
 /* Free what share_with_renderer() took, but for the renderer's resource. */
 void share_end(struct venus_gpu *gpu, struct resource *resource);
