@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "handlers.h"
 #include "parts.h"
 #include "session.h"
 

@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
 #include "fence.h"
+#include "handlers.h"
 #include "parts.h"
 #include "pinned.h"
 #include "resource.h"

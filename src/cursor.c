@@ -26,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "handlers.h"
 #include "memory.h"
 #include "parts.h"
 #include "present/present.h"

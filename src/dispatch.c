@@ -11,9 +11,9 @@
  */
 #include "dispatch.h"
 
-#include "command.h"
 #include "context.h"
 #include "fence.h"
+#include "handlers.h"
 #include "park.h"
 #include "parts.h"
 

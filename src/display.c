@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
 #include "edid.h"
+#include "handlers.h"
 #include "parts.h"
 #include "scanout.h"
 

@@ -15,8 +15,8 @@
 
 #include "backing.h"
 #include "blob-memory.h"
-#include "command.h"
 #include "context.h"
+#include "handlers.h"
 #include "memory.h"
 #include "pages.h"
 #include "parts.h"

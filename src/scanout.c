@@ -10,8 +10,8 @@
 
 #include <stdlib.h>
 
-#include "command.h"
 #include "frame.h"
+#include "handlers.h"
 #include "memory.h"
 #include "parts.h"
 #include "present/present.h"

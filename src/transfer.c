@@ -6,7 +6,7 @@
  * the resource's.
  */
 #include "backing.h"
-#include "command.h"
+#include "handlers.h"
 #include "memory.h"
 #include "parts.h"
 #include "resource.h"

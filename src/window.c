@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "command.h"
+#include "handlers.h"
 #include "memory.h"
 #include "pages.h"
 #include "parts.h"
