@@ -13,7 +13,7 @@
 #include <string.h>
 #include <venus-gpu.h>
 
-#include "protocol.h"
+#include "base/protocol.h"
 
 typedef struct venus_gpu *create_fn(const struct venus_gpu_config *, const struct venus_gpu_ops *,
                                     void *, char **);

@@ -18,7 +18,8 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parent.parent
 DEFINITION = re.compile(r'^(?!static\b|typedef\b|extern\b|return\b|else\b)[A-Za-z_][\w \*]*?[ \*](\w+)'
                         r'(?:\(| = \{)', re.M)
-WORD = re.compile(r'[A-Za-z_]\w+')
+OWN = re.compile(r'^static\b[\w \n\*]*?[ \*](\w+)\(', re.M)
+WORD = re.compile(r'(?<![.>\w])[A-Za-z_]\w+')  # no member of a structure
 
 
 def without_comments(text):
@@ -42,8 +43,11 @@ def calls(src):
     """For each file, those that it calls."""
     texts = {path: without_comments(path.read_text()) for path in sorted(src.rglob('*.c'))}
     home = {name: path for path, text in texts.items() for name in definitions(text)}
-    return {path: {home[word] for word in WORD.findall(text) if word in home} - {path}
-            for path, text in texts.items()}
+    arrows = {}
+    for path, text in texts.items():
+        words = set(WORD.findall(text)) - set(OWN.findall(text))
+        arrows[path] = {home[word] for word in words if word in home} - {path}
+    return arrows
 
 
 def knots(arrows):

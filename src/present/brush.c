@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See brush.h. */
-#include "brush.h"
+#include "present/brush.h"
 
 #include "picture_frag.h"
 #include "picture_vert.h"

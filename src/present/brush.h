@@ -5,7 +5,7 @@
 #ifndef PRESENT_BRUSH_H
 #define PRESENT_BRUSH_H
 
-#include "vulkan.h"
+#include "present/vulkan.h"
 
 /* Up to so many pictures can be drawn in one command buffer, and how. */
 enum brush_use {

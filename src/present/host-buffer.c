@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See host-buffer.h. */
-#include "host-buffer.h"
+#include "present/host-buffer.h"
 
 void host_buffer_finish(const struct vulkan *vk, struct host_buffer *buffer)
 {

@@ -3,7 +3,7 @@
 #ifndef PRESENT_HOST_BUFFER_H
 #define PRESENT_HOST_BUFFER_H
 
-#include "vulkan.h"
+#include "present/vulkan.h"
 
 struct host_buffer {
     VkBuffer buffer;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See images.h: what both kinds have in common. */
-#include "images.h"
+#include "present/images.h"
 
 VkResult images_create_views(struct images *images)
 {

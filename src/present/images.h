@@ -9,8 +9,8 @@
 #ifndef PRESENT_IMAGES_H
 #define PRESENT_IMAGES_H
 
-#include "surface.h"
-#include "vulkan.h"
+#include "present/surface.h"
+#include "present/vulkan.h"
 
 struct image {
     VkImage image;

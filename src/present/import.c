@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* See import.h. */
-#include "import.h"
+#include "present/import.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../protocol.h"
-#include "../services.h"
+#include "base/protocol.h"
+#include "base/services.h"
 
 static const VkBufferUsageFlags usage =
     VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_STORAGE_BUFFER_BIT;

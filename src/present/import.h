@@ -11,8 +11,8 @@
 
 #include <stdatomic.h>
 
-#include "../memory.h"
-#include "vulkan.h"
+#include "memory/memory.h"
+#include "present/vulkan.h"
 
 /* Best first. */
 enum import_tier {

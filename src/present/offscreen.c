@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "images.h"
+#include "present/images.h"
 
 enum { RING = 3 };
 

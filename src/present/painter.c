@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* See painter.h. */
-#include "painter.h"
+#include "present/painter.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "brush.h"
-#include "host-buffer.h"
+#include "present/brush.h"
+#include "present/host-buffer.h"
 
 struct painter {
     struct vulkan *vk;

@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "images.h"
-#include "import.h"
-#include "vulkan.h"
+#include "present/images.h"
+#include "present/import.h"
+#include "present/vulkan.h"
 
 struct painter;
 

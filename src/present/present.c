@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* See present.h: presenters come and go, and get their work. */
-#include "present.h"
+#include "present/present.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "../services.h"
-#include "screen.h"
-#include "shared-vulkan.h"
+#include "base/services.h"
+#include "present/screen.h"
+#include "present/shared-vulkan.h"
 
 /*
  * A thread that waits for a GPU comes back after ten seconds at most, and goes. One that does not is in a

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
+#include "present/presenter.h"
 #include "venus-gpu.h"
-#include "presenter.h"
 
 struct present;
 struct renderer_device;

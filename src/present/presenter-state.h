@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../frame.h"
-#include "../services.h"
-#include "presenter.h"
-#include "screen.h"
+#include "base/services.h"
+#include "command/frame.h"
+#include "present/presenter.h"
+#include "present/screen.h"
 
 /* Frames in fifo mode; a guest that wants more of them in flight has other problems. */
 enum { FIFO_QUEUE = 3 };

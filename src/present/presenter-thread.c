@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See presenter.h: the thread. */
-#include "presenter-state.h"
+#include "present/presenter-state.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,8 +12,8 @@
 #include <sys/syscall.h>
 #endif
 
-#include "../clock.h"
-#include "../memory.h"
+#include "base/clock.h"
+#include "memory/memory.h"
 
 enum {
     OCCLUDED_MS = 100, /* a window system that asks for no frame for so long shows none */

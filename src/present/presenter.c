@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See presenter.h: the side of those who give it work. */
-#include "presenter.h"
+#include "present/presenter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../clock.h"
-#include "../start-thread.h"
-#include "presenter-state.h"
+#include "base/clock.h"
+#include "base/start-thread.h"
+#include "present/presenter-state.h"
 
 static void wake_locked(struct presenter *presenter)
 {

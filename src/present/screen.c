@@ -7,14 +7,14 @@
  * means once more with new images, a lost surface once more with a new VkSurfaceKHR of the same window,
  * and what still fails then ends the presenter.
  */
-#include "screen.h"
+#include "present/screen.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "message.h"
-#include "shared-vulkan.h"
+#include "base/message.h"
+#include "present/shared-vulkan.h"
 
 enum { MAX_TRIES = 4 };
 

@@ -7,10 +7,10 @@
 #ifndef PRESENT_SCREEN_H
 #define PRESENT_SCREEN_H
 
-#include "images.h"
-#include "painter.h"
-#include "surface.h"
-#include "vulkan.h"
+#include "present/images.h"
+#include "present/painter.h"
+#include "present/surface.h"
+#include "present/vulkan.h"
 
 struct shared_vulkan;
 

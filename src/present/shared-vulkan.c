@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* See shared-vulkan.h. */
-#include "shared-vulkan.h"
+#include "present/shared-vulkan.h"
 
-#include "../message.h"
-#include "../renderer.h"
+#include "base/message.h"
+#include "renderer/renderer.h"
 
 void shared_vulkan_init(struct shared_vulkan *shared, const char *name,
                         const struct renderer_device *renderer)

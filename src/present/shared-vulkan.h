@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "vulkan.h"
+#include "present/vulkan.h"
 
 struct renderer_device;
 

@@ -2,7 +2,7 @@
 /* A surface that nobody sees: VK_EXT_headless_surface. All of presenting but a window system. */
 #include <stdlib.h>
 
-#include "surface.h"
+#include "present/surface.h"
 
 static struct surface *create(const struct venus_gpu_target *target, char **error)
 {

@@ -19,7 +19,7 @@
  * A pixel of the surface is one unit of the compositor: scales are left alone, and on an output with a
  * scale the compositor enlarges what we show.
  */
-#include "surface.h"
+#include "present/surface.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -31,9 +31,9 @@
 
 #include <vulkan/vulkan_wayland.h>
 
-#include "message.h"
-#include "wayland-output.h"
-#include "wayland-seat.h"
+#include "base/message.h"
+#include "present/wayland-output.h"
+#include "present/wayland-seat.h"
 #include "xdg-decoration-unstable-v1-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 

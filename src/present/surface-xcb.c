@@ -16,8 +16,8 @@
 
 #include <xcb/xcb.h>
 
-#include "message.h"
-#include "surface.h"
+#include "base/message.h"
+#include "present/surface.h"
 
 #include <vulkan/vulkan_xcb.h>
 

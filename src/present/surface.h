@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "present/vulkan.h"
 #include "venus-gpu.h"
-#include "vulkan.h"
 
 struct surface_listener {
     /* The person, or the window system, made the window this large, in pixels. */

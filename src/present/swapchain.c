@@ -2,7 +2,7 @@
 /* See images.h: the swapchain of a surface. */
 #include <stdlib.h>
 
-#include "images.h"
+#include "present/images.h"
 
 struct swapchain {
     struct images base;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See vulkan.h. */
-#include "vulkan.h"
+#include "present/vulkan.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "message.h"
+#include "base/message.h"
 
 /* Vulkan 1.3 for its dynamic rendering: one way to draw, without render passes and framebuffers. */
 #define API_VERSION VK_API_VERSION_1_3

@@ -3,7 +3,7 @@
  * See wayland-output.h. A surface can be on several outputs: the one that it came to last counts, as
  * with window systems that move a window from one to the next.
  */
-#include "wayland-output.h"
+#include "present/wayland-output.h"
 
 #include <stdlib.h>
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <wayland-client.h>
 
-#include "surface.h"
+#include "present/surface.h"
 
 /* The first version says all that is wanted here. */
 enum { WAYLAND_OUTPUT_VERSION = 1 };

@@ -10,7 +10,7 @@
  * held down when the focus comes (Alt, after Alt+Tab) was not pressed for the guest, which never hears
  * of it, nor of its release.
  */
-#include "wayland-seat.h"
+#include "present/wayland-seat.h"
 
 #include <linux/input-event-codes.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <wayland-client.h>
 
-#include "surface.h"
+#include "present/surface.h"
 
 /* Seats before version 5 have no wl_pointer.frame, and are left alone. */
 enum { WAYLAND_SEAT_LEAST = 5, WAYLAND_SEAT_MOST = 8 };

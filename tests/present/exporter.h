@@ -6,7 +6,7 @@
 #define EXPORTER_H
 
 #include "present/vulkan.h"
-#include "renderer.h"
+#include "renderer/renderer.h"
 
 struct exporter {
     struct vulkan *vk;

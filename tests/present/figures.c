@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "device.h"
+#include "device/device.h"
 #include "exporter.h"
 #include "present/present.h"
 #include "present/shared-vulkan.h"

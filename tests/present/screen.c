@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "device/device.h"
 #include "present/present.h"
 
 void present_start(const struct vm_options *options)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "device/device.h"
 #include "exporter.h"
 #include "present/present.h"
 #include "present/shared-vulkan.h"

@@ -3,7 +3,7 @@
  * By which way the GPU gets at a frame's memory: a dma-buf, an opaque descriptor, a host pointer or a copy.
  * The best one that there is, and once for each memory. Whatever the way, the picture is the same.
  */
-#include "device.h"
+#include "device/device.h"
 #include "exporter.h"
 #include "screen.h"
 

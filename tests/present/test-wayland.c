@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "device/device.h"
 #include "screen.h"
 #include "x-server.h"
 

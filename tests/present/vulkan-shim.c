@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "device/device.h"
 #include "present/present.h"
 #include "present/shared-vulkan.h"
 

@@ -22,7 +22,7 @@
 #include <cmocka.h>
 
 #include "../cmocka-both.h"
-#include "protocol.h"
+#include "base/protocol.h"
 #include "venus-gpu.h"
 
 enum {

@@ -19,7 +19,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#include "protocol.h"
+#include "base/protocol.h"
 
 enum { CAPSET_VERSION = 2, CAPSET_SIZE = 160, MAX_CALLS = 256 };
 

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "renderer.h"
+#include "renderer/renderer.h"
 
 extern const struct renderer fake_renderer;
 

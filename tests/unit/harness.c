@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "device/device.h"
 
 enum { TIMEOUT_S = 20, UNTOUCHED = 0xee };
 

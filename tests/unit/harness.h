@@ -31,8 +31,8 @@
 #include <cmocka.h>
 
 #include "../cmocka-both.h"
+#include "base/protocol.h"
 #include "fake-renderer.h"
-#include "protocol.h"
 #include "venus-gpu.h"
 
 #define TEST(function)   cmocka_unit_test_teardown(function, vm_teardown)

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "device/device.h"
 #include "harness.h"
 
 /* Creation, with vm as vm_prepare() and the test made it, must fail with a message of this text. */

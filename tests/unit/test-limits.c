@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "device/device.h"
 #include "harness.h"
 
 static const uint32_t format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "device.h"
+#include "device/device.h"
 #include "harness.h"
 
 enum { SOON_MS = 1000, NEVER_MS = 1000 * 1000, BUSY = 1, OTHER = 2 };

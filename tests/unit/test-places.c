@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "device.h"
+#include "device/device.h"
+#include "device/places.h"
 #include "harness.h"
-#include "places.h"
 
 /* More than may be held by all, and fewer. */
 enum { FLOOD = MOST_PLACES + 20, FEW = 20, HUNG = 1, OTHER = 2, THIRD = 3 };

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "device.h"
+#include "device/device.h"
 #include "harness.h"
 
 /* Long enough for a thread that gets no processor for a while not to be taken for one that hangs. */

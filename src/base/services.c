@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* See services.h. */
+#include "base/services.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A copy of a string, or of none. Returns whether there was memory for it. */
+static bool copy(const char **string)
+{
+    if (*string)
+        *string = strdup(*string);
+    else
+        return true;
+    return *string;
+}
+
+int services_init(struct services *services, const struct venus_gpu_config *config,
+                  const struct venus_gpu_ops *ops, void *opaque)
+{
+    *services = (struct services){ .config = *config, .ops = *ops, .opaque = opaque };
+    budget_init(&services->budget, &services->config);
+    log_init(&services->log, ops, opaque);
+    pthread_mutex_init(&services->lock, NULL);
+    bool copied = copy(&services->config.render_server);
+    copied &= copy(&services->config.vulkan_device);
+    return copied ? 0 : -ENOMEM;
+}
+
+void services_finish(struct services *services)
+{
+    free((char *)services->config.render_server);
+    free((char *)services->config.vulkan_device);
+    pthread_mutex_destroy(&services->lock);
+    log_finish(&services->log);
+}

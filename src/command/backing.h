@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* The guest pages behind a resource: a list of memory entries, mapped. */
+#ifndef BACKING_H
+#define BACKING_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "command/command.h"
+
+struct backing {
+    struct iovec *iov; /* in the order of the guest's entries, neighbours merged */
+    unsigned num_iov;
+    uint64_t size;    /* bytes in all */
+    size_t accounted; /* bytes of the list itself, against max_memory */
+};
+
+/*
+ * Map the nr_entries struct virtio_gpu_mem_entry that stand at offset in the command. Returns NULL
+ * with *error set and logged. Device thread.
+ */
+struct backing *backing_create(struct services *services, struct command *cmd, size_t offset,
+                               uint32_t nr_entries, enum virtio_gpu_ctrl_type *error);
+void backing_destroy(struct services *services, struct backing *backing);
+
+/* A place in a backing, so that rows can be read one after the other without searching again. */
+struct backing_cursor {
+    const struct backing *backing;
+    unsigned index;    /* of the iovec */
+    uint64_t position; /* of its first byte in the backing */
+};
+
+/* Copy size bytes at offset, which must lie within the backing. Fastest with rising offsets. */
+void backing_read(struct backing_cursor *cursor, uint64_t offset, void *data, size_t size);
+
+#endif

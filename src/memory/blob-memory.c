@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* See blob-memory.h. */
+#include "memory/blob-memory.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/pages.h"
+#include "base/services.h"
+#include "memory/memory.h"
+#include "memory/pinned.h"
+#include "memory/placement.h"
+
+/* For whoever presents it. */
+static bool export_memory(struct services *services, struct memory *memory, uint32_t resource_id)
+{
+    if (!budget_take(&services->budget, BUDGET_DESCRIPTORS, 1))
+        return false;
+    memory->counts_fd =
+        services->renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) == 0;
+    if (!memory->counts_fd) {
+        memory->fd = -1;
+        budget_give_back(&services->budget, BUDGET_DESCRIPTORS, 1);
+    }
+    return memory->counts_fd;
+}
+
+/* *ret: a negative errno value if it cannot be placed. */
+static struct memory *place(struct services *services, uint32_t resource_id, uint64_t size,
+                            int *ret)
+{
+    void *ptr;
+    enum placement_way way;
+    *ret = placement_place(services->renderer, resource_id, size, NULL, &ptr, &way);
+    if (*ret < 0)
+        return NULL;
+    struct memory *memory = memory_new(services, ptr, page_round(size));
+    if (!memory)
+        munmap(ptr, page_round(size));
+    return memory;
+}
+
+struct memory *blob_memory_create(struct services *services, struct pins *pins,
+                                  uint32_t resource_id, uint64_t size, bool placed_in_vain)
+{
+    if (!budget_take(&services->budget, BUDGET_RANGES, 1))
+        return NULL;
+    int ret = -ENOTSUP;
+    struct memory *memory = placed_in_vain ? NULL : place(services, resource_id, size, &ret);
+    if (ret < 0 && ret != -EOVERFLOW)
+        memory = pins_add(pins, resource_id, size);
+    if (!memory) {
+        budget_give_back(&services->budget, BUDGET_RANGES, 1);
+        return NULL;
+    }
+    memory->ranges = 1;
+    export_memory(services, memory, resource_id); /* or else the pointer must do */
+    if (services->renderer->map_info(resource_id, &memory->map_info) < 0)
+        memory->map_info = 0;
+    return memory;
+}
+
+struct memory *blob_memory_create_unmapped(struct services *services, uint32_t resource_id,
+                                           uint64_t size)
+{
+    struct memory *memory = page_round(size) ? memory_new(services, NULL, page_round(size)) : NULL;
+    if (memory && !export_memory(services, memory, resource_id)) {
+        memory_unref(memory);
+        return NULL;
+    }
+    return memory;
+}

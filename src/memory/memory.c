@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* See memory.h. */
+#include "memory/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/pages.h"
+#include "base/services.h"
+#include "memory/placement.h"
+
+void memory_init(struct memory *memory, struct services *services, void *ptr, size_t size)
+{
+    *memory = (struct memory){ .ptr = ptr, .size = size, .fd = -1, .services = services };
+    atomic_init(&memory->refs, 1);
+}
+
+struct memory *memory_new(struct services *services, void *ptr, size_t size)
+{
+    struct memory *memory = calloc(1, sizeof(*memory));
+    if (memory)
+        memory_init(memory, services, ptr, size);
+    return memory;
+}
+
+/* A nameless file of that size, for ever: whom it is given to cannot take pages from under our mapping. */
+static int shared_file(size_t size)
+{
+#ifdef MFD_CLOEXEC
+    int fd = memfd_create("venus-gpu", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+#else
+    char name[] = "/tmp/venus-gpu-XXXXXX";
+    int fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0)
+        unlink(name);
+#endif
+    if (fd >= 0 && ftruncate(fd, (off_t)size) < 0) {
+        close(fd);
+        fd = -1;
+    }
+#ifdef F_ADD_SEALS
+    if (fd >= 0)
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+#endif
+    return fd;
+}
+
+struct memory *memory_create(struct services *services, size_t size)
+{
+    size = page_round(size);
+    if (!size || !budget_take(&services->budget, BUDGET_RANGES, 1))
+        return NULL;
+    if (!budget_take(&services->budget, BUDGET_MEMORY, size))
+        goto fail_ranges;
+
+    int fd = shared_file(size);
+    if (fd < 0)
+        goto fail_account;
+    void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (ptr == MAP_FAILED)
+        goto fail_fd;
+    struct memory *memory = memory_new(services, ptr, size);
+    if (!memory)
+        goto fail_map;
+    memory->fd = fd;
+    memory->fd_type = RENDERER_FD_SHM;
+    memory->accounted = size;
+    memory->ranges = 1;
+    return memory;
+
+fail_map:
+    munmap(ptr, size);
+fail_fd:
+    close(fd);
+fail_account:
+    budget_give_back(&services->budget, BUDGET_MEMORY, size);
+fail_ranges:
+    budget_give_back(&services->budget, BUDGET_RANGES, 1);
+    return NULL;
+}
+
+/* A guest that scatters its pages more than this gets a copy: showing it must not take up all ranges. */
+enum { ALIAS_MAX_RUNS = 4096 };
+
+struct memory *memory_alias_pages(struct services *services, const struct iovec *pages,
+                                  unsigned num_pages, size_t size)
+{
+    size_t page = page_size();
+    unsigned ranges = num_pages;
+    if (!size || ranges > ALIAS_MAX_RUNS || !budget_take(&services->budget, BUDGET_RANGES, ranges))
+        return NULL;
+    size = page_round(size);
+
+    char *ptr = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (ptr == MAP_FAILED) {
+        budget_give_back(&services->budget, BUDGET_RANGES, ranges);
+        return NULL;
+    }
+
+    size_t done = 0;
+    for (unsigned i = 0; i < num_pages && done < size; i++) {
+        const struct iovec *iov = &pages[i];
+        size_t len = page_round(iov->iov_len);
+        if (len > size - done)
+            len = size - done;
+        bool last = done + len == size;
+        if ((uintptr_t)iov->iov_base % page || (!last && iov->iov_len % page) ||
+            placement_alias(iov->iov_base, len, ptr + done) < 0)
+            goto fail;
+        done += len;
+    }
+    struct memory *memory = done == size ? memory_new(services, ptr, size) : NULL;
+    if (memory) {
+        memory->ranges = ranges;
+        return memory;
+    }
+fail:
+    munmap(ptr, size);
+    budget_give_back(&services->budget, BUDGET_RANGES, ranges);
+    return NULL;
+}
+
+struct memory *memory_ref(struct memory *memory)
+{
+    atomic_fetch_add_explicit(&memory->refs, 1, memory_order_relaxed);
+    return memory;
+}
+
+void memory_unref(struct memory *memory)
+{
+    /* Release: what this thread did to the memory comes before its end, in whichever thread. */
+    if (!memory || atomic_fetch_sub_explicit(&memory->refs, 1, memory_order_acq_rel) != 1)
+        return;
+
+    struct budget *budget = &memory->services->budget;
+    budget_give_back(budget, BUDGET_RANGES, memory->ranges);
+    if (memory->companion)
+        memory->companion->memory_gone(memory->companion);
+    if (memory->fd >= 0)
+        close(memory->fd);
+    if (memory->counts_fd)
+        budget_give_back(budget, BUDGET_DESCRIPTORS, 1);
+    if (memory->owner) {
+        memory->owner->let_go(memory);
+        return;
+    }
+    if (memory->ptr)
+        munmap(memory->ptr, memory->size);
+    budget_give_back(budget, BUDGET_MEMORY, memory->accounted);
+    free(memory);
+}
+
+void memory_abandon(struct memory *memory)
+{
+    if (memory->owner)
+        memory->owner->abandon(memory);
+}

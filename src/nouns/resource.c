@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See resource.h. Commands RESOURCE_CREATE_2D, RESOURCE_CREATE_BLOB, RESOURCE_UNREF,
+ * RESOURCE_ATTACH_BACKING, RESOURCE_DETACH_BACKING and RESOURCE_ASSIGN_UUID (specification, 5.7.6.8).
+ *
+ * The renderer knows resources whose memory is its own: HOST3D and HOST3D_GUEST blobs. 2D resources
+ * live in shared memory of ours, of which it hears once a Venus context has one (share.h), guest blobs
+ * in the guest's pages.
+ */
+#include "nouns/resource.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/pages.h"
+#include "command/backing.h"
+#include "memory/blob-memory.h"
+#include "memory/memory.h"
+#include "memory/pinned.h"
+#include "nouns/context.h"
+#include "nouns/handlers.h"
+#include "nouns/parts.h"
+#include "nouns/scanout.h"
+#include "nouns/share.h"
+
+struct resources {
+    struct resource *by_id;
+};
+
+struct resources *resources_create(void)
+{
+    return calloc(1, sizeof(struct resources));
+}
+
+void resources_destroy(struct resources *resources)
+{
+    free(resources);
+}
+
+struct resource *resource_next(struct venus_gpu *gpu, struct resource *resource)
+{
+    return resource ? resource->hh.next : gpu->resources->by_id;
+}
+
+struct resource *resource_find(struct venus_gpu *gpu, uint32_t id)
+{
+    struct resource *resource;
+    HASH_FIND(hh, gpu->resources->by_id, &id, sizeof(id), resource);
+    return resource;
+}
+
+struct resource *resource_find_or_refuse(struct venus_gpu *gpu, struct command *cmd, uint32_t id)
+{
+    struct resource *resource = resource_find(gpu, id);
+    if (!resource)
+        command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u", id);
+    return resource;
+}
+
+/* A new resource in the table, or NULL with *error set and logged. */
+static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd, uint32_t id,
+                                     enum virtio_gpu_ctrl_type *error)
+{
+    *error = VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    if (id == 0 || resource_find(gpu, id)) {
+        command_error(cmd, *error, id ? "resource %u exists" : "resource %u is reserved", id);
+        return NULL;
+    }
+    *error = VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+    if (!budget_take(&gpu->services.budget, BUDGET_RESOURCES, 1)) {
+        command_error(cmd, *error, "%u resources are all it may have (max_resources)",
+                      gpu->services.config.max_resources);
+        return NULL;
+    }
+    if (!budget_take(&gpu->services.budget, BUDGET_DESCRIPTORS, 1)) {
+        command_error(cmd, *error,
+                      "resources take up the %llu descriptors that they may have already "
+                      "(RLIMIT_NOFILE)",
+                      (unsigned long long)gpu->services.budget.most[BUDGET_DESCRIPTORS]);
+        budget_give_back(&gpu->services.budget, BUDGET_RESOURCES, 1);
+        return NULL;
+    }
+    struct resource *resource = calloc(1, sizeof(*resource));
+    if (resource) {
+        resource->id = id;
+        LIST_INIT(&resource->attachments);
+        HASH_ADD(hh, gpu->resources->by_id, id, sizeof(resource->id), resource);
+        if (resource->hh.tbl)
+            return resource;
+        free(resource);
+    }
+    budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
+    budget_give_back(&gpu->services.budget, BUDGET_RESOURCES, 1);
+    command_error(cmd, *error, "out of memory");
+    return NULL;
+}
+
+static bool counts_as_blob_memory(const struct resource *resource)
+{
+    return resource->in_renderer && resource->mem != RESOURCE_2D;
+}
+
+static void destroy(struct venus_gpu *gpu, struct resource *resource)
+{
+    scanout_forget_resource(gpu, resource);
+    window_unmap(gpu, resource);
+    context_detach_everywhere(gpu, resource);
+
+    memory_unref(resource->memory);
+    if (resource->in_renderer && !pins_take_over(gpu->pins, resource->id))
+        gpu->services.renderer->resource_unref(resource->id);
+    if (resource->in_renderer && resource->mem == RESOURCE_2D)
+        budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
+    share_end(gpu, resource);
+    backing_destroy(&gpu->services, resource->backing);
+
+    budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
+    budget_give_back(&gpu->services.budget, BUDGET_RESOURCES, 1);
+    if (counts_as_blob_memory(resource))
+        budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size);
+    if (resource->mem == RESOURCE_2D && resource->format)
+        stat_sub(&gpu->services.stats, STAT_RESOURCES_2D, 1);
+    else if (resource->mem != RESOURCE_2D)
+        stat_sub(&gpu->services.stats, STAT_BLOBS, 1);
+
+    HASH_DEL(gpu->resources->by_id, resource);
+    free(resource);
+}
+
+enum virtio_gpu_ctrl_type resource_create_2d(struct venus_gpu *gpu, struct command *cmd,
+                                             const void *request)
+{
+    const struct virtio_gpu_resource_create_2d *req = request;
+    uint32_t width = le32(req->width), height = le32(req->height);
+
+    const struct venus_gpu_format *format = venus_gpu_format_lookup(le32(req->format));
+    if (!format)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "no format %u",
+                             le32(req->format));
+    if (!width || !height || width > UINT32_MAX / format->bytes_per_pixel)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "a size of %u x %u", width,
+                             height);
+
+    enum virtio_gpu_ctrl_type error;
+    struct resource *resource = resource_new(gpu, cmd, le32(req->resource_id), &error);
+    if (!resource)
+        return error;
+
+    resource->format = format;
+    resource->width = width;
+    resource->height = height;
+    resource->stride = width * format->bytes_per_pixel;
+    resource->size = (uint64_t)resource->stride * height;
+    stat_add(&gpu->services.stats, STAT_RESOURCES_2D, 1);
+    resource->memory = memory_create(&gpu->services, resource->size);
+    if (!resource->memory) {
+        error =
+            command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+                          "no memory for %u x %u pixels, of which it may have %llu MiB in all "
+                          "(max_memory)",
+                          width, height, (unsigned long long)gpu->services.config.max_memory >> 20);
+        destroy(gpu, resource);
+        return error;
+    }
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* What is wrong with the fields of a RESOURCE_CREATE_BLOB, or NULL. */
+static const char *blob_mistake(const struct virtio_gpu_resource_create_blob *req)
+{
+    uint32_t mem = le32(req->blob_mem);
+    uint32_t known = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE | VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE |
+                     VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE;
+
+    if (mem < VIRTIO_GPU_BLOB_MEM_GUEST || mem > VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST)
+        return "an unknown kind of blob memory";
+    if (le32(req->blob_flags) & ~known)
+        return "unknown flags";
+    if (!page_round(le64(req->size)) || page_round(le64(req->size)) > SIZE_MAX / 2)
+        return "an impossible size";
+    if (mem == VIRTIO_GPU_BLOB_MEM_HOST3D && le32(req->nr_entries))
+        return "guest memory for a HOST3D blob";
+    if (mem != VIRTIO_GPU_BLOB_MEM_HOST3D && !le32(req->nr_entries))
+        return "no guest memory";
+    return NULL;
+}
+
+static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struct command *cmd,
+                                                    struct resource *resource, uint64_t blob_id)
+{
+    struct context *context = context_find(gpu, cmd->hdr.ctx_id);
+    if (!context)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID, "no such context");
+    if (!context->renders)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
+                             "the context is not for Venus, or lost");
+    if (pins_have(gpu->pins, resource->id, true))
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID; /* while the device is being reset, or for good */
+    if (!budget_take(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size))
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+                             "%llu bytes more than it may have (max_blob_memory)",
+                             (unsigned long long)resource->size);
+
+    struct renderer_blob blob = {
+        .resource_id = resource->id,
+        .context_id = context->id,
+        .mem = resource->mem,
+        .flags = resource->blob_flags,
+        .id = blob_id,
+        .size = resource->size,
+        .iov = resource->backing ? resource->backing->iov : NULL,
+        .num_iov = resource->backing ? resource->backing->num_iov : 0,
+    };
+    int ret = gpu->services.renderer->blob_create(&blob);
+    inbox_answered(&context->inbox);
+    if (ret < 0) {
+        budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size);
+        context_check(gpu, context);
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+                             "the renderer has no blob %llu of %llu bytes",
+                             (unsigned long long)blob_id, (unsigned long long)resource->size);
+    }
+    resource->in_renderer = true;
+    resource->context_id = context->id;
+    if (resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE)
+        window_expect(gpu, resource->size);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+enum virtio_gpu_ctrl_type resource_create_blob(struct venus_gpu *gpu, struct command *cmd,
+                                               const void *request)
+{
+    const struct virtio_gpu_resource_create_blob *req = request;
+    const char *mistake = blob_mistake(req);
+    if (mistake)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "%s", mistake);
+
+    enum virtio_gpu_ctrl_type error;
+    struct resource *resource = resource_new(gpu, cmd, le32(req->resource_id), &error);
+    if (!resource)
+        return error;
+    resource->mem = le32(req->blob_mem);
+    resource->blob_flags = le32(req->blob_flags);
+    resource->size = le64(req->size);
+    stat_add(&gpu->services.stats, STAT_BLOBS, 1);
+
+    error = VIRTIO_GPU_RESP_OK_NODATA;
+    if (resource->mem != VIRTIO_GPU_BLOB_MEM_HOST3D) {
+        resource->backing =
+            backing_create(&gpu->services, cmd, sizeof(*req), le32(req->nr_entries), &error);
+        if (!resource->backing)
+            goto fail;
+        error = VIRTIO_GPU_RESP_OK_NODATA;
+        if (resource->backing->size < resource->size) {
+            error = command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                                  "%llu bytes of guest memory for a blob of %llu",
+                                  (unsigned long long)resource->backing->size,
+                                  (unsigned long long)resource->size);
+            goto fail;
+        }
+    }
+    if (resource->mem != VIRTIO_GPU_BLOB_MEM_GUEST)
+        error = create_in_renderer(gpu, cmd, resource, le64(req->blob_id));
+    if (error != VIRTIO_GPU_RESP_OK_NODATA)
+        goto fail;
+    stat_add(&gpu->services.stats, STAT_BLOBS_CREATED, 1);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+
+fail:
+    destroy(gpu, resource);
+    return error;
+}
+
+enum virtio_gpu_ctrl_type resource_unref(struct venus_gpu *gpu, struct command *cmd,
+                                         const void *request)
+{
+    const struct virtio_gpu_resource_unref *req = request;
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    destroy(gpu, resource);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+void resource_destroy_all(struct venus_gpu *gpu)
+{
+    struct resource *resource, *next;
+    HASH_ITER(hh, gpu->resources->by_id, resource, next) {
+        destroy(gpu, resource);
+    }
+}
+
+enum virtio_gpu_ctrl_type resource_attach_backing(struct venus_gpu *gpu, struct command *cmd,
+                                                  const void *request)
+{
+    const struct virtio_gpu_resource_attach_backing *req = request;
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    if (resource->mem != RESOURCE_2D)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
+                             "resource %u is a blob, which gets its memory when it is created",
+                             resource->id);
+    if (resource->backing)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "resource %u has a backing",
+                             resource->id);
+
+    enum virtio_gpu_ctrl_type error;
+    resource->backing =
+        backing_create(&gpu->services, cmd, sizeof(*req), le32(req->nr_entries), &error);
+    return resource->backing ? VIRTIO_GPU_RESP_OK_NODATA : error;
+}
+
+enum virtio_gpu_ctrl_type resource_detach_backing(struct venus_gpu *gpu, struct command *cmd,
+                                                  const void *request)
+{
+    const struct virtio_gpu_resource_detach_backing *req = request;
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    if (resource->mem != RESOURCE_2D || !resource->backing)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
+                             "resource %u has no backing that could be detached", resource->id);
+    backing_destroy(&gpu->services, resource->backing);
+    resource->backing = NULL;
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+enum virtio_gpu_ctrl_type resource_assign_uuid(struct venus_gpu *gpu, struct command *cmd,
+                                               const void *request)
+{
+    const struct virtio_gpu_resource_assign_uuid *req = request;
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+
+    if (!resource->has_uuid) {
+        if (getentropy(resource->uuid, sizeof(resource->uuid)) < 0)
+            return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "the host has no random numbers");
+        resource->uuid[6] = (resource->uuid[6] & 0x0f) | 0x40; /* version 4: random (RFC 9562) */
+        resource->uuid[8] = (resource->uuid[8] & 0x3f) | 0x80; /* variant of that RFC */
+        resource->has_uuid = true;
+    }
+    memcpy(cmd->response.uuid.uuid, resource->uuid, sizeof(resource->uuid));
+    cmd->response_size = sizeof(cmd->response.uuid);
+    return VIRTIO_GPU_RESP_OK_RESOURCE_UUID;
+}
+
+struct memory *resource_mapping(struct venus_gpu *gpu, struct resource *resource,
+                                bool placed_in_vain)
+{
+    if (resource->memory)
+        return resource->memory->ptr ? resource->memory : NULL;
+
+    if (resource->in_renderer) {
+        if (resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE)
+            resource->memory = blob_memory_create(&gpu->services, gpu->pins, resource->id,
+                                                  resource->size, placed_in_vain);
+    } else if (resource->backing) {
+        resource->memory = memory_alias_pages(&gpu->services, resource->backing->iov,
+                                              resource->backing->num_iov, resource->size);
+        if (resource->memory) {
+            stat_add(&gpu->services.stats, STAT_GUEST_ALIASES, 1);
+        } else {
+            resource->memory = memory_create(&gpu->services, resource->size);
+            resource->memory_is_copy = resource->memory;
+        }
+    }
+    return resource->memory;
+}
+
+struct memory *resource_memory(struct venus_gpu *gpu, struct resource *resource)
+{
+    return resource_mapping(gpu, resource, false);
+}
+
+struct memory *resource_gpu_memory(struct venus_gpu *gpu, struct resource *resource)
+{
+    if (!resource->memory && resource->in_renderer &&
+        !(resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE))
+        resource->memory =
+            blob_memory_create_unmapped(&gpu->services, resource->id, resource->size);
+    return resource->memory ? resource->memory : resource_memory(gpu, resource);
+}
+
+void resource_refresh(struct venus_gpu *gpu, struct resource *resource, uint64_t offset,
+                      uint64_t size)
+{
+    if (!resource->memory_is_copy || offset > resource->size || size > resource->size - offset)
+        return;
+    struct backing_cursor cursor = { .backing = resource->backing };
+    backing_read(&cursor, offset, (char *)resource->memory->ptr + offset, size);
+    stat_add(&gpu->services.stats, STAT_GUEST_COPIES, 1);
+    stat_add(&gpu->services.stats, STAT_GUEST_COPY_BYTES, size);
+}

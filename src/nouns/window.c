@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See window.h. Commands RESOURCE_MAP_BLOB and RESOURCE_UNMAP_BLOB (specification, 5.7.6.9).
+ *
+ * The window is one anonymous mapping for the life of the device. A blob is mapped by replacing the
+ * pages at its offset with the blob's own (placement_place), and unmapped by putting anonymous
+ * pages back. The kernel does either in one step, for every thread and every virtual processor at
+ * once, and it costs the same however much else is mapped. The address range never has a hole: a
+ * guest that touches an offset where nothing is mapped sees zeroes or what it wrote there itself.
+ *
+ * Where the pages cannot be replaced, by order (VENUS_GPU_WINDOW_REGIONS) or because the memory does
+ * not allow it, the front end lays a region over the window. That takes its time and its own thread,
+ * so the device thread waits for the answer, unless the device is being reset: then the front end may
+ * be the one who waits for us, and answers later. A region holds its memory until it is answered.
+ */
+#include "nouns/window.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/pages.h"
+#include "memory/memory.h"
+#include "memory/placement.h"
+#include "nouns/handlers.h"
+#include "nouns/parts.h"
+#include "nouns/resource.h"
+
+/* A blob in the window is an address range, and may split the one that was there. */
+enum { RANGES_PER_BLOB = 2 };
+
+struct window_region {
+    struct venus_gpu_region base; /* first: the public part */
+    struct memory *memory;
+    bool answered; /* region_map() was, with `error` */
+    int error;     /* and even then it lives until region_unmap() is answered */
+    LIST_ENTRY(window_region) link;
+};
+
+struct window {
+    char *base; /* NULL: the device has no window */
+    uint64_t size;
+    bool locks_memory; /* the process does: mlockall(), also of what it maps from now on */
+    void *ranges;      /* struct window_range, in a tree of tsearch() */
+    bool hint_given;   /* since the last reset */
+    LIST_HEAD(, window_region) regions; /* not taken away yet; under the services' lock */
+};
+
+/* Anonymous pages, at dst or, if that is NULL, anywhere. NULL on failure. */
+static void *map_pages(void *dst, uint64_t size, int protection)
+{
+    void *ptr = mmap(dst, size, protection,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (dst ? MAP_FIXED : 0), -1, 0);
+    return ptr == MAP_FAILED ? NULL : ptr;
+}
+
+/*
+ * Pages that come when they are touched, also in a process that locks its memory. The kernel gives such a
+ * process all pages of a mapping at once, unless nobody may touch them; and then they are unlocked.
+ */
+static void *map_untouched(uint64_t size)
+{
+    void *ptr = map_pages(NULL, size, PROT_NONE);
+    if (!ptr)
+        return NULL;
+    munlock(ptr, size);
+    if (mprotect(ptr, size, PROT_READ | PROT_WRITE) == 0)
+        return ptr;
+    int error = errno;
+    munmap(ptr, size);
+    errno = error;
+    return NULL;
+}
+
+/* Whether a page that is mapped now is there before anybody has touched it. */
+static bool process_locks_memory(void)
+{
+#ifdef __linux__
+    unsigned char there = 0;
+    void *page = map_pages(NULL, page_size(), PROT_READ | PROT_WRITE);
+    if (page) {
+        mincore(page, page_size(), &there);
+        munmap(page, page_size());
+    }
+    return there & 1;
+#else
+    return false;
+#endif
+}
+
+/* Put anonymous pages at an offset of the window: in one step, as guests may be touching what is there. */
+static int window_fill(struct window *window, uint64_t offset, uint64_t size)
+{
+    char *dst = window->base + offset;
+#ifdef MREMAP_FIXED
+    void *pages = window->locks_memory ? map_untouched(size) : NULL;
+    if (pages && mremap(pages, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, dst) != MAP_FAILED)
+        return 0;
+    if (pages)
+        munmap(pages, size);
+#endif
+    return map_pages(dst, size, PROT_READ | PROT_WRITE) ? 0 : -errno;
+}
+
+int window_create(struct window **out, uint64_t size)
+{
+    struct window *window = *out = calloc(1, sizeof(*window));
+    if (!window)
+        return -ENOMEM;
+    LIST_INIT(&window->regions);
+    window->size = size;
+    if (!size)
+        return 0;
+    window->base = map_untouched(size);
+    if (!window->base)
+        return -errno;
+    window->locks_memory = process_locks_memory();
+    return 0;
+}
+
+void window_destroy(struct window *window)
+{
+    if (window && window->base)
+        munmap(window->base, window->size);
+    free(window);
+}
+
+void window_forget_hint(struct venus_gpu *gpu)
+{
+    gpu->window->hint_given = false;
+}
+
+void *venus_gpu_window(const struct venus_gpu *gpu, uint64_t *size)
+{
+    *size = gpu->window->size;
+    return gpu->window->base;
+}
+
+/* Ranges in the tree are disjoint, so they are ordered, and any that overlap are "equal". */
+static int compare_ranges(const void *a, const void *b)
+{
+    const struct window_range *left = a, *right = b;
+    if (left->end <= right->start)
+        return -1;
+    return left->start >= right->end;
+}
+
+static void region_free(struct window_region *region)
+{
+    memory_unref(region->memory);
+    free(region);
+}
+
+static bool region_exists_locked(struct venus_gpu *gpu, const struct window_region *region)
+{
+    const struct window_region *other;
+    LIST_FOREACH(other, &gpu->window->regions, link) {
+        if (other == region)
+            return true;
+    }
+    return false;
+}
+
+static void unmap_region(struct venus_gpu *gpu, struct window_region *region)
+{
+    gpu->services.ops.region_unmap(gpu->services.opaque, &region->base);
+
+    /* Only this thread makes regions, so no other can be at that address before we return. */
+    pthread_mutex_lock(&gpu->services.lock);
+    while (region_exists_locked(gpu, region) && bell_wait(&gpu->bell))
+        ;
+    pthread_mutex_unlock(&gpu->services.lock);
+}
+
+/* in_vain: its memory could not be placed a moment ago. */
+static int map_region(struct venus_gpu *gpu, struct resource *resource, bool in_vain)
+{
+    if (!gpu->services.ops.region_map || !resource_mapping(gpu, resource, in_vain))
+        return -ENOTSUP;
+    struct window_region *region = calloc(1, sizeof(*region));
+    if (!region)
+        return -ENOMEM;
+    region->base.offset = resource->range.start;
+    region->base.size = resource->range.end - resource->range.start;
+    region->base.ptr = resource->memory->ptr;
+    region->memory = memory_ref(resource->memory);
+    pthread_mutex_lock(&gpu->services.lock);
+    LIST_INSERT_HEAD(&gpu->window->regions, region, link);
+    pthread_mutex_unlock(&gpu->services.lock);
+
+    gpu->services.ops.region_map(gpu->services.opaque, &region->base);
+
+    pthread_mutex_lock(&gpu->services.lock);
+    while (!region->answered && bell_wait(&gpu->bell))
+        ;
+    int error = region->answered ? region->error : 0;
+    pthread_mutex_unlock(&gpu->services.lock);
+    if (error)
+        unmap_region(gpu, region);
+    else
+        resource->region = region;
+    return error;
+}
+
+void venus_gpu_region_mapped(struct venus_gpu *gpu, struct venus_gpu_region *base, int error)
+{
+    struct window_region *region = (struct window_region *)base;
+    pthread_mutex_lock(&gpu->services.lock);
+    region->answered = true;
+    region->error = error;
+    bell_ring(&gpu->bell);
+    pthread_mutex_unlock(&gpu->services.lock);
+}
+
+void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *base)
+{
+    struct window_region *region = (struct window_region *)base;
+    pthread_mutex_lock(&gpu->services.lock);
+    LIST_REMOVE(region, link);
+    bell_ring(&gpu->bell);
+    pthread_mutex_unlock(&gpu->services.lock);
+    region_free(region);
+}
+
+static int place(struct venus_gpu *gpu, struct resource *resource)
+{
+    struct window *window = gpu->window;
+    uint64_t offset = resource->range.start;
+
+    /* Pinned memory is the renderer's own mapping, and the renderer gives no other. */
+    bool in_vain = false, pinned = resource->memory && resource->memory->owner;
+    if (gpu->services.config.window_mode == VENUS_GPU_WINDOW_AUTO && !pinned) {
+        void *ptr;
+        enum placement_way way;
+        int ret = placement_place(gpu->services.renderer, resource->id, resource->size,
+                                  window->base + offset, &ptr, &way);
+        if (ret == 0) {
+            stat_add(&gpu->services.stats,
+                     way == PLACEMENT_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS, 1);
+            return 0;
+        }
+        in_vain = true;
+        /* A failed attempt may have taken the old pages away, or put wrong ones there. */
+        int fill = window_fill(window, offset, resource->range.end - offset);
+        if (fill < 0)
+            log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
+                     "the window has a hole at offset 0x%llx: no pages could be put there (%d)",
+                     (unsigned long long)offset, fill);
+        if (fill < 0 || ret == -EOVERFLOW)
+            return ret;
+    }
+    int ret = map_region(gpu, resource, in_vain);
+    if (ret == 0)
+        stat_add(&gpu->services.stats, STAT_MAPS_REGION, 1);
+    return ret;
+}
+
+static uint64_t window_room(const struct venus_gpu *gpu)
+{
+    return gpu->window->size - stat_get(&gpu->services.stats, STAT_MAPPED_BYTES);
+}
+
+/* The size for a window that has run out, when so many bytes more are wanted: a power of two, in MiB. */
+static unsigned long long better_size(const struct venus_gpu *gpu, uint64_t wanted)
+{
+    unsigned long long mib = 1, least = (gpu->window->size >> 20) + (wanted >> 20);
+    while (mib <= least && mib < 1 << 20)
+        mib *= 2;
+    return mib;
+}
+
+/*
+ * The guest's kernel shares out the window and knows what is left: what does not fit fails there, and
+ * the device hears nothing of it. So a person is told while one can still tell, once until the next reset.
+ */
+static void hint(struct venus_gpu *gpu, const char *what, uint64_t wanted)
+{
+    if (gpu->window->hint_given || !gpu->window->size)
+        return;
+    gpu->window->hint_given = true;
+    log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,
+             "%s: %llu of its %llu MiB are mapped, and what does not fit fails in the guest; "
+             "make it larger (window_size, in QEMU hostmem=%lluM)",
+             what, (unsigned long long)stat_get(&gpu->services.stats, STAT_MAPPED_BYTES) >> 20,
+             (unsigned long long)gpu->window->size >> 20, better_size(gpu, wanted));
+}
+
+void window_expect(struct venus_gpu *gpu, uint64_t size)
+{
+    if (size > window_room(gpu))
+        hint(gpu, "the guest has a blob that does not fit into the host-visible window", size);
+}
+
+static void count_mapped(struct venus_gpu *gpu, uint64_t size)
+{
+    stat_add(&gpu->services.stats, STAT_MAPPED, 1);
+    stat_add(&gpu->services.stats, STAT_MAPPED_BYTES, size);
+    stat_raise(&gpu->services.stats, STAT_MAPPED_BYTES_MOST,
+               stat_get(&gpu->services.stats, STAT_MAPPED_BYTES));
+    stat_raise(&gpu->services.stats, STAT_MAPPED_LARGEST, size);
+    if (window_room(gpu) < gpu->window->size / 8)
+        hint(gpu, "the host-visible window is nearly full", 0);
+}
+
+enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command *cmd,
+                                          const void *request)
+{
+    const struct virtio_gpu_resource_map_blob *req = request;
+    const struct window *window = gpu->window;
+    uint64_t offset = le64(req->offset);
+
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    if (!resource->in_renderer || !(resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE))
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "resource %u is not a mappable blob of the host", resource->id);
+    if (resource->mapped)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "resource %u is mapped already",
+                             resource->id);
+
+    uint64_t size = page_round(resource->size);
+    if (offset % page_size() || size > window->size || offset > window->size - size)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "0x%llx bytes at offset 0x%llx of a window of 0x%llx",
+                             (unsigned long long)size, (unsigned long long)offset,
+                             (unsigned long long)window->size);
+    resource->range = (struct window_range){ offset, offset + size };
+    struct window_range **found = tsearch(&resource->range, &gpu->window->ranges, compare_ranges);
+    if (!found)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    if (*found != &resource->range)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "offset 0x%llx is where another blob is mapped",
+                             (unsigned long long)offset);
+
+    uint32_t map_info = 0;
+    int ret = budget_take(&gpu->services.budget, BUDGET_RANGES, RANGES_PER_BLOB) ? 0 : -ENOMEM;
+    if (ret == 0) {
+        ret = gpu->services.renderer->map_info(resource->id, &map_info);
+        if (ret == 0)
+            ret = place(gpu, resource);
+        if (ret < 0)
+            budget_give_back(&gpu->services.budget, BUDGET_RANGES, RANGES_PER_BLOB);
+    }
+    if (ret < 0) {
+        tdelete(&resource->range, &gpu->window->ranges, compare_ranges);
+        return command_error(
+            cmd, ret == -ENOMEM ? VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY : VIRTIO_GPU_RESP_ERR_UNSPEC,
+            "the host cannot map resource %u (%d)", resource->id, ret);
+    }
+    resource->mapped = true;
+    count_mapped(gpu, size);
+
+    cmd->response.map_info.map_info = le32(map_info);
+    cmd->response.map_info.padding = 0;
+    cmd->response_size = sizeof(cmd->response.map_info);
+    return VIRTIO_GPU_RESP_OK_MAP_INFO;
+}
+
+void window_unmap(struct venus_gpu *gpu, struct resource *resource)
+{
+    if (!resource->mapped)
+        return;
+    uint64_t size = resource->range.end - resource->range.start;
+
+    if (resource->region) {
+        unmap_region(gpu, resource->region);
+        resource->region = NULL;
+    } else if (window_fill(gpu->window, resource->range.start, size) < 0) {
+        /* The old pages are still there, and stay mapped; the guest sees them until it maps others. */
+        log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
+                 "resource %u cannot be taken out of the window", resource->id);
+    }
+    tdelete(&resource->range, &gpu->window->ranges, compare_ranges);
+    budget_give_back(&gpu->services.budget, BUDGET_RANGES, RANGES_PER_BLOB);
+    resource->mapped = false;
+    stat_sub(&gpu->services.stats, STAT_MAPPED, 1);
+    stat_sub(&gpu->services.stats, STAT_MAPPED_BYTES, size);
+}
+
+enum virtio_gpu_ctrl_type window_unmap_blob(struct venus_gpu *gpu, struct command *cmd,
+                                            const void *request)
+{
+    const struct virtio_gpu_resource_unmap_blob *req = request;
+    struct resource *resource = resource_find_or_refuse(gpu, cmd, le32(req->resource_id));
+    if (!resource)
+        return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+    if (!resource->mapped)
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC, "resource %u is not mapped",
+                             resource->id);
+    window_unmap(gpu, resource);
+    return VIRTIO_GPU_RESP_OK_NODATA;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See server.h. virglrenderer could start a render server itself. We do it, in the same way (one
+ * SOCK_SEQPACKET socket, handed over as --socket-fd), since what we start we can end: a server that
+ * does not answer, and processes of contexts that hang in a driver and would never find their socket closed.
+ */
+#include "renderer/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/message.h"
+
+extern char **environ;
+
+const char *server_find(void)
+{
+    static const char *const paths[] = {
+        RENDER_SERVER_PATH,
+        "/usr/libexec/virgl_render_server",
+        "/usr/lib/virgl_render_server",
+        "/usr/local/libexec/virgl_render_server",
+    };
+    const char *asked = getenv("RENDER_SERVER_EXEC_PATH"); /* virglrenderer's own variable */
+    if (asked && *asked)
+        return asked;
+    for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (access(paths[i], X_OK) == 0)
+            return paths[i];
+    }
+    return NULL;
+}
+
+/* The number of the socket in the child. */
+enum { CHILD_SOCKET = 64 };
+
+/* The child's end of something, out of the way of that number. */
+static int move_up(int fd)
+{
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, CHILD_SOCKET + 1);
+    int error = errno;
+    close(fd);
+    return moved < 0 ? -error : moved;
+}
+
+/*
+ * Lavapipe looks up functions of libm in what the whole program is linked to, which not every distribution's
+ * server is to libm: a guest's shader that calls pow() would end its context.
+ */
+#define PRELOADED "LD_PRELOAD"
+#define LIBM "libm.so.6"
+
+/* The environment with that library loaded first, or rather second. To be freed, with its first entry. */
+static char **environment(void)
+{
+    size_t count = 0, at = 0;
+    while (environ[count])
+        count++;
+    char **copy = calloc(count + 2, sizeof(*copy));
+    const char *others = getenv(PRELOADED);
+    if (!copy || !(copy[at++] = others ? message(PRELOADED "=%s:" LIBM, others)
+                                       : message(PRELOADED "=" LIBM))) {
+        free(copy);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(environ[i], PRELOADED "=", sizeof(PRELOADED)) != 0)
+            copy[at++] = environ[i];
+    }
+    return copy;
+}
+
+static int spawn(const char *path, int socket, int messages, struct server *server)
+{
+    char number[16];
+    snprintf(number, sizeof(number), "%d", CHILD_SOCKET);
+    char *argv[] = { (char *)path, (char *)"--socket-fd", number, NULL };
+    char **env = environment();
+    if (!env)
+        return -ENOMEM;
+
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, socket, CHILD_SOCKET); /* without close-on-exec */
+    posix_spawn_file_actions_adddup2(&actions, messages, STDERR_FILENO);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setsigmask(&attr, &none); /* our threads block them */
+    posix_spawnattr_setflags(
+        &attr, (short)(POSIX_SPAWN_SETSIGMASK | (server->is_a_group ? POSIX_SPAWN_SETPGROUP : 0)));
+    int ret = posix_spawn(&server->pid, path, &actions, &attr, argv, env);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attr);
+    free(env[0]);
+    free(env);
+    if (ret)
+        server->pid = 0;
+    return -ret;
+}
+
+/*
+ * A process group of its own: so that Ctrl-C in the terminal is for the front end alone, and to end all of it
+ * at once. A sandbox may kill whoever makes one (QEMU's does, with elevateprivileges=deny): there without.
+ */
+static bool may_make_group(void)
+{
+#ifdef PR_GET_SECCOMP
+    return prctl(PR_GET_SECCOMP) <= 0;
+#else
+    return true;
+#endif
+}
+
+int server_start(const char *path, struct server *server, int *messages)
+{
+    int sockets[2], pipes[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+        return -errno;
+    if (pipe2(pipes, O_CLOEXEC) < 0) {
+        int ret = -errno;
+        close(sockets[0]);
+        close(sockets[1]);
+        return ret;
+    }
+    int child_socket = move_up(sockets[1]), child_messages = move_up(pipes[1]);
+    int ret = child_socket < 0 ? child_socket : child_messages < 0 ? child_messages : 0;
+    server->is_a_group = may_make_group();
+    if (ret == 0)
+        ret = spawn(path, child_socket, child_messages, server);
+    if (child_socket >= 0)
+        close(child_socket);
+    if (child_messages >= 0)
+        close(child_messages);
+    if (ret < 0) {
+        close(sockets[0]);
+        close(pipes[0]);
+        return ret;
+    }
+    *messages = pipes[0];
+    return sockets[0];
+}
+
+/*
+ * The kernel bounds address space, the only thing that shared memory counts as. Programs and a driver with its
+ * compiler take up 600 MiB of it; each thread a stack and a heap; and there is a thread per processor.
+ */
+static const uint64_t own_space = UINT64_C(1) << 30, space_per_thread = (8 + 128) << 20;
+
+void server_limit_memory(const struct server *server, uint64_t bytes)
+{
+#ifdef __linux__
+    long threads = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t space = own_space + space_per_thread * (uint64_t)(threads > 0 ? threads : 1);
+    if (bytes > UINT64_MAX - space)
+        return;
+    const struct rlimit limit = { .rlim_cur = bytes + space, .rlim_max = bytes + space };
+    prlimit(server->pid, RLIMIT_AS, &limit, NULL);
+#else
+    (void)server, (void)bytes;
+#endif
+}
+
+bool server_has_ended(const struct server *server, int *signal)
+{
+    siginfo_t info = { 0 };
+    *signal = 0;
+    if (!server->pid || waitid(P_PID, (id_t)server->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return true;
+    if (info.si_pid == server->pid && info.si_code != CLD_EXITED)
+        *signal = info.si_status;
+    return info.si_pid == server->pid;
+}
+
+/* Whether it is still our child, be it a dead one. If somebody else has waited for it, its number may be
+ * anybody's by now. */
+static bool is_ours(pid_t pid)
+{
+    siginfo_t info;
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* Its children, where they are no group: those that serve contexts. */
+static void kill_children(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *file = fopen(path, "re");
+    int child;
+    while (file && fscanf(file, "%d", &child) == 1)
+        kill(child, SIGKILL);
+    if (file)
+        fclose(file);
+}
+
+void server_kill(const struct server *server)
+{
+    pid_t pid = server->pid;
+    if (!pid || !is_ours(pid))
+        return;
+    if (server->is_a_group) {
+        kill(-pid, SIGKILL);
+    } else {
+        kill(pid, SIGSTOP); /* so that it starts no more of them */
+        kill_children(pid);
+        kill(pid, SIGKILL);
+    }
+}
+
+/* A process that hangs in its driver's kernel part does not end, not even when it is killed. */
+enum { STOP_STEP_NS = 1000 * 1000, STOP_STEPS = 1000 };
+
+void server_stop(struct server *server)
+{
+    server_kill(server);
+    if (server->pid && is_ours(server->pid)) {
+        for (int i = 0; i < STOP_STEPS && waitpid(server->pid, NULL, WNOHANG) == 0; i++)
+            nanosleep(&(struct timespec){ .tv_nsec = STOP_STEP_NS }, NULL);
+    }
+    server->pid = 0;
+}
