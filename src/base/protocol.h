@@ -347,4 +347,39 @@ static inline uint64_t le64(uint64_t v)
 #endif
 }
 
+/* Sizes are the specification's, by the fields of each structure in 5.7.4 and 5.7.6: no padding is the compiler's. */
+#define WIRE_SIZE(name, size) \
+    _Static_assert(sizeof(struct virtio_gpu_##name) == (size), "a size of the specification's")
+WIRE_SIZE(ctrl_hdr, 24);
+WIRE_SIZE(config, 16);
+WIRE_SIZE(rect, 16);
+WIRE_SIZE(resp_display_info, 408);
+WIRE_SIZE(get_edid, 32);
+WIRE_SIZE(resp_edid, 1056);
+WIRE_SIZE(resource_create_2d, 40);
+WIRE_SIZE(resource_unref, 32);
+WIRE_SIZE(set_scanout, 48);
+WIRE_SIZE(resource_flush, 48);
+WIRE_SIZE(transfer_to_host_2d, 56);
+WIRE_SIZE(resource_attach_backing, 32);
+WIRE_SIZE(mem_entry, 16);
+WIRE_SIZE(resource_detach_backing, 32);
+WIRE_SIZE(get_capset_info, 32);
+WIRE_SIZE(resp_capset_info, 40);
+WIRE_SIZE(get_capset, 32);
+WIRE_SIZE(resource_assign_uuid, 32);
+WIRE_SIZE(resp_resource_uuid, 40);
+WIRE_SIZE(resource_create_blob, 56);
+WIRE_SIZE(set_scanout_blob, 96);
+WIRE_SIZE(ctx_create, 96);
+WIRE_SIZE(ctx_destroy, 24);
+WIRE_SIZE(ctx_resource, 32);
+WIRE_SIZE(cmd_submit, 32);
+WIRE_SIZE(resource_map_blob, 40);
+WIRE_SIZE(resource_unmap_blob, 32);
+WIRE_SIZE(resp_map_info, 32);
+WIRE_SIZE(cursor_pos, 16);
+WIRE_SIZE(update_cursor, 56);
+#undef WIRE_SIZE
+
 #endif

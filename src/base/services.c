@@ -2,6 +2,7 @@
 /* See services.h. */
 #include "base/services.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,3 +36,22 @@ void services_finish(struct services *services)
     pthread_mutex_destroy(&services->lock);
     log_finish(&services->log);
 }
+
+void services_enter_device_thread(struct services *services)
+{
+    services->device_thread = pthread_self();
+    atomic_store(&services->device_thread_runs, true);
+}
+
+void services_leave_device_thread(struct services *services)
+{
+    atomic_store(&services->device_thread_runs, false);
+}
+
+#ifdef CHECK_THREADS
+void assert_device_thread(const struct services *services)
+{
+    assert(!atomic_load(&services->device_thread_runs) ||
+           pthread_equal(services->device_thread, pthread_self()));
+}
+#endif

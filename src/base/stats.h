@@ -38,7 +38,7 @@ enum stat_id {
     STAT_PRESENT_FRAMES,
     STAT_PRESENT_DROPPED,
     STAT_PRESENT_REDRAWS,
-    STAT_PRESENT_DMA_BUF, /* the next four in the order of enum import_tier */
+    STAT_PRESENT_DMA_BUF,
     STAT_PRESENT_OPAQUE_FD,
     STAT_PRESENT_HOST_POINTER,
     STAT_PRESENT_STAGING,

@@ -52,6 +52,7 @@ static bool map_run(struct services *services, struct backing *backing, unsigned
 struct backing *backing_create(struct services *services, struct command *cmd, size_t offset,
                                uint32_t nr_entries, enum virtio_gpu_ctrl_type *error)
 {
+    assert_device_thread(services);
     *error = VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
     if (nr_entries > MAX_ENTRIES ||
         (cmd->readable - offset) / sizeof(struct virtio_gpu_mem_entry) < nr_entries) {

@@ -186,6 +186,7 @@ void commands_deliver(struct commands *commands)
 
 void command_waits_for(struct command *cmd, uint32_t context_id)
 {
+    assert_device_thread(cmd->commands->services);
     if (cmd->waits_for != context_id)
         cmd->waits_since_ns = clock_now_ns();
     cmd->waits_for = context_id;
@@ -256,6 +257,7 @@ void command_take_place(struct command *cmd)
 
 void command_finish(struct command *cmd, enum virtio_gpu_ctrl_type result)
 {
+    assert_device_thread(cmd->commands->services);
     struct commands *commands = cmd->commands;
     bool failed = result >= VIRTIO_GPU_RESP_ERR_UNSPEC;
     stat_add(&commands->services->stats, STAT_COMMANDS, 1);

@@ -78,6 +78,7 @@ static uint64_t add(struct fences *fences, uint32_t context_id, struct command *
 
 int fence_create(struct fences *fences, struct command *cmd, uint64_t *id)
 {
+    assert_device_thread(fences->services);
     *id = add(fences, cmd->hdr.ctx_id, cmd);
     if (!*id) {
         log_line(&fences->services->log, VENUS_GPU_LOG_WARNING,
@@ -105,12 +106,14 @@ bool fence_is_pending(struct fences *fences, uint64_t id)
 
 bool fence_ask(struct fences *fences, uint32_t context_id, uint64_t *last)
 {
+    assert_device_thread(fences->services);
     *last = add(fences, context_id, NULL);
     return !*last || fences->services->renderer->fence(context_id, 0, *last) == 0;
 }
 
 bool fence_can_be_made(struct fences *fences, uint32_t context_id, uint64_t *last)
 {
+    assert_device_thread(fences->services);
     return fence_is_pending(fences, *last) || fence_ask(fences, context_id, last);
 }
 
@@ -155,6 +158,7 @@ void fence_signal(void *opaque, uint64_t fence_id)
 
 void fence_signal_context(struct fences *fences, uint32_t context_id)
 {
+    assert_device_thread(fences->services);
     struct fence *fence, *next;
 
     pthread_mutex_lock(&fences->services->lock);

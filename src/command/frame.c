@@ -86,6 +86,7 @@ void flushes_destroy(struct flushes *flushes)
 
 struct venus_gpu_flush *flush_create(struct flushes *flushes, struct command *cmd)
 {
+    assert_device_thread(flushes->services);
     struct venus_gpu_flush *flush = malloc(sizeof(*flush));
     if (!flush)
         return NULL;

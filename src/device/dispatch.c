@@ -185,6 +185,7 @@ static enum virtio_gpu_ctrl_type run(struct venus_gpu *gpu, struct command *cmd)
 
 void dispatch(struct venus_gpu *gpu, struct command *cmd)
 {
+    assert_device_thread(&gpu->services);
     enum virtio_gpu_ctrl_type error;
     if (!cmd->type)
         cmd->type = parse(cmd, &error);

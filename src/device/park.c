@@ -201,6 +201,7 @@ static void give_up_if_destroyed(struct venus_gpu *gpu, const struct command *cm
 
 bool park(struct venus_gpu *gpu, struct command *cmd)
 {
+    assert_device_thread(&gpu->services);
     give_up_if_destroyed(gpu, cmd);
     uint32_t context_id = must_wait(gpu, cmd);
     command_waits_for(cmd, context_id);
@@ -235,6 +236,7 @@ static void look_at_contexts(struct venus_gpu *gpu)
 
 void park_poll(struct venus_gpu *gpu)
 {
+    assert_device_thread(&gpu->services);
     TAILQ_HEAD(, command) parked = TAILQ_HEAD_INITIALIZER(parked);
     struct command *cmd;
 

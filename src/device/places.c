@@ -63,6 +63,7 @@ static struct context *find_holder(struct venus_gpu *gpu)
 
 void places_check(struct venus_gpu *gpu)
 {
+    assert_device_thread(&gpu->services);
     struct context *holder = count_places(gpu) ? find_holder(gpu) : NULL;
     if (!holder)
         return;

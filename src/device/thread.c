@@ -238,6 +238,7 @@ static void *run(void *opaque)
     struct venus_gpu *gpu = thread->gpu;
     char *message = NULL;
 
+    services_enter_device_thread(&gpu->services);
     if (gpu->services.ops.thread_started)
         gpu->services.ops.thread_started(gpu->services.opaque);
     int error = session_start(gpu->session, &message);
@@ -264,6 +265,7 @@ static void *run(void *opaque)
     }
     if (gpu->services.ops.thread_stopping)
         gpu->services.ops.thread_stopping(gpu->services.opaque);
+    services_leave_device_thread(&gpu->services);
     return NULL;
 }
 

@@ -43,6 +43,7 @@ static struct memory *place(struct services *services, uint32_t resource_id, uin
 struct memory *blob_memory_create(struct services *services, struct pins *pins,
                                   uint32_t resource_id, uint64_t size, bool placed_in_vain)
 {
+    assert_device_thread(services);
     if (!budget_take(&services->budget, BUDGET_RANGES, 1))
         return NULL;
     int ret = -ENOTSUP;
@@ -63,6 +64,7 @@ struct memory *blob_memory_create(struct services *services, struct pins *pins,
 struct memory *blob_memory_create_unmapped(struct services *services, uint32_t resource_id,
                                            uint64_t size)
 {
+    assert_device_thread(services);
     struct memory *memory = page_round(size) ? memory_new(services, NULL, page_round(size)) : NULL;
     if (memory && !export_memory(services, memory, resource_id)) {
         memory_unref(memory);

@@ -76,6 +76,7 @@ static bool can_be_used(const void *ptr, uint64_t mapped_size, uint64_t size)
 
 struct memory *pins_add(struct pins *pins, uint32_t resource_id, uint64_t size)
 {
+    assert_device_thread(pins->services);
     const struct renderer *renderer = pins->services->renderer;
     void *ptr;
     uint64_t mapped_size;
@@ -111,6 +112,7 @@ static struct pinned *find_locked(struct pins *pins, uint32_t resource_id)
 
 bool pins_take_over(struct pins *pins, uint32_t resource_id)
 {
+    assert_device_thread(pins->services);
     pins_reap(pins);
     pthread_mutex_lock(&pins->services->lock);
     struct pinned *pinned = find_locked(pins, resource_id);
@@ -122,6 +124,7 @@ bool pins_take_over(struct pins *pins, uint32_t resource_id)
 
 bool pins_have(struct pins *pins, uint32_t resource_id, bool wait)
 {
+    assert_device_thread(pins->services);
     for (;;) {
         pins_reap(pins);
         pthread_mutex_lock(&pins->services->lock);
@@ -151,6 +154,7 @@ bool pins_have_released(const struct pins *pins)
 
 void pins_reap(struct pins *pins)
 {
+    assert_device_thread(pins->services);
     const struct renderer *renderer = pins->services->renderer;
     pthread_mutex_lock(&pins->services->lock);
     while (!SLIST_EMPTY(&pins->released)) {

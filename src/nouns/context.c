@@ -43,11 +43,13 @@ void contexts_destroy(struct contexts *contexts)
 
 struct context *context_next(struct venus_gpu *gpu, struct context *context)
 {
+    assert_device_thread(&gpu->services);
     return context ? context->hh.next : gpu->contexts->by_id;
 }
 
 struct context *context_find(struct venus_gpu *gpu, uint32_t id)
 {
+    assert_device_thread(&gpu->services);
     struct context *context;
     HASH_FIND(hh, gpu->contexts->by_id, &id, sizeof(id), context);
     return context;
@@ -205,6 +207,7 @@ enum virtio_gpu_ctrl_type context_destroy(struct venus_gpu *gpu, struct command 
 
 void context_destroy_all(struct venus_gpu *gpu)
 {
+    assert_device_thread(&gpu->services);
     struct context *context, *next;
     HASH_ITER(hh, gpu->contexts->by_id, context, next) {
         destroy(gpu, context);
@@ -283,18 +286,21 @@ enum virtio_gpu_ctrl_type context_detach_resource(struct venus_gpu *gpu, struct 
 
 void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource)
 {
+    assert_device_thread(&gpu->services);
     while (!LIST_EMPTY(&resource->attachments))
         detach(gpu, LIST_FIRST(&resource->attachments), true);
 }
 
 void context_sent(struct venus_gpu *gpu, struct context *context, uint32_t size)
 {
+    assert_device_thread(&gpu->services);
     if (context->renders && !inbox_sent(&context->inbox, gpu->fences, size))
         context_failed(gpu, context);
 }
 
 void context_end(struct venus_gpu *gpu, struct context *context)
 {
+    assert_device_thread(&gpu->services);
     context->renders = false;
     gpu->services.renderer->context_destroy(context->id);
     fence_signal_context(gpu->fences, context->id);
@@ -302,6 +308,7 @@ void context_end(struct venus_gpu *gpu, struct context *context)
 
 void context_failed(struct venus_gpu *gpu, struct context *context)
 {
+    assert_device_thread(&gpu->services);
     stat_add(&gpu->services.stats, STAT_CONTEXTS_LOST, 1);
     log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
              "context %u is lost: its render server process is gone or refused what it was sent",
@@ -311,6 +318,7 @@ void context_failed(struct venus_gpu *gpu, struct context *context)
 
 void context_check(struct venus_gpu *gpu, struct context *context)
 {
+    assert_device_thread(&gpu->services);
     if (context->renders && !fence_can_be_made(gpu->fences, context->id, &context->inbox.asked))
         context_failed(gpu, context);
 }

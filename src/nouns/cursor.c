@@ -147,6 +147,7 @@ static void show(struct venus_gpu *gpu, unsigned scanout, const struct venus_gpu
 
 void cursor_forget_all(struct venus_gpu *gpu)
 {
+    assert_device_thread(&gpu->services);
     const struct venus_gpu_cursor none = { .image_changed = true };
     for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
         if (gpu->cursors->of[i].now.pixels)

@@ -40,11 +40,13 @@ void resources_destroy(struct resources *resources)
 
 struct resource *resource_next(struct venus_gpu *gpu, struct resource *resource)
 {
+    assert_device_thread(&gpu->services);
     return resource ? resource->hh.next : gpu->resources->by_id;
 }
 
 struct resource *resource_find(struct venus_gpu *gpu, uint32_t id)
 {
+    assert_device_thread(&gpu->services);
     struct resource *resource;
     HASH_FIND(hh, gpu->resources->by_id, &id, sizeof(id), resource);
     return resource;
@@ -285,6 +287,7 @@ enum virtio_gpu_ctrl_type resource_unref(struct venus_gpu *gpu, struct command *
 
 void resource_destroy_all(struct venus_gpu *gpu)
 {
+    assert_device_thread(&gpu->services);
     struct resource *resource, *next;
     HASH_ITER(hh, gpu->resources->by_id, resource, next) {
         destroy(gpu, resource);
@@ -350,6 +353,7 @@ enum virtio_gpu_ctrl_type resource_assign_uuid(struct venus_gpu *gpu, struct com
 struct memory *resource_mapping(struct venus_gpu *gpu, struct resource *resource,
                                 bool placed_in_vain)
 {
+    assert_device_thread(&gpu->services);
     if (resource->memory)
         return resource->memory->ptr ? resource->memory : NULL;
 
@@ -377,6 +381,7 @@ struct memory *resource_memory(struct venus_gpu *gpu, struct resource *resource)
 
 struct memory *resource_gpu_memory(struct venus_gpu *gpu, struct resource *resource)
 {
+    assert_device_thread(&gpu->services);
     if (!resource->memory && resource->in_renderer &&
         !(resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE))
         resource->memory =
@@ -387,6 +392,7 @@ struct memory *resource_gpu_memory(struct venus_gpu *gpu, struct resource *resou
 void resource_refresh(struct venus_gpu *gpu, struct resource *resource, uint64_t offset,
                       uint64_t size)
 {
+    assert_device_thread(&gpu->services);
     if (!resource->memory_is_copy || offset > resource->size || size > resource->size - offset)
         return;
     struct backing_cursor cursor = { .backing = resource->backing };

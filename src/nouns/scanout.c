@@ -68,6 +68,7 @@ static void show(struct venus_gpu *gpu, unsigned index, struct resource *resourc
 
 void scanout_forget_resource(struct venus_gpu *gpu, struct resource *resource)
 {
+    assert_device_thread(&gpu->services);
     for (unsigned i = 0; i < gpu->services.config.num_outputs; i++) {
         if (gpu->scanouts->scanout[i].resource == resource)
             show(gpu, i, NULL, NULL);
@@ -142,6 +143,7 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
 
 bool scanout_exists(struct venus_gpu *gpu, struct command *cmd, uint32_t index)
 {
+    assert_device_thread(&gpu->services);
     if (index < gpu->services.config.num_outputs)
         return true;
     command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID, "scanout %u of %u", index,

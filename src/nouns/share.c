@@ -59,6 +59,7 @@ static char *block_create(struct venus_gpu *gpu, const struct resource *resource
 
 void share_end(struct venus_gpu *gpu, struct resource *resource)
 {
+    assert_device_thread(&gpu->services);
     if (!resource->transferred)
         return;
     budget_give_back(&gpu->services.budget, BUDGET_MEMORY, block_size(resource));
@@ -80,6 +81,7 @@ static int give(struct venus_gpu *gpu, const struct resource *resource, enum ren
 
 int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
 {
+    assert_device_thread(&gpu->services);
     const struct memory *memory = resource->memory;
     if (pins_have(gpu->pins, resource->id, true))
         return -EBUSY; /* while the device is being reset, or for good: see memory_abandon() */
@@ -111,6 +113,7 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
 
 void share_take_back(struct venus_gpu *gpu, struct resource *resource)
 {
+    assert_device_thread(&gpu->services);
     if (resource->mem != RESOURCE_2D || !resource->in_renderer)
         return;
     gpu->services.renderer->resource_unref(resource->id);

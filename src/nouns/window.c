@@ -128,6 +128,7 @@ void window_destroy(struct window *window)
 
 void window_forget_hint(struct venus_gpu *gpu)
 {
+    assert_device_thread(&gpu->services);
     gpu->window->hint_given = false;
 }
 
@@ -288,6 +289,7 @@ static void hint(struct venus_gpu *gpu, const char *what, uint64_t wanted)
 
 void window_expect(struct venus_gpu *gpu, uint64_t size)
 {
+    assert_device_thread(&gpu->services);
     if (size > window_room(gpu))
         hint(gpu, "the guest has a blob that does not fit into the host-visible window", size);
 }
@@ -361,6 +363,7 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
 
 void window_unmap(struct venus_gpu *gpu, struct resource *resource)
 {
+    assert_device_thread(&gpu->services);
     if (!resource->mapped)
         return;
     uint64_t size = resource->range.end - resource->range.start;

@@ -24,6 +24,7 @@ enum import_tier {
     IMPORT_HOST_POINTER,
     /* No way: each frame is copied, by the processor, into memory of the device's. */
     IMPORT_STAGING,
+    IMPORT_TIERS,
 };
 
 struct import {

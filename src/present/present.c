@@ -109,6 +109,7 @@ void present_stop_all(struct present *present)
 
 void present_show(struct present *present, unsigned scanout, struct venus_gpu_frame *frame)
 {
+    assert_device_thread(present->services);
     struct presenter *presenter = presenter_of(present, scanout);
     if (presenter)
         presenter_show(presenter, frame);
@@ -126,6 +127,7 @@ bool present_is_on(struct present *present, unsigned scanout)
 bool present_flush(struct present *present, unsigned scanout, const struct venus_gpu_rect *rect,
                    struct venus_gpu_flush *flush)
 {
+    assert_device_thread(present->services);
     struct presenter *presenter = presenter_of(present, scanout);
     bool taken = presenter && presenter_flush(presenter, rect, flush);
     presenter_unref(presenter);
@@ -135,6 +137,7 @@ bool present_flush(struct present *present, unsigned scanout, const struct venus
 void present_pointer(struct present *present, unsigned scanout,
                      const struct venus_gpu_cursor *cursor)
 {
+    assert_device_thread(present->services);
     struct presenter *presenter = presenter_of(present, scanout);
     if (presenter)
         presenter_set_pointer(presenter, cursor);

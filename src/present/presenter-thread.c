@@ -92,6 +92,8 @@ static const enum stat_id tier_stats[] = {
     [IMPORT_STAGING] = STAT_PRESENT_STAGING,
 };
 
+_Static_assert(sizeof(tier_stats) / sizeof(tier_stats[0]) == IMPORT_TIERS, "a counter for each way");
+
 static VkResult paint(struct presenter *presenter, struct venus_gpu_frame *frame,
                       const struct venus_gpu_rect *damage, enum import_tier *tier)
 {

@@ -195,6 +195,7 @@ void presenter_begin_locked(struct presenter *presenter, struct venus_gpu_frame 
 
 void presenter_show(struct presenter *presenter, struct venus_gpu_frame *frame)
 {
+    assert_device_thread(presenter->services);
     pthread_mutex_lock(&presenter->lock);
     struct venus_gpu_frame *former = presenter->frame;
     show_locked(presenter, frame);
@@ -248,6 +249,7 @@ static void enqueue_locked(struct presenter *presenter, const struct venus_gpu_r
 bool presenter_flush(struct presenter *presenter, const struct venus_gpu_rect *rect,
                      struct venus_gpu_flush *flush)
 {
+    assert_device_thread(presenter->services);
     struct job dropped = { .frame = NULL };
     pthread_mutex_lock(&presenter->lock);
     bool taken = !presenter->ended && !presenter->stopping && presenter->frame;
@@ -263,6 +265,7 @@ bool presenter_flush(struct presenter *presenter, const struct venus_gpu_rect *r
 
 void presenter_set_pointer(struct presenter *presenter, const struct venus_gpu_cursor *cursor)
 {
+    assert_device_thread(presenter->services);
     pthread_mutex_lock(&presenter->lock);
     take_pointer_locked(presenter, cursor);
     wake_locked(presenter);

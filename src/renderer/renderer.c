@@ -313,6 +313,11 @@ static int map_info(uint32_t resource_id, uint32_t *info)
     return virgl_renderer_resource_get_map_info(resource_id, info);
 }
 
+_Static_assert((int)RENDERER_FD_DMABUF == VIRGL_RENDERER_BLOB_FD_TYPE_DMABUF &&
+                   (int)RENDERER_FD_OPAQUE == VIRGL_RENDERER_BLOB_FD_TYPE_OPAQUE &&
+                   (int)RENDERER_FD_SHM == VIRGL_RENDERER_BLOB_FD_TYPE_SHM,
+               "kinds of descriptors are virglrenderer's");
+
 static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
 {
     uint32_t fd_type;

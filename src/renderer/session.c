@@ -127,6 +127,7 @@ static int learn(struct session *session, char **message_out)
 
 int session_start(struct session *session, char **message_out)
 {
+    assert_device_thread(session->services);
     static const struct renderer_events events = { .fence = on_fence, .log = on_line };
 
     struct venus_gpu_config *config = &session->services->config;
@@ -151,6 +152,7 @@ int session_start(struct session *session, char **message_out)
 
 void session_stop(struct session *session)
 {
+    assert_device_thread(session->services);
     /* Not where an attempt to start it anew failed. */
     if (session->runs)
         session->services->renderer->fini();
@@ -183,6 +185,7 @@ uint32_t session_capset_size(const struct session *session)
  */
 void session_learn_capset(struct session *session)
 {
+    assert_device_thread(session->services);
     if (session->capsets || !session->runs)
         return;
     size_t size = session->capset_size;
@@ -193,6 +196,7 @@ void session_learn_capset(struct session *session)
 
 int session_capset(struct session *session, uint32_t version, const void **capset)
 {
+    assert_device_thread(session->services);
     session_learn_capset(session);
     if (!session->capsets)
         return session->runs ? -ENOMEM : -ENOTCONN;

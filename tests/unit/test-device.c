@@ -6,12 +6,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "device/device.h"
 #include "harness.h"
+#include "nouns/context.h"
 
 /* Creation, with vm as vm_prepare() and the test made it, must fail with a message of this text. */
 static void check_refused(const char *text)
@@ -222,6 +225,28 @@ static void test_signals_stay_away(void **state)
         assert_int_equal(sigismember(&before, signal), sigismember(&after, signal));
 }
 
+/* What belongs to the device thread says so when another comes. */
+static void test_other_threads_are_caught(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    assert_ok(create_context(1));
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit none = { 0, 0 }; /* no core file */
+        setrlimit(RLIMIT_CORE, &none);
+        signal(SIGABRT, SIG_DFL);
+        close(STDERR_FILENO);
+        context_find(vm.gpu, 1);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
@@ -374,6 +399,7 @@ int main(void)
         TEST(test_second_device),
         TEST(test_start_and_stop),
         TEST(test_signals_stay_away),
+        TEST(test_other_threads_are_caught),
         TEST(test_defaults),
         TEST(test_features),
         TEST(test_version),
