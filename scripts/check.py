@@ -185,7 +185,7 @@ def meson_results(record, log):
 
 
 def strict(_log):
-    """The library and its tests compile without a warning."""
+    """The library and its tests compile without a warning; its parts use those below them."""
     results = []
     for compiler in ("gcc", "clang"):
         try:
@@ -193,6 +193,9 @@ def strict(_log):
             results.append(Result(f"no warnings by {compiler}", PASSED))
         except CannotStart as why:
             results.append(Result(f"no warnings by {compiler}", FAILED, str(why)))
+    floors = subprocess.run([SCRIPTS / "floors.py", "check"], text=True, capture_output=True, check=False)
+    results.append(Result("arrows between the library's floors point down",
+                          FAILED if floors.returncode else PASSED, floors.stdout + floors.stderr))
     return results
 
 
