@@ -24,7 +24,7 @@ from pathlib import Path
 import measures
 import report
 import sides
-import surroundings
+from venusvm import surroundings
 from sides import TOP, Machine, guests
 
 SIDES = ("old", "new", "presented", "nothing", "host")

@@ -13,9 +13,9 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests" / "guest")]
 
-import guest as guests  # noqa: E402
-import processes  # noqa: E402
-from host_screen import HostScreen  # noqa: E402
+from venusvm import guest as guests  # noqa: E402
+from venusvm import processes  # noqa: E402
+from venusvm.host_screen import HostScreen  # noqa: E402
 
 SIZE = (1280, 800)
 # Without gl=on, QEMU leaves it to SDL how to draw, which would use OpenGL too if it were not told otherwise.

@@ -20,10 +20,10 @@ How growth is told from what is no growth:
 
 import time
 
-import processes
+from venusvm import processes
 from entry import Entry, Result
-from expect import Failed, expect, wait_for
-from screen import VENUS
+from venusvm.expect import Failed, expect, wait_for
+from venusvm.screen import VENUS
 
 SLACK = 4.0   # MiB
 PAGE = 4096   # bytes

@@ -18,12 +18,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 import endurance  # noqa: E402
-import guest as guests  # noqa: E402
+from venusvm import guest as guests  # noqa: E402
 import page  # noqa: E402
 import programs  # noqa: E402
 import software  # noqa: E402
 from entry import Result  # noqa: E402
-from expect import Failed  # noqa: E402
+from venusvm.expect import Failed  # noqa: E402
 from stage import OUT, TOP, Stage  # noqa: E402
 
 GROUPS = (("Our own programs", programs.ENTRIES), ("Unmodified software", software.ENTRIES),

@@ -8,7 +8,7 @@ where and when that was.
 import re
 from pathlib import Path
 
-import picture
+from venusvm import picture
 
 WIDTH = 400  # of a picture on the page, at most
 HEAD = """\

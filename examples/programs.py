@@ -8,10 +8,10 @@ is on the guest's display, it is QEMU's screendump that is held against it.
 import json
 import time
 
-import picture
+from venusvm import picture
 from entry import Entry, Result
-from expect import expect, wait_for
-from screen import VENUS, Shown, both_shown, pattern, same, wait_until_given_back, wait_until_held
+from venusvm.expect import expect, wait_for
+from venusvm.screen import VENUS, Shown, both_shown, pattern, same, wait_until_given_back, wait_until_held
 
 SIZE = (800, 600)
 EXACT = "the same picture, bit by bit"

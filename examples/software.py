@@ -8,13 +8,13 @@ compared with what it draws on the guest's own lavapipe, that is, without the de
 import re
 import time
 
-import picture
+from venusvm import picture
 from entry import Entry, Result
-from expect import Failed, expect
-from host_screen import host_vkcube, window_of_vkcube
-from unmodified import (CLIP, CLIP_RATE, LAVAPIPE, MPV_ALL, MPV_OPENGL, MPV_VULKAN, ZINK, Held, check_gears, counted,
-                        end, frame_of_clip, gears, gl_renderer, glmark2_scenes, glmark2_validate, make_clip, mpv_still,
-                        settled, vkmark_scenes)
+from venusvm.expect import Failed, expect
+from venusvm.host_screen import host_vkcube, window_of_vkcube
+from venusvm.unmodified import (CLIP, CLIP_RATE, LAVAPIPE, MPV_ALL, MPV_OPENGL, MPV_VULKAN, ZINK, Held, check_gears,
+                                counted, end, frame_of_clip, gears, gl_renderer, glmark2_scenes, glmark2_validate,
+                                make_clip, mpv_still, settled, vkmark_scenes)
 
 CUBE = 500          # vkcube's window
 CUBE_FRAME = 100    # the one that is compared

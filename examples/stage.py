@@ -7,10 +7,10 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOP / "scripts"))
 
-import host  # noqa: E402
-import screen as screens  # noqa: E402
-import surroundings  # noqa: E402
-from shared_guest import SharedGuest  # noqa: E402
+from venusvm import host  # noqa: E402
+from venusvm import screen as screens  # noqa: E402
+from venusvm import surroundings  # noqa: E402
+from venusvm.shared_guest import SharedGuest  # noqa: E402
 
 OUT = TOP / "out" / "examples"
 

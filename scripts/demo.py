@@ -21,8 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import guest as guests
-import picture
+from venusvm import guest as guests
+from venusvm import picture
 
 OUT = guests.TOP / "out" / "demo"
 VENUS = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json"

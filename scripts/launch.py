@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import guest as vm
+from venusvm import guest as vm
 
 # Where distributions put UEFI firmware, as (code, variables); the first that is there is taken.
 FIRMWARE = {

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-import guest as vm
+from venusvm import guest as vm
 import launch
 
 DESCRIPTION = """\

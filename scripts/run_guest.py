@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-import guest as vm
+from venusvm import guest as vm
 
 DESCRIPTION = """\
 Boots a Linux guest with a virtio-gpu-venus device: Vulkan in the guest, no OpenGL on the host."""

@@ -4,7 +4,7 @@
 
 import sys
 
-import guest as vm
+from venusvm import guest as vm
 import launch
 
 DESCRIPTION = """\

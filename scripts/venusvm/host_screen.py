@@ -7,9 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import picture
-from expect import Failed, expect
-from host import IN_ROOT, LAVAPIPE, host_tools
+from venusvm import picture
+from venusvm.expect import Failed, expect
+from venusvm.host import IN_ROOT, LAVAPIPE, host_tools
 
 BACKGROUND = (51, 51, 51)  # what vkcube clears its window with
 

@@ -6,9 +6,9 @@ import json
 import tempfile
 from pathlib import Path
 
-import picture
-from expect import Failed, wait_for
-from guest import made_by
+from venusvm import picture
+from venusvm.expect import Failed, wait_for
+from venusvm.guest import made_by
 
 VENUS = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json"
 HELD = ("contexts", "blobs", "mapped", "resources", "address-ranges")

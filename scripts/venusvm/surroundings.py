@@ -7,8 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
-import guest as guests
-from screen import VENUS
+from venusvm import guest as guests
+from venusvm.screen import VENUS
 
 
 def processor():

@@ -15,8 +15,8 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "examples"), str(TOP / "scripts")]
 
 import endurance  # noqa: E402
-import processes  # noqa: E402
-from expect import Failed  # noqa: E402
+from venusvm import processes  # noqa: E402
+from venusvm.expect import Failed  # noqa: E402
 
 
 def held(memory=100.0, blobs=3, processes_open=None, errors=0):

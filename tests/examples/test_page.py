@@ -14,10 +14,10 @@ sys.path[:0] = [str(TOP / "examples"), str(TOP / "scripts")]
 
 import examples  # noqa: E402
 import page  # noqa: E402
-import picture  # noqa: E402
-import processes  # noqa: E402
+from venusvm import picture  # noqa: E402
+from venusvm import processes  # noqa: E402
 from entry import Entry, Result  # noqa: E402
-from expect import Failed  # noqa: E402
+from venusvm.expect import Failed  # noqa: E402
 
 PLACE = {"machine": "two cores", "commit": "abc", "QEMU": "10.2.2"}
 

@@ -17,7 +17,7 @@ import sys
 import time
 
 from harness import LAVAPIPE, TOP, guests, on_host
-from host_screen import HostScreen
+from venusvm.host_screen import HostScreen
 
 SIZE = (1280, 800)
 SDL = {"SDL_VIDEODRIVER": "x11", "SDL_RENDER_DRIVER": "software"}

@@ -12,14 +12,14 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "scripts"))
 
-import expect as expectations  # noqa: E402
-import guest as guests  # noqa: E402
-import picture  # noqa: E402
-import screen as screens  # noqa: E402
-from expect import Failed, expect  # noqa: E402, F401
-from host import IN_ROOT, LAVAPIPE, host_tools, json_on_host, on_host  # noqa: E402, F401
-from screen import VENUS  # noqa: E402, F401
-from shared_guest import SharedGuest  # noqa: E402, F401
+from venusvm import expect as expectations  # noqa: E402
+from venusvm import guest as guests  # noqa: E402
+from venusvm import picture  # noqa: E402
+from venusvm import screen as screens  # noqa: E402
+from venusvm.expect import Failed, expect  # noqa: E402, F401
+from venusvm.host import IN_ROOT, LAVAPIPE, host_tools, json_on_host, on_host  # noqa: E402, F401
+from venusvm.screen import VENUS  # noqa: E402, F401
+from venusvm.shared_guest import SharedGuest  # noqa: E402, F401
 
 OUT = TOP / "out" / "check" / "guest"
 # The OpenGL device that qemu/hw/display/legacy-virtio-gpu archives: its files and what they make, its names.

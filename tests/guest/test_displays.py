@@ -7,7 +7,7 @@ from pathlib import Path
 
 import vnc
 from harness import VENUS, expect, guests, host_tools, json_on_host, picture, without_egl
-from host_screen import HostScreen
+from venusvm.host_screen import HostScreen
 
 SIZE = (800, 600)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, VENUS, Failed, expect, guests, host_tools, \
     json_on_host, offered_devices, own_qemu, picture, qemu_of
-from host_screen import HostScreen, host_vkcube, window_of_vkcube
+from venusvm.host_screen import HostScreen, host_vkcube, window_of_vkcube
 from test_present import end, hold_cube
 
 OPTIONS = ["--enable-opengl", "--enable-virglrenderer", "--enable-build-legacy-virtio-gpu"]

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from harness import Failed, Skipped, complaints, expect
-from host_screen import HostScreen
+from venusvm.host_screen import HostScreen
 from test_present import SDL, SWAPCHAIN, Weston, end, hold_cube, present_counts, wait_until_shown, xdotool
 
 # Of three outputs: their sizes, where their windows are put, who draws there, with how many colours.

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from harness import IN_ROOT, VENUS, complaints, expect, guests, host_tools, json_on_host, picture
-from host_screen import HostScreen
-from screen import pattern, standin
+from venusvm.host_screen import HostScreen
+from venusvm.screen import pattern, standin
 
 SIZE = (800, 600)
 SDL = {"SDL_VIDEODRIVER": "x11", "SDL_RENDER_DRIVER": "software"}

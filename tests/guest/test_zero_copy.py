@@ -13,7 +13,7 @@ show). Of a real GPU's dma-bufs this says nothing unless the host has one.
 """
 
 from harness import VENUS, Skipped, expect, picture
-from screen import pattern, standin, wait_until_held
+from venusvm.screen import pattern, standin, wait_until_held
 
 SIZE = (1000, 600)  # lavapipe's rows are multiples of 64 bytes: 4032, not 4000
 FRAMES = 600

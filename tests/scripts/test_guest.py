@@ -39,7 +39,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 sys.path.insert(0, "{scripts}")
-import guest
+from venusvm import guest
 guest.SCRIPTS = Path("{folder}")
 guest.end_on_signals()
 guest.made_by("outer.sh")
