@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Compares the new device with QEMU's OpenGL one, in turns, in the same QEMU, with the same guest.
 
@@ -21,11 +20,11 @@ import sys
 import time
 from pathlib import Path
 
-import measures
-import report
-import sides
+from venusvm import guest as guests
 from venusvm import surroundings
-from sides import TOP, Machine, guests
+from venusvm.bench import measures, report, sides
+from venusvm.bench.sides import Machine
+from venusvm.guest import TOP
 
 SIDES = ("old", "new", "presented", "nothing", "host")
 FIGURES = ("old", "new", "host", "nothing")  # what a metric has; "presented" is new, in lines of its own
@@ -215,12 +214,3 @@ def main():
         print(f"{line['name']}: {line['times']:.2f} times (at most {line['at most']} is asked for)")
     print(arguments.out / "bench.json")
     return 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except guests.GuestError as error:
-        sys.exit(f"bench.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

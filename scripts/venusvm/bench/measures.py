@@ -13,8 +13,8 @@ import subprocess
 import time
 from pathlib import Path
 
-import pixels
-from sides import guests
+from venusvm import guest as guests
+from venusvm.bench import pixels
 
 VENUS = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json"
 LAVAPIPE = {"VK_DRIVER_FILES": "/usr/share/vulkan/icd.d/lvp_icd.json"}

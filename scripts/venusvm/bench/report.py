@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Shows the results of the benchmark: a table for the terminal, a picture for everything else.
 
@@ -528,7 +527,3 @@ def main():
         sys.exit(f"report.py: {error}")
     print(table(results), end="")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

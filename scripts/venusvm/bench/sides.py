@@ -6,16 +6,11 @@ window. What differs is the device, and that the old one cannot do without a dis
 """
 
 import re
-import sys
 import time
-from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests" / "guest")]
-
-from venusvm import guest as guests  # noqa: E402
-from venusvm import processes  # noqa: E402
-from venusvm.host_screen import HostScreen  # noqa: E402
+from venusvm import guest as guests
+from venusvm import processes
+from venusvm.host_screen import HostScreen
 
 SIZE = (1280, 800)
 # Without gl=on, QEMU leaves it to SDL how to draw, which would use OpenGL too if it were not told otherwise.
