@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the benchmark's report shows, and that it can be read: PYTHONPATH=scripts python3 -m unittest discover -s tests/bench"""
+"""What the benchmark's report shows, and that it can be read."""
 
 import contextlib
 import io

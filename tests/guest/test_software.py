@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Unmodified programs in short: vkcube for X, mpv, OpenGL through Zink. examples/software.py has them in full.
+"""Unmodified programs in short: vkcube for X, mpv, OpenGL through Zink. venusvm.examples.software has them in full.
 
 What is compared with what:
 - vkcube through Xwayland with the host's own, or the guest's without Venus, as test_vkcube.py does it.

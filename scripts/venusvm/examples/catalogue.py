@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Runs the examples, each in the guest and where it can on the host, and writes the catalogue: docs/examples.md.
 
@@ -10,21 +9,16 @@ every example, of this run or of one before; each says which. The exit status is
 
 import argparse
 import json
-import sys
 import time
 import traceback
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
-
-import endurance  # noqa: E402
-from venusvm import guest as guests  # noqa: E402
-import page  # noqa: E402
-import programs  # noqa: E402
-import software  # noqa: E402
-from entry import Result  # noqa: E402
-from venusvm.expect import Failed  # noqa: E402
-from stage import OUT, TOP, Stage  # noqa: E402
+from venusvm import guest as guests
+from venusvm.examples import endurance, page, programs, software
+from venusvm.examples.entry import Result
+from venusvm.examples.stage import OUT, Stage
+from venusvm.expect import Failed
+from venusvm.guest import TOP
 
 GROUPS = (("Our own programs", programs.ENTRIES), ("Unmodified software", software.ENTRIES),
           ("For a minute each", endurance.ENTRIES))
@@ -111,12 +105,3 @@ def main():
         stage.close()
     print(write_page())
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except guests.GuestError as error:
-        sys.exit(f"examples.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

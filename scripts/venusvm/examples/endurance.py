@@ -21,7 +21,7 @@ How growth is told from what is no growth:
 import time
 
 from venusvm import processes
-from entry import Entry, Result
+from venusvm.examples.entry import Entry, Result
 from venusvm.expect import Failed, expect, wait_for
 from venusvm.screen import VENUS
 

@@ -9,7 +9,7 @@ import json
 import time
 
 from venusvm import picture
-from entry import Entry, Result
+from venusvm.examples.entry import Entry, Result
 from venusvm.expect import expect, wait_for
 from venusvm.screen import VENUS, Shown, both_shown, pattern, same, wait_until_given_back, wait_until_held
 

@@ -9,7 +9,7 @@ import re
 import time
 
 from venusvm import picture
-from entry import Entry, Result
+from venusvm.examples.entry import Entry, Result
 from venusvm.expect import Failed, expect
 from venusvm.host_screen import host_vkcube, window_of_vkcube
 from venusvm.unmodified import (CLIP, CLIP_RATE, LAVAPIPE, MPV_ALL, MPV_OPENGL, MPV_VULKAN, ZINK, Held, check_gears,
