@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the launchers of other systems share (run_alpine.py, run_redox.py): options, firmware, and QEMU's words.
+"""What the launchers of other systems share (alpine.py, redox.py): options, firmware, and QEMU's words.
 
-They boot what a person brings: a disk, an ISO. Our own guest is guest.py's. With --dry-run nothing is built,
+They boot what a person brings: a disk, an ISO. Our own guest is venusvm.guest's. With --dry-run nothing is built,
 made or booted: QEMU is then named as such, and an accelerator that would be tried is taken to work.
 """
 

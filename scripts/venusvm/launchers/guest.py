@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The launcher for a person: see run-guest.sh --help."""
 
@@ -229,14 +228,3 @@ def main():
         return guest.process.wait()
     finally:
         guest.close()
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except vm.GuestError as error:
-        sys.exit(f"run-guest.sh: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except subprocess.SubprocessError as error:
-        sys.exit(f"run-guest.sh: {error}")
