@@ -8,7 +8,7 @@ has a stand-in for /dev/udmabuf (tests/standin/udmabuf.c).
 
 import re
 
-from harness import TOP, VENUS, expect, picture
+from venusvm.harness import TOP, VENUS, expect, picture
 from venusvm.screen import fetch, standin, wait_until_held
 
 SIZE = (800, 600)

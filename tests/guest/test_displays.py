@@ -5,8 +5,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import vnc
-from harness import VENUS, expect, guests, host_tools, json_on_host, picture, without_egl
+from venusvm import vnc
+from venusvm.harness import VENUS, expect, guests, host_tools, json_on_host, picture, without_egl
 from venusvm.host_screen import HostScreen
 
 SIZE = (800, 600)

@@ -11,7 +11,7 @@ These want the display for themselves: no compositor may run yet. The last test 
 
 import json
 
-from harness import VENUS, Skipped, expect, host_tools, json_on_host, picture
+from venusvm.harness import VENUS, Skipped, expect, host_tools, json_on_host, picture
 from venusvm.screen import Shown, both_shown, pattern, same, standin, wait_until_given_back, wait_until_held
 
 SIZE = (800, 600)

@@ -13,7 +13,7 @@ a program gets that imports a buffer all the same is tested in tests/renderer/te
 
 import re
 
-from harness import VENUS, expect
+from venusvm.harness import VENUS, expect
 from venusvm.screen import standin
 
 SIZE = (800, 600)

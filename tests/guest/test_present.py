@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import IN_ROOT, VENUS, complaints, expect, guests, host_tools, json_on_host, picture
+from venusvm.harness import IN_ROOT, VENUS, complaints, expect, guests, host_tools, json_on_host, picture
 from venusvm.host_screen import HostScreen
 from venusvm.screen import pattern, standin
 

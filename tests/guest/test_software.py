@@ -9,7 +9,7 @@ What is compared with what:
 The host has no mpv and no OpenGL.
 """
 
-from harness import Failed, expect, picture
+from venusvm.harness import Failed, expect, picture
 from venusvm.host_screen import window_of_vkcube
 from venusvm.unmodified import (CLIP, CLIP_RATE, LAVAPIPE, MPV_ALL, MPV_VULKAN, ZINK, Held, check_gears, counted,
                                 frame_of_clip, gears, gl_renderer, glmark2_validate, make_clip, mpv_still, settled,

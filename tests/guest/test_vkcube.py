@@ -11,7 +11,7 @@ held against itself, drawn by the guest's own lavapipe.
 
 import shlex
 
-from harness import Failed, expect, guests, picture
+from venusvm.harness import Failed, expect, guests, picture
 from venusvm.host_screen import window_of_vkcube
 from venusvm.unmodified import wanted_vkcube
 

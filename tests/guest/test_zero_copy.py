@@ -12,7 +12,7 @@ lack; so this guest's QEMU preloads a stand-in for it (tests/standin/udmabuf.c s
 show). Of a real GPU's dma-bufs this says nothing unless the host has one.
 """
 
-from harness import VENUS, Skipped, expect, picture
+from venusvm.harness import VENUS, Skipped, expect, picture
 from venusvm.screen import pattern, standin, wait_until_held
 
 SIZE = (1000, 600)  # lavapipe's rows are multiples of 64 bytes: 4032, not 4000

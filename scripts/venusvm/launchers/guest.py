@@ -4,7 +4,6 @@
 import argparse
 import os
 import re
-import subprocess
 import sys
 import threading
 import time
