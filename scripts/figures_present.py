@@ -19,11 +19,10 @@ import time
 from venusvm import guest as guests
 from venusvm.guest import TOP
 from venusvm.host import LAVAPIPE, on_host
-from venusvm.host_screen import HostScreen
+from venusvm.host_screen import SDL, HostScreen
 from venusvm.program import run as run_program
 
 SIZE = (1280, 800)
-SDL = {"SDL_VIDEODRIVER": "x11", "SDL_RENDER_DRIVER": "software"}
 CASES = {
     "X11, immediate": {"present": "swapchain", "present-mode": "immediate"},
     "X11, mailbox": {"present": "swapchain", "present-mode": "mailbox"},

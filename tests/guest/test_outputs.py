@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 
 from venusvm.harness import as_long_as_weston_runs, complaints, expect
-from venusvm.host_screen import HostScreen
-from test_present import SDL, SWAPCHAIN, Weston, end, hold_cube, present_counts, wait_until_shown, xdotool
+from venusvm.host_screen import SDL, HostScreen
+from venusvm.presenting import SWAPCHAIN, Weston, hold_cube, present_counts, wait_until_shown, xdotool
+from venusvm.unmodified import end
 
 # Of three outputs: their sizes, where their windows are put, who draws there, with how many colours.
 SIZES = [(800, 600), (640, 480), (400, 304)]
