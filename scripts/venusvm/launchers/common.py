@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the launchers of other systems share (alpine.py, redox.py): options, firmware, and QEMU's words.
+"""What the launchers share: how options are read; and those of other systems: firmware, and QEMU's words.
 
-They boot what a person brings: a disk, an ISO. Our own guest is venusvm.guest's. With --dry-run nothing is built,
+These boot what a person brings: a disk, an ISO. Our own guest is venusvm.guest's. With --dry-run nothing is built,
 made or booted: QEMU is then named as such, and an accelerator that would be tried is taken to work.
 """
 
@@ -96,7 +96,7 @@ def vnc(text):
 
 
 def add_options(parser, memory):
-    """The options that every launcher has."""
+    """The options that every launcher of another system has."""
     where = parser.add_argument_group("where the picture goes").add_mutually_exclusive_group()
     where.add_argument("--window", action="store_true", help="an SDL window; needs a display")
     where.add_argument("--vnc", metavar="PORT", type=vnc, help="a VNC server on this machine only")
