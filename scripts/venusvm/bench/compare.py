@@ -14,7 +14,6 @@ prints a table. docs/performance.md says what the figures mean.
 import argparse
 import json
 import math
-import re
 import statistics
 import sys
 import time
@@ -93,13 +92,7 @@ def host_side(notes, environment):
     tools = guests.made_by("tools-disk.sh", "--dir")
     with sides.HostScreen(*sides.SIZE) as screen:
         measures.host(tools, screen, notes)
-    environment["host driver"] = host_driver()
-
-
-def host_driver():
-    summary = measures.host_json(["vulkaninfo", "--summary"])
-    found = re.search(r"driverInfo\s*=\s*(.*)", summary)
-    return f"lavapipe, {found[1].strip()}" if found else "unknown"
+    environment["host driver"] = surroundings.driver_info(measures.on_host(["vulkaninfo", "--summary"]), "lavapipe")
 
 
 def progress(text):

@@ -12,6 +12,7 @@ from venusvm import picture
 from venusvm.examples.entry import Entry, Result
 from venusvm.expect import Failed, expect
 from venusvm.host_screen import host_vkcube, window_of_vkcube
+from venusvm.surroundings import summary_fields
 from venusvm.unmodified import (CLIP, CLIP_RATE, LAVAPIPE, MPV_ALL, MPV_OPENGL, MPV_VULKAN, ZINK, Held, check_gears,
                                 counted, end, frame_of_clip, gears, gl_renderer, glmark2_scenes, glmark2_validate,
                                 make_clip, mpv_still, settled, vkmark_scenes)
@@ -33,15 +34,11 @@ def near(seen, wanted, mean, share):
     return f"{found} (allowed is {limit})"
 
 
-def fields(summary):
-    return dict(re.findall(r"^\s*(\w+)\s*= (.*?)\s*$", summary, re.MULTILINE))
-
-
 def vulkaninfo(stage, entry):
     """Its picture is a terminal's, which shows the summary."""
     guest = stage.guest(entry.guest)
-    here = fields(guest.run("wl vulkaninfo --summary").output)
-    there = fields(stage.on_host(["vulkaninfo", "--summary"]))
+    here = summary_fields(guest.run("wl vulkaninfo --summary").output)
+    there = summary_fields(stage.on_host(["vulkaninfo", "--summary"]))
     expect(here["driverID"] == "DRIVER_ID_MESA_VENUS" and there["deviceName"] in here["deviceName"],
            f"Venus, with the host's {there['deviceName']} in its name", here)
     whole = guest.run("wl vulkaninfo").output, stage.on_host(["vulkaninfo"])
