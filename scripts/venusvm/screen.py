@@ -11,6 +11,7 @@ from venusvm.expect import Failed, wait_for
 from venusvm.guest import made_by
 
 VENUS = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json"
+KERNEL_SHOWS = "XRGB8888"  # what Linux' driver is known to show, whatever else it takes
 HELD = ("contexts", "blobs", "mapped", "resources", "address-ranges")
 
 

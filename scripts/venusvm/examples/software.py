@@ -9,7 +9,7 @@ import re
 import time
 
 from venusvm import picture
-from venusvm.examples.entry import Entry, Result
+from venusvm.examples.entry import Result, entry
 from venusvm.expect import Failed, expect
 from venusvm.host_screen import host_vkcube, window_of_vkcube
 from venusvm.surroundings import summary_fields
@@ -155,12 +155,6 @@ def glmark2(stage, entry):
                    ("pictures that glmark2 finds right", f"{answers.count('Success')} of {len(answers)}; "
                     f"{answers.count('Unknown')} it cannot judge")],
                   stage.file(f"{entry.name}.png"), "glmark2 reads back what it drew, and finds nothing wrong")
-
-
-def entry(name, title, text, command, function, guest="plain"):
-    """An Entry whose function is told which one it is."""
-    made = Entry(name, title, text, command, lambda stage: function(stage, made), guest)
-    return made
 
 
 ENTRIES = [
