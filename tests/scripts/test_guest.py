@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from venusvm import harness
+from venusvm.expect import wait_for
 from venusvm.guest import TOP
 
 GUEST_TESTS = TOP / "tests" / "guest"
@@ -40,14 +40,6 @@ guest.SCRIPTS = Path("{folder}")
 guest.end_on_signals()
 guest.made_by("outer.sh")
 """
-
-
-def wait_for(question, what, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not question():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout} s: {what}")
-        time.sleep(0.05)
 
 
 def runs(pid):
@@ -84,11 +76,11 @@ class MadeBy(unittest.TestCase):
                                    "XDG_CACHE_HOME": str(self.folder / "cache")},
                               stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
             self.addCleanup(self.end_step)
-            wait_for(self.step, "a step that runs")
+            wait_for(lambda: (self.step(), "none"), "a step that runs", 60)
             self.assertTrue(runs(self.step()))
             program.send_signal(signum)
             program.wait(60)
-            wait_for(lambda: not runs(self.step()), "the end of the step", 20)
+            wait_for(lambda: (not runs(self.step()), "it run"), "the end of the step", 20)
 
     def test_sigterm_ends_what_is_being_made(self):
         self.check(signal.SIGTERM)
