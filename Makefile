@@ -44,8 +44,8 @@ examples:        ## every example in a guest, beside the host: docs/examples.md 
 
 figures:         ## measure blobs, fences, contexts, queues and presenting in a guest; best with nothing else running
 	@scripts/setup.sh
-	@tests/guest/figures.py
-	@tests/guest/figures_present.py
+	@scripts/figures.py
+	@scripts/figures_present.py
 
 bench:           ## compare with QEMU's OpenGL device, side by side: half an hour in which nothing else should run
 	@scripts/host-tools.sh python3

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's end of the conversation with scripts/guest.py: runs commands the host asks for.
+ * The guest's end of the conversation with scripts/venusvm/guest.py: runs commands the host asks for.
  *
  * The two talk over a virtio-serial port in frames: a 12-byte header (payload length, job id,
  * frame kind; little-endian u32 each) and the payload. The host names its jobs itself.

@@ -20,10 +20,9 @@ import time
 import unittest
 from pathlib import Path
 
-from surroundings import machine
+from venusvm.guest import SCRIPTS, TOP
+from venusvm.surroundings import machine
 
-TOP = Path(__file__).resolve().parent.parent
-SCRIPTS = TOP / "scripts"
 OUT = TOP / "out" / "check"
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"

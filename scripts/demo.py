@@ -14,20 +14,17 @@ import argparse
 import contextlib
 import json
 import os
-import re
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-import guest as guests
-import picture
+from venusvm import guest as guests
+from venusvm.host_screen import BACKGROUND
+from venusvm.program import run
+from venusvm.screen import VENUS, dump
+from venusvm.surroundings import summary_fields, virglrenderer
 
 OUT = guests.TOP / "out" / "demo"
-VENUS = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json"
-BACKGROUND = (51, 51, 51)  # what vkcube clears its window with
-SIZE = 500                 # its window's width and height
+SIZE = 500  # the width and height of vkcube's window
 
 
 class Steps:
@@ -47,14 +44,12 @@ class Steps:
 
 def vulkan_device(guest):
     """What vulkaninfo says of the one device: a dictionary of its lines."""
-    summary = guest.run(f"{VENUS} vulkaninfo --summary").output
-    return dict(re.findall(r"^\s*(\w+)\s*= (.*?)\s*$", summary, re.MULTILINE))
+    return summary_fields(guest.run(f"{VENUS} vulkaninfo --summary").output)
 
 
 def take_picture(guest):
     """The guest's display by QEMU's screendump, saved as a PNG."""
-    with tempfile.TemporaryDirectory(prefix="venus-demo-") as folder:
-        shown = picture.read_ppm(guest.screendump(Path(folder, "screen.ppm"), form="ppm"))
+    shown = dump(guest)
     shown.write_png(OUT / "vkcube.png")
     return shown
 
@@ -98,12 +93,6 @@ def run_vkcube(guest, frames):
     return shown, busy, drawn["seconds"], whole
 
 
-def virglrenderer_version():
-    asked = subprocess.run([guests.SCRIPTS / "in-root.sh", "pkg-config", "--modversion",
-                            "virglrenderer"], stdout=subprocess.PIPE, text=True, check=False)
-    return asked.stdout.strip() or "unknown"
-
-
 def table(rows):
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"    {name:{width}}  {value}" for name, value in rows)
@@ -137,7 +126,7 @@ def demo(arguments):
         "total_seconds": round(time.monotonic() - begin, 1),
         "accel": machine.accel,
         "qemu_version": qemu_version,
-        "virglrenderer_version": virglrenderer_version(),
+        "virglrenderer_version": virglrenderer(),
         "stats_during": busy,
         "stats_after": done,
     }
@@ -178,15 +167,8 @@ def main():
         parser.error("--frames must be 400 or more, or vkcube is gone when the picture is taken")
     guests.end_on_signals()
     OUT.mkdir(parents=True, exist_ok=True)
-    try:
-        return demo(arguments)
-    except guests.GuestError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
+    return demo(arguments)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(main, "demo")

@@ -4,4 +4,4 @@
 set -euo pipefail
 here=$(dirname "$0")
 command -v python3 >/dev/null || "$here/host-tools.sh" python3
-exec python3 "$here/run_alpine.py" "$@"
+exec python3 "$here/launch.py" alpine "$@"

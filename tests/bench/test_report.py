@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the benchmark's report shows, and that it can be read: python3 -m unittest discover -s tests/bench"""
+"""What the benchmark's report shows, and that it can be read."""
 
 import contextlib
 import io
@@ -11,9 +11,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
-
-import report  # noqa: E402
+from venusvm.bench import report
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What holds on to something is noticed: the measuring behind examples/endurance.py, on this machine's processes."""
+"""What holds on to something is noticed: the measuring behind venusvm.examples.endurance, on processes here."""
 
 import os
 import subprocess
@@ -8,15 +8,11 @@ import tempfile
 import types
 import unittest
 from collections import Counter
-from pathlib import Path
 from unittest import mock
 
-TOP = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / "examples"), str(TOP / "scripts")]
-
-import endurance  # noqa: E402
-import processes  # noqa: E402
-from expect import Failed  # noqa: E402
+from venusvm import processes
+from venusvm.examples import endurance
+from venusvm.expect import Failed
 
 
 def held(memory=100.0, blobs=3, processes_open=None, errors=0):

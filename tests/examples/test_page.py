@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The examples' page out of given results, and what holds memory: python3 -m unittest discover -s tests/examples"""
+"""The examples' page out of given results, and what holds memory."""
 
 import random
-import sys
 import tempfile
 import types
 import unittest
 from pathlib import Path
 from unittest import mock
 
-TOP = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / "examples"), str(TOP / "scripts")]
-
-import examples  # noqa: E402
-import page  # noqa: E402
-import picture  # noqa: E402
-import processes  # noqa: E402
-from entry import Entry, Result  # noqa: E402
-from expect import Failed  # noqa: E402
+from venusvm import picture, processes
+from venusvm.examples import catalogue, page
+from venusvm.examples.entry import Entry, Result
+from venusvm.expect import Failed
+from venusvm.guest import TOP
 
 PLACE = {"machine": "two cores", "commit": "abc", "QEMU": "10.2.2"}
 
@@ -114,34 +109,34 @@ class Pictures(unittest.TestCase):
 class Catalogue(unittest.TestCase):
     def test_names_and_titles_are_unique(self):
         for what in ("name", "title"):
-            seen = [getattr(entry, what) for entry in examples.ENTRIES]
+            seen = [getattr(entry, what) for entry in catalogue.ENTRIES]
             self.assertEqual(len(seen), len(set(seen)), what)
 
     def test_guests_are_known(self):
-        self.assertLessEqual({entry.guest for entry in examples.ENTRIES}, {"plain", "dmabuf"})
+        self.assertLessEqual({entry.guest for entry in catalogue.ENTRIES}, {"plain", "dmabuf"})
 
 
 class Running(unittest.TestCase):
-    """What examples.py makes of an example that works, fails or breaks down, with no guest."""
+    """What the catalogue makes of an example that works, fails or breaks down, with no guest."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="venus-page-")
         self.addCleanup(folder.cleanup)
         self.out = Path(folder.name)
         for name, value in (("OUT", self.out), ("TOP", self.out), ("GROUPS", ())):
-            patch = mock.patch.object(examples, name, value)
+            patch = mock.patch.object(catalogue, name, value)
             patch.start()
             self.addCleanup(patch.stop)
         self.stage = types.SimpleNamespace(file=lambda name: self.out / name, environment=PLACE, tidy=lambda: None)
 
     def run_entry(self, function, name="cube"):
         entry = Entry(name, f"The {name}", "What it shows.", name, function)
-        return entry, examples.keep(self.stage, entry, examples.run(self.stage, entry))
+        return entry, catalogue.keep(self.stage, entry, catalogue.run(self.stage, entry))
 
     def test_what_works_is_kept(self):
         entry, kept = self.run_entry(lambda _: Result([("flips", 7, 8)], self.out / "cube.png", "the same"))
         self.assertEqual((kept["numbers"], kept["picture"], kept["wrong"]), ([["flips", "7", "8"]], "cube.png", ""))
-        self.assertEqual(examples.load(entry), kept)
+        self.assertEqual(catalogue.load(entry), kept)
 
     def test_what_fails_says_why(self):
         def fail(_):
@@ -158,13 +153,13 @@ class Running(unittest.TestCase):
 
     def test_page_waits_for_every_result(self):
         one, two = (self.run_entry(lambda _: Result(), name)[0] for name in ("cube", "gears"))
-        with mock.patch.object(examples, "GROUPS", (("Ours", [one, two]),)), \
-                mock.patch.object(examples, "ENTRIES", [one, two]):
+        with mock.patch.object(catalogue, "GROUPS", (("Ours", [one, two]),)), \
+                mock.patch.object(catalogue, "ENTRIES", [one, two]):
             (self.out / "gears.json").unlink()
-            self.assertIn("no result yet of gears", examples.write_page())
+            self.assertIn("no result yet of gears", catalogue.write_page())
             self.assertFalse((self.out / "docs").exists())
             self.run_entry(lambda _: Result(), "gears")
-            examples.write_page()
+            catalogue.write_page()
             self.assertIn("### The gears", (self.out / "docs" / "examples.md").read_text(encoding="utf-8"))
 
 

@@ -16,8 +16,15 @@ import importlib
 import sys
 import time
 import traceback
+from pathlib import Path
 
-from harness import Case, Failed, SharedGuest, Skipped, guests
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+from venusvm import guest as guests  # noqa: E402
+from venusvm.expect import Failed  # noqa: E402
+from venusvm.harness import Case, Skipped  # noqa: E402
+from venusvm.program import run  # noqa: E402
+from venusvm.shared_guest import SharedGuest  # noqa: E402
 
 # First what needs no guest, then all that share one, up to its reset; last those with one of their own.
 MODULES = ("test_qemu", "test_agent", "test_vulkaninfo", "test_device", "test_frame", "test_validation",
@@ -115,7 +122,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(main)

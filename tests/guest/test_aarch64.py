@@ -7,7 +7,7 @@ run in it as they are: what the guest draws is compared with what this machine's
 
 import re
 
-from harness import ARCHIVED_DEVICES, expect, offered_devices
+from venusvm.harness import ARCHIVED_DEVICES, expect, offered_devices
 
 GIB = 1 << 30
 

@@ -4,7 +4,7 @@
 import hashlib
 import os
 
-from harness import expect, guests
+from venusvm.harness import expect, guests
 
 
 def test_bytes_both_ways(case):

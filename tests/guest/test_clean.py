@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """After all that ran before in this guest: nothing is left of it, and nobody complained."""
 
-from harness import complaints, expect
+from venusvm.harness import complaints, expect
 
 LIVE = ("blobs", "mapped", "fences-pending", "blob-bytes", "mapped-bytes")
 

@@ -8,8 +8,8 @@ has a stand-in for /dev/udmabuf (tests/standin/udmabuf.c).
 
 import re
 
-from harness import TOP, VENUS, expect, picture
-from screen import fetch, standin, wait_until_held
+from venusvm.harness import TOP, VENUS, expect, picture
+from venusvm.screen import fetch, standin, wait_until_held
 
 SIZE = (800, 600)
 GREY = (128, 128, 128)  # what kmscube clears the screen with

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The device by the kernel's raw ioctls: blobs, fences and contexts do what they should.
 
-Times are only noted here; figures.py is what measures.
+Times are only noted here; scripts/figures.py is what measures.
 """
 
-from harness import VENUS, expect
+from venusvm.harness import VENUS, expect
 
 
 def test_blobs(case):

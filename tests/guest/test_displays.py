@@ -5,9 +5,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import vnc
-from harness import VENUS, expect, guests, host_tools, json_on_host, picture, without_egl
-from host_screen import HostScreen
+from venusvm import vnc
+from venusvm.harness import VENUS, expect, guests, host_tools, json_on_host, picture, without_egl
+from venusvm.host_screen import SDL, HostScreen
 
 SIZE = (800, 600)
 
@@ -16,8 +16,7 @@ def test_sdl_and_vnc(case):
     """an SDL window, VNC and screendump show the same frame of vkcube, with virtio-vga-venus"""
     with HostScreen(1024, 768) as host, tempfile.TemporaryDirectory(prefix="venus-vnc-") as folder:
         socket = Path(folder, "vnc")
-        environment = {"DISPLAY": host.display, "SDL_VIDEODRIVER": "x11",
-                       "SDL_RENDER_DRIVER": "software"}
+        environment = {"DISPLAY": host.display, **SDL}
         with case.another_guest(device="virtio-vga-venus", resolution=SIZE, display="sdl,gl=off",
                                 env=environment, qemu_args=["-vnc", f"unix:{socket}"]) as guest:
             layer = guests.frames_environment(log="/tmp/frames", hold=30)

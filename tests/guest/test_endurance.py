@@ -1,18 +1,12 @@
 # SPDX-License-Identifier: MIT
 """After programs that take and give back a great deal, QEMU and the render server hold what they held before.
 
-The short form of what `make examples` does for a minute each; examples/endurance.py says how growth is told from
-what is none. In so few seconds a page of memory lost for each thing is noticed where there are enough things;
-lost descriptors, processes, blobs and mappings are always.
+The short form of what `make examples` does for a minute each; venusvm.examples.endurance says how growth is
+told from what is none. In so few seconds a page of memory lost for each thing is noticed where there are enough
+things; lost descriptors, processes, blobs and mappings are always.
 """
 
-import sys
-
-from harness import TOP
-
-sys.path.insert(0, str(TOP / "examples"))
-
-from endurance import endure  # noqa: E402
+from venusvm.examples.endurance import endure
 
 SECONDS = 6
 

@@ -11,11 +11,11 @@ These want the display for themselves: no compositor may run yet. The last test 
 
 import json
 
-from harness import VENUS, Skipped, expect, host_tools, json_on_host, picture
-from screen import Shown, both_shown, pattern, same, standin, wait_until_given_back, wait_until_held
+from venusvm.harness import VENUS, Skipped, expect, host_tools, json_on_host, picture
+from venusvm.screen import (KERNEL_SHOWS, Shown, both_shown, pattern, same, standin, wait_until_given_back,
+                            wait_until_held)
 
 SIZE = (800, 600)
-KERNEL_SHOWS = "XRGB8888"  # what Linux' driver is known to show, whatever else it takes
 
 
 def run(case, command, guest=None):

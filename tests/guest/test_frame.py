@@ -4,7 +4,7 @@
 Both end up in the same host driver, so there is no tolerance to allow for.
 """
 
-from harness import VENUS, expect, host_tools, json_on_host, picture
+from venusvm.harness import VENUS, expect, host_tools, json_on_host, picture
 
 
 def test_frame_is_the_hosts(case):

@@ -13,8 +13,8 @@ a program gets that imports a buffer all the same is tested in tests/renderer/te
 
 import re
 
-from harness import VENUS, expect
-from screen import standin
+from venusvm.harness import VENUS, expect
+from venusvm.screen import standin
 
 SIZE = (800, 600)
 COLOUR = (0.8, 0.4, 0.2)

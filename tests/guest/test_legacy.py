@@ -12,10 +12,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, VENUS, Failed, expect, guests, host_tools, \
+from venusvm.harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, VENUS, Failed, expect, guests, host_tools, \
     json_on_host, offered_devices, own_qemu, picture, qemu_of
-from host_screen import HostScreen, host_vkcube, window_of_vkcube
-from test_present import end, hold_cube
+from venusvm.host_screen import HostScreen, host_vkcube, window_of_vkcube
+from venusvm.presenting import hold_cube
+from venusvm.unmodified import end
 
 OPTIONS = ["--enable-opengl", "--enable-virglrenderer", "--enable-build-legacy-virtio-gpu"]
 LEGACY = "--enable-build-legacy-virtio-gpu"

@@ -6,16 +6,16 @@ whoever resizes QEMU's window; weston in the guest drives them. It takes a monit
 plugged in. To look at pictures, programs that draw are stopped.
 """
 
-import contextlib
 import os
 import re
 import signal
 import time
 from pathlib import Path
 
-from harness import Failed, Skipped, complaints, expect
-from host_screen import HostScreen
-from test_present import SDL, SWAPCHAIN, Weston, end, hold_cube, present_counts, wait_until_shown, xdotool
+from venusvm.harness import as_long_as_weston_runs, complaints, expect
+from venusvm.host_screen import SDL, HostScreen
+from venusvm.presenting import SWAPCHAIN, Weston, hold_cube, present_counts, wait_until_shown, xdotool
+from venusvm.unmodified import end
 
 # Of three outputs: their sizes, where their windows are put, who draws there, with how many colours.
 SIZES = [(800, 600), (640, 480), (400, 304)]
@@ -24,22 +24,6 @@ COLOURS = [100, 3, 100]
 DRAWS = [None, "weston-simple-damage", "weston-simple-shm"]
 APP_IDS = "--on Virtual-2=org.freedesktop.weston.simple-damage --on Virtual-3=org.freedesktop.weston.simple-shm"
 SECOND_SIZE = (512, 384)
-
-
-# weston 16.0 aborts when a monitor is pulled out just before it draws for that: one without a head has no colour format.
-WESTON_ABORTS = re.compile(r"kms-color\.c:\d+: Assertion weston_output_get_supported_color_formats\b")
-
-
-@contextlib.contextmanager
-def as_long_as_weston_runs(guest):
-    """What fails after weston has ended fails for that, and says so. Of its own known fault we can say nothing."""
-    try:
-        yield
-    except Failed as failure:
-        last = guest.run("pgrep -x weston >/dev/null || tail -n 1 /run/weston.log", check=False).output.strip()
-        if WESTON_ABORTS.search(last):
-            raise Skipped(f"the guest's weston has ended by a fault of its own: {last}") from failure
-        raise Failed(f"{failure}\n    weston has ended: {last}" if last else str(failure)) from failure
 
 
 def connector(guest, output, name):

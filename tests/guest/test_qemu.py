@@ -5,8 +5,8 @@ import json
 import re
 import subprocess
 
-from harness import ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, TOP, expect, guests, offered_devices, on_host, own_qemu, \
-    qemu_of, without_egl
+from venusvm.harness import (ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, TOP, expect, guests, offered_devices, on_host,
+                             own_qemu, qemu_of, without_egl)
 
 FOREIGN = re.compile(r"lib(EGL|GL|GLX|GLESv2|OpenGL|gbm|epoxy)\b")
 DEVICE = "virtio-gpu-venus-pci"

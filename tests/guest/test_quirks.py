@@ -7,7 +7,7 @@ Linux shows them, say so.
 
 import re
 
-from harness import VENUS, Skipped, expect, host_tools, json_on_host, picture
+from venusvm.harness import VENUS, Skipped, expect, host_tools, json_on_host, picture
 
 EVENT_IDX, VERSION_1, PLATFORM, PACKED = 29, 32, 33, 34  # bits of virtio's feature word
 

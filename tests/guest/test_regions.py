@@ -6,7 +6,7 @@ the guest's processors, in threads of their own, notify virtqueues. TCG must not
 would stand still for good, with nothing in flight in the device (qemu/patches/0010).
 """
 
-from harness import VENUS, expect, host_tools, json_on_host
+from venusvm.harness import VENUS, expect, host_tools, json_on_host
 
 
 def test_memory_regions(case):

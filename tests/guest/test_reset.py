@@ -3,7 +3,7 @@
 
 import time
 
-from harness import VENUS, expect
+from venusvm.harness import VENUS, expect
 
 LIVE = ("contexts", "resources", "blobs", "mapped", "fences-pending")
 

@@ -6,8 +6,8 @@ out of it, as it says that it needs no reset. A driver that believes it, as Linu
 as it was.
 """
 
-from harness import VENUS, Skipped, expect, host_tools, json_on_host
-from screen import Shown, same
+from venusvm.harness import VENUS, Skipped, expect, host_tools, json_on_host
+from venusvm.screen import Shown, same
 
 PORT = {"properties": {"bus": "socket"}, "devices_before": ["pcie-root-port,id=socket,chassis=1"]}
 KEPT = ("resets", "contexts", "blobs", "mapped", "mapped-bytes", "resources", "memory-bytes")

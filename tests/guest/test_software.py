@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Unmodified programs in short: vkcube for X, mpv, OpenGL through Zink. examples/software.py has them in full.
+"""Unmodified programs in short: vkcube for X, mpv, OpenGL through Zink. venusvm.examples.software has them in full.
 
 What is compared with what:
 - vkcube through Xwayland with the host's own, or the guest's without Venus, as test_vkcube.py does it.
@@ -9,11 +9,11 @@ What is compared with what:
 The host has no mpv and no OpenGL.
 """
 
-from harness import Failed, expect, picture
-from host_screen import window_of_vkcube
-from unmodified import (CLIP, CLIP_RATE, LAVAPIPE, MPV_ALL, MPV_VULKAN, ZINK, Held, check_gears, counted,
-                        frame_of_clip, gears, gl_renderer, glmark2_validate, make_clip, mpv_still, settled,
-                        vkmark_scenes, wanted_vkcube)
+from venusvm.harness import Failed, expect, picture
+from venusvm.host_screen import window_of_vkcube
+from venusvm.unmodified import (CLIP, CLIP_RATE, LAVAPIPE, MPV_ALL, MPV_VULKAN, ZINK, Held, check_gears, counted,
+                                frame_of_clip, gears, gl_renderer, glmark2_validate, make_clip, mpv_still, settled,
+                                vkmark_scenes, wanted_vkcube)
 
 SIZE = 500
 

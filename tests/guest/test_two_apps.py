@@ -4,7 +4,7 @@
 import json
 import time
 
-from harness import expect, guests
+from venusvm.harness import expect, guests
 
 
 def test_two_at_once(case):

@@ -6,8 +6,8 @@ programs that are wrong on purpose (guest/misuse.c). It validates what the progr
 sees any of it, so this is about the programs; that they run at all under it, through the device, is the rest.
 """
 
-from harness import VENUS, Failed, expect
-from screen import standin
+from venusvm.harness import VENUS, Failed, expect
+from venusvm.screen import standin
 
 LAYER = ("VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation VK_VALIDATION_VALIDATE_SYNC=1 "
          "VK_LAYER_REPORT_FLAGS=error,warn")

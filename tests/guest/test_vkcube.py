@@ -11,9 +11,9 @@ held against itself, drawn by the guest's own lavapipe.
 
 import shlex
 
-from harness import Failed, expect, guests, picture
-from host_screen import window_of_vkcube
-from unmodified import wanted_vkcube
+from venusvm.harness import Failed, expect, guests, picture
+from venusvm.host_screen import window_of_vkcube
+from venusvm.unmodified import wanted_vkcube
 
 SIZE = 500
 

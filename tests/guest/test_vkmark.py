@@ -3,7 +3,7 @@
 
 import re
 
-from harness import expect
+from venusvm.harness import expect
 
 
 def test_vkmark_scores(case):

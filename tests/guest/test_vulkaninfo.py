@@ -3,7 +3,7 @@
 
 import re
 
-from harness import VENUS, expect
+from venusvm.harness import VENUS, expect
 
 
 def test_vulkaninfo_sees_venus(case):

@@ -8,7 +8,7 @@ are, and leaves out what is beyond them.
 
 import re
 
-from harness import VENUS, expect, on_host
+from venusvm.harness import VENUS, expect, on_host
 
 SIZE = (1366, 768)  # the output's own, which no standard list has
 LARGE = (1920, 1200)  # one of those that stand beside it

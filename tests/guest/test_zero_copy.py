@@ -12,8 +12,8 @@ lack; so this guest's QEMU preloads a stand-in for it (tests/standin/udmabuf.c s
 show). Of a real GPU's dma-bufs this says nothing unless the host has one.
 """
 
-from harness import VENUS, Skipped, expect, picture
-from screen import pattern, standin, wait_until_held
+from venusvm.harness import VENUS, Skipped, expect, picture
+from venusvm.screen import pattern, standin, wait_until_given_back, wait_until_held
 
 SIZE = (1000, 600)  # lavapipe's rows are multiples of 64 bytes: 4032, not 4000
 FRAMES = 600
@@ -38,16 +38,11 @@ def compare(case, guest, frame, suffix):
     expect(early.share_same < 0.01, "another picture than the frame before", early)
 
 
-def end(case, guest, job, before):
+def end(guest, job, before):
     """Ends the program: its contexts and all their memory go."""
     job.signal(15)
     job.wait(20)
-
-    def question():
-        seen = {name: guest.stat(name) for name in ("contexts", "blobs", "mapped", "address-ranges")}
-        return all(seen[name] == before[name] for name in seen), seen
-
-    case.wait_for(question, "as many contexts, blobs and mappings as before", timeout=10)
+    wait_until_given_back(guest, before)
 
 
 def check_flips(case, guest):
@@ -77,7 +72,7 @@ def check_flips(case, guest):
     moved = {name: (early[name], late[name]) for name in RARE if late[name] - early[name] > MOST}
     expect(not moved, f"at most {MOST} new blobs and maps in {late['flushes'] - early['flushes']} flips",
            moved)
-    end(case, guest, job, before)
+    end(guest, job, before)
 
 
 def check_format(case, guest, name):
@@ -87,7 +82,7 @@ def check_format(case, guest, name):
     if wait_until_held(guest, job):
         compare(case, guest, 2, name)
         case.note(f"{name}: shown")
-        end(case, guest, job, before)
+        end(guest, job, before)
         return
     words = job.errors.strip()
     expect(job.status == 1 and "kernel" in words and "\n" not in words,

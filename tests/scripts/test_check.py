@@ -2,21 +2,16 @@
 """What the summary of all tests takes from a program's output in the Test Anything Protocol."""
 
 import contextlib
-import importlib.util
 import io
 import os
 import re
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "check.py"
-sys.path.insert(0, str(SCRIPT.parent))
-spec = importlib.util.spec_from_file_location("check_script", SCRIPT)
-check = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(check)
+import check
+from venusvm.guest import TOP
 
 OUTPUT = """1..4
 # booted in 8.9 s
@@ -82,10 +77,10 @@ class EverySuiteRuns(unittest.TestCase):
     """A suite that nobody runs says nothing of what has changed elsewhere."""
 
     def test_what_is_not_part_of_check_is_in_the_weekly_run(self):
-        text = (SCRIPT.parents[1] / ".github" / "workflows" / "check.yml").read_text(encoding="utf-8")
+        text = (TOP / ".github" / "workflows" / "check.yml").read_text(encoding="utf-8")
         named = re.search(r"suite: \[(.*)\]", text)[1].split(", ")
         self.assertEqual(set(named), check.ON_REQUEST)
 
     def test_each_has_its_target(self):
-        makefile = (SCRIPT.parents[1] / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+        makefile = (TOP / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
         self.assertEqual(set(re.search(r"suites := (.*)", makefile)[1].split()), set(check.SUITES))

@@ -7,17 +7,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 from unittest import mock
 
-TOP = Path(__file__).resolve().parents[2]
-GUEST_TESTS = TOP / "tests" / "guest"
-sys.path.insert(0, str(GUEST_TESTS))
+from venusvm import harness
+from venusvm.expect import wait_for
+from venusvm.guest import TOP
 
-import harness  # noqa: E402
-import test_outputs  # noqa: E402
+GUEST_TESTS = TOP / "tests" / "guest"
 
 # As build-qemu.sh, which waits for build-lib.sh, whose step runs a compiler.
 OUTER = """#!/bin/bash
@@ -36,22 +34,12 @@ step() {{
 run_step slow step
 """
 PROGRAM = """
-import sys
 from pathlib import Path
-sys.path.insert(0, "{scripts}")
-import guest
+from venusvm import guest
 guest.SCRIPTS = Path("{folder}")
 guest.end_on_signals()
 guest.made_by("outer.sh")
 """
-
-
-def wait_for(question, what, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not question():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout} s: {what}")
-        time.sleep(0.05)
 
 
 def runs(pid):
@@ -83,15 +71,16 @@ class MadeBy(unittest.TestCase):
             os.kill(self.step(), signal.SIGKILL)
 
     def check(self, signum):
-        with subprocess.Popen([sys.executable, "-c", PROGRAM.format(scripts=TOP / "scripts", folder=self.folder)],
-                              env={**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache")},
+        with subprocess.Popen([sys.executable, "-c", PROGRAM.format(folder=self.folder)],
+                              env={**os.environ, "PYTHONPATH": str(TOP / "scripts"),
+                                   "XDG_CACHE_HOME": str(self.folder / "cache")},
                               stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
             self.addCleanup(self.end_step)
-            wait_for(self.step, "a step that runs")
+            wait_for(lambda: (self.step(), "none"), "a step that runs", 60)
             self.assertTrue(runs(self.step()))
             program.send_signal(signum)
             program.wait(60)
-            wait_for(lambda: not runs(self.step()), "the end of the step", 20)
+            wait_for(lambda: (not runs(self.step()), "it run"), "the end of the step", 20)
 
     def test_sigterm_ends_what_is_being_made(self):
         self.check(signal.SIGTERM)
@@ -141,7 +130,7 @@ class WestonEnds(unittest.TestCase):
     def fails_with(self, last):
         guest = mock.Mock(**{"run.return_value": mock.Mock(output=last)})
         try:
-            with test_outputs.as_long_as_weston_runs(guest):
+            with harness.as_long_as_weston_runs(guest):
                 raise harness.Failed("expected a size")
         except (harness.Failed, harness.Skipped) as outcome:
             return type(outcome), str(outcome)

@@ -2,14 +2,10 @@
 """What the checks of pictures say of screens that are made up here: both windows, wherever a compositor puts them."""
 
 import random
-import sys
 import unittest
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-
-from picture import Picture  # noqa: E402
-from screen import both_shown, pattern  # noqa: E402
+from venusvm.picture import Picture
+from venusvm.screen import both_shown, pattern
 
 WIDTH, HEIGHT, PANEL = 200, 100, 8
 LARGE, SMALL = (32, 48, 72), (72, 48, 32)  # colours behind the cubes

@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The launcher of Redox OS: see run-redox.sh --help."""
 
 import sys
 
-import guest as vm
-import launch
+from venusvm import guest as vm
+from venusvm.launchers import common
 
 DESCRIPTION = """\
 Boots a Redox OS image of yours with a virtio-gpu-venus device. Redox' driver uses 2D only: it shows
@@ -24,44 +23,35 @@ firmware is."""
 
 
 def parse(arguments):
-    parser = launch.Parser(prog="run-redox.sh", description=DESCRIPTION, epilog=EPILOG)
+    parser = common.Parser(prog="run-redox.sh", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("image", metavar="IMAGE", help="Redox' disk")
     parser.add_argument("--uefi", action="store_true", help="start it by UEFI instead of a BIOS")
-    launch.add_options(parser, "2G")
+    common.add_options(parser, "2G")
     options = parser.parse_args(arguments)
-    options.image = launch.existing(parser, options.image, "image")
-    launch.check_display(parser, options)
+    options.image = common.existing(parser, options.image, "image")
+    common.check_display(parser, options)
     if options.firmware and not options.uefi:
         parser.error("--firmware goes with --uefi")
     if options.uefi:
-        options.firmware = launch.find_firmware(parser, "x86_64", options.firmware)
+        options.firmware = common.find_firmware(parser, "x86_64", options.firmware)
     return options
 
 
 def main():
     options = parse(sys.argv[1:])
     vm.end_on_signals()
-    machine = launch.Launch(options)
+    machine = common.Launch(options)
     # Its driver wants the modern virtio device, which the VGA one is too; the boot loader wants VGA.
     machine.machine("virtio-vga-venus")
     if options.uefi:
         machine.firmware(options.firmware, options.image)
     machine.network("e1000", None)
     machine.words += ["-device", "qemu-xhci", "-device", "usb-tablet"]
-    if launch.is_iso(options.image):
-        machine.words += launch.drive("disk", options.image, "format=raw", "media=cdrom", "readonly=on")
+    if common.is_iso(options.image):
+        machine.words += common.drive("disk", options.image, "format=raw", "media=cdrom", "readonly=on")
         machine.words += ["-device", "ide-cd,drive=disk,bootindex=0"]
     else:
-        machine.words += launch.drive("disk", options.image, f"format={launch.disk_format(options.image)}",
+        machine.words += common.drive("disk", options.image, f"format={common.disk_format(options.image)}",
                                       *(["snapshot=on"] if options.snapshot else []))
         machine.words += ["-device", "nvme,drive=disk,serial=redox,bootindex=0"]
     return machine.run("run-redox.sh", options.image.parent)
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except vm.GuestError as error:
-        sys.exit(f"run-redox.sh: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -6,11 +6,12 @@ import json
 import tempfile
 from pathlib import Path
 
-import picture
-from expect import Failed, wait_for
-from guest import made_by
+from venusvm import picture
+from venusvm.expect import Failed, wait_for
+from venusvm.guest import made_by
 
 VENUS = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json"
+KERNEL_SHOWS = "XRGB8888"  # what Linux' driver is known to show, whatever else it takes
 HELD = ("contexts", "blobs", "mapped", "resources", "address-ranges")
 
 

@@ -1,16 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Where the examples run: the guests, the host beside them, and a folder for what comes of it."""
 
-import sys
-from pathlib import Path
-
-TOP = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TOP / "scripts"))
-
-import host  # noqa: E402
-import screen as screens  # noqa: E402
-import surroundings  # noqa: E402
-from shared_guest import SharedGuest  # noqa: E402
+from venusvm import host, surroundings
+from venusvm import screen as screens
+from venusvm.guest import TOP
+from venusvm.shared_guest import SharedGuest
 
 OUT = TOP / "out" / "examples"
 
@@ -22,7 +16,7 @@ class Stage:
 
     def __init__(self, accel=None, qemu=None, seconds=60):
         self.options = {"accel": accel, "qemu": qemu}
-        self.seconds = seconds  # how long those of examples/endurance.py run
+        self.seconds = seconds  # how long those of endurance.py run
         self.kind = self.shared = None
         self.environment = {}
         OUT.mkdir(parents=True, exist_ok=True)

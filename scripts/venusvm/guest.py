@@ -26,7 +26,7 @@ import threading
 import time
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parent.parent
+TOP = Path(__file__).resolve().parents[2]
 SCRIPTS = TOP / "scripts"
 LIBM = "libm.so.6"
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The launcher of Alpine and other distributions' images: see run-alpine.sh --help."""
 
@@ -6,8 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-import guest as vm
-import launch
+from venusvm import guest as vm
+from venusvm.launchers import common
 
 DESCRIPTION = """\
 Installs Alpine Linux, or another distribution, on a disk of yours and boots it, with a
@@ -27,19 +26,19 @@ with colons, says where else firmware is. Our own guest is run-guest.sh's."""
 
 
 def parse(arguments):
-    parser = launch.Parser(prog="run-alpine.sh", description=DESCRIPTION, epilog=EPILOG)
+    parser = common.Parser(prog="run-alpine.sh", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("mode", choices=["install", "run"], help="install from an ISO, or run what there is")
     parser.add_argument("--disk", metavar="FILE", required=True, help="the machine's disk, raw or qcow2")
     parser.add_argument("--iso", metavar="FILE", help="what to install from")
-    parser.add_argument("--disk-size", type=launch.size, metavar="SIZE",
+    parser.add_argument("--disk-size", type=common.size, metavar="SIZE",
                         help="with install: of the disk, if there is none (8G)")
     parser.add_argument("--arch", choices=["x86_64", "aarch64"],
                         help="of the machine; this one's if not given")
-    parser.add_argument("--ssh", type=launch.port, metavar="PORT", default=2222,
+    parser.add_argument("--ssh", type=common.port, metavar="PORT", default=2222,
                         help="port of this machine that leads to the guest's ssh, or off (2222)")
-    launch.add_options(parser, "2G")
+    common.add_options(parser, "2G")
     options = parser.parse_args(arguments)
-    options.arch = options.arch or (launch.HOST if launch.HOST in launch.MACHINE else "x86_64")
+    options.arch = options.arch or (common.HOST if common.HOST in common.MACHINE else "x86_64")
     if options.mode == "install":
         check_install(parser, options)
     else:
@@ -50,10 +49,10 @@ def parse(arguments):
         if not Path(options.disk).is_file():
             parser.error(f"there is no disk {options.disk}: make one with run-alpine.sh install --iso FILE")
     options.disk = Path(options.disk).resolve()
-    if options.disk.is_file() and launch.is_iso(options.disk):
+    if options.disk.is_file() and common.is_iso(options.disk):
         parser.error(f"{options.disk} is an ISO, no disk: give it with install --iso")
-    launch.check_display(parser, options)
-    options.firmware = launch.find_firmware(parser, options.arch, options.firmware)
+    common.check_display(parser, options)
+    options.firmware = common.find_firmware(parser, options.arch, options.firmware)
     return options
 
 
@@ -62,8 +61,8 @@ def check_install(parser, options):
         parser.error("install needs --iso FILE, such as Alpine's alpine-virt ISO")
     if options.snapshot:
         parser.error("--snapshot would forget what is installed: it goes with run")
-    options.iso = launch.existing(parser, options.iso, "ISO")
-    if not launch.is_iso(options.iso):
+    options.iso = common.existing(parser, options.iso, "ISO")
+    if not common.is_iso(options.iso):
         parser.error(f"{options.iso} is no ISO")
     if Path(options.disk).is_file() and options.disk_size:
         parser.error(f"{options.disk} is there already: leave --disk-size out to install on it")
@@ -81,30 +80,21 @@ def main():
     options = parse(sys.argv[1:])
     vm.end_on_signals()
     disk = options.disk
-    kind = launch.disk_format(disk) if disk.is_file() else "raw"
-    machine = launch.Launch(options, options.arch)
+    kind = common.disk_format(disk) if disk.is_file() else "raw"
+    machine = common.Launch(options, options.arch)
     # A VGA display until the guest's driver starts, where machines have such.
     machine.machine("virtio-vga-venus" if options.arch == "x86_64" else "virtio-gpu-venus-pci")
     machine.firmware(options.firmware, disk)
     machine.network("virtio-net-pci", options.ssh)
     machine.words += ["-device", "virtio-rng-pci", "-device", "virtio-keyboard-pci",
                       "-device", "virtio-tablet-pci"]
-    machine.words += launch.drive("disk", disk, f"format={kind}",
+    machine.words += common.drive("disk", disk, f"format={kind}",
                                   *(["snapshot=on"] if options.snapshot else []))
     machine.words += ["-device", "virtio-blk-pci,drive=disk,bootindex=1"]
     if options.iso:
-        machine.words += launch.drive("iso", options.iso, "format=raw", "media=cdrom", "readonly=on")
+        machine.words += common.drive("iso", options.iso, "format=raw", "media=cdrom", "readonly=on")
         machine.words += ["-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=iso,bootindex=0"]
     if options.mode == "install" and not disk.exists() and not options.dry_run:
         with open(disk, "wb") as file:
             os.truncate(file.fileno(), in_bytes(options.disk_size or "8G"))
     return machine.run("run-alpine.sh", disk.parent, options.ssh)
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except vm.GuestError as error:
-        sys.exit(f"run-alpine.sh: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -8,12 +8,12 @@ layer, counts a program's frames and can make it stand still after one, which th
 import json
 import re
 
-import picture
-from expect import Failed, expect, wait_for
-from guest import frames_environment
-from host import on_host
-from host_screen import host_vkcube, window_of_vkcube
-from screen import dump
+from venusvm import picture
+from venusvm.expect import Failed, expect, wait_for
+from venusvm.guest import frames_environment
+from venusvm.host import on_host
+from venusvm.host_screen import host_vkcube, window_of_vkcube
+from venusvm.screen import dump
 
 LAVAPIPE = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/lvp_icd.json"  # the guest's own, after "wl env"
 # OpenGL by Vulkan. Zink leaves a Vulkan device that is a processor alone unless it is told to take one.

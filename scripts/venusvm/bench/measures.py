@@ -6,18 +6,17 @@ where one cannot do something within the time that it has, the reason takes the 
 """
 
 import json
-import os
 import re
 import signal
-import subprocess
 import time
 from pathlib import Path
 
-import pixels
-from sides import guests
+from venusvm import guest as guests
+from venusvm import host as host_programs
+from venusvm.bench import pixels
+from venusvm.expect import Failed
+from venusvm.screen import VENUS
 
-VENUS = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json"
-LAVAPIPE = {"VK_DRIVER_FILES": "/usr/share/vulkan/icd.d/lvp_icd.json"}
 SCENES = ("clear", "vertex", "texture", "shading", "cube", "desktop", "effect2d")
 OTHERS = (0, 64, 512, 1024, 4096)
 CONTEXTS = (2, 8, 32, 64)
@@ -328,20 +327,18 @@ FLOOR = (floor_contexts, floor_blobs)
 # --- the host by itself ---------------------------------------------------------------------------------
 
 
-def host_json(command, **environment):
-    done = subprocess.run([guests.SCRIPTS / "in-root.sh", "--die-with-parent", "--", *map(str, command)],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          timeout=120, check=False,
-                          env={**os.environ, **LAVAPIPE, "VENUS_SAMPLES": "1", **environment})
-    if done.returncode:
-        raise guests.GuestError(f"{command[0]} on the host: {(done.stdout + done.stderr)[-500:]}")
-    return done.stdout
+def on_host(command, **environment):
+    """What a program prints on the host, with every sample; what fails is this side's failure, in one line."""
+    try:
+        return host_programs.on_host(command, VENUS_SAMPLES="1", **environment)
+    except Failed as failure:
+        raise guests.GuestError(" ".join(str(failure).split())) from failure
 
 
 def host(tools, screen, notes):
     """The same programs with no guest in between."""
     def last(command):
-        return json.loads(host_json(command).strip().splitlines()[-1])
+        return json.loads(on_host(command).strip().splitlines()[-1])
 
     result = last([tools / "vk_start"])
     notes.add("instance", sum(result[name] for name in ("instance_ms", "devices_ms", "device_ms")))
@@ -352,7 +349,7 @@ def host(tools, screen, notes):
     for key, mode in (("cube-fifo", FIFO), ("cube-mailbox", MAILBOX)):
         log = Path(screen.folder.name, "frames.json")
         log.unlink(missing_ok=True)
-        host_json(["vkcube", "--wsi", "xcb", "--present_mode", mode, "--c", 400], DISPLAY=screen.display,
+        on_host(["vkcube", "--wsi", "xcb", "--present_mode", mode, "--c", 400], DISPLAY=screen.display,
                   VK_LAYER_PATH=str(tools), VK_INSTANCE_LAYERS="VK_LAYER_VENUS_frames",
                   VENUS_FRAMES_LOG=str(log))
         counted = json.loads(log.read_text(encoding="ascii"))

@@ -8,15 +8,15 @@ is on the guest's display, it is QEMU's screendump that is held against it.
 import json
 import time
 
-import picture
-from entry import Entry, Result
-from expect import expect, wait_for
-from screen import VENUS, Shown, both_shown, pattern, same, wait_until_given_back, wait_until_held
+from venusvm import picture
+from venusvm.examples.entry import Result, entry
+from venusvm.expect import expect, wait_for
+from venusvm.screen import (KERNEL_SHOWS, VENUS, Shown, both_shown, pattern, same, wait_until_given_back,
+                            wait_until_held)
 
 SIZE = (800, 600)
 EXACT = "the same picture, bit by bit"
 LEAST_FPS = 47  # what vkcube_anim is asked for, at 800x600
-KERNEL_SHOWS = "XRGB8888"  # what Linux' driver is known to show, whatever else it takes
 
 
 def count(number):
@@ -250,12 +250,6 @@ def compositor(stage, entry):
                      for one in (seen["large"], seen["small"]))],
                   stage.file(f"{entry.name}.png"),
                   "each window shows what its program drew, bit by bit, where the other does not cover it")
-
-
-def entry(name, title, text, command, function, guest="plain"):
-    """An Entry whose function is told which one it is."""
-    made = Entry(name, title, text, command, lambda stage: function(stage, made), guest)
-    return made
 
 
 SIZED = f"{SIZE[0]}x{SIZE[1]}"

@@ -5,8 +5,8 @@ import json
 import os
 import subprocess
 
-from expect import Failed
-from guest import TOP, made_by
+from venusvm.expect import Failed
+from venusvm.guest import TOP, made_by
 
 LAVAPIPE = {"VK_DRIVER_FILES": "/usr/share/vulkan/icd.d/lvp_icd.json"}
 IN_ROOT = [str(TOP / "scripts" / "in-root.sh"), "--die-with-parent", "--"]

@@ -20,10 +20,10 @@ How growth is told from what is no growth:
 
 import time
 
-import processes
-from entry import Entry, Result
-from expect import Failed, expect, wait_for
-from screen import VENUS
+from venusvm import processes
+from venusvm.examples.entry import Result, entry
+from venusvm.expect import Failed, expect, wait_for
+from venusvm.screen import VENUS
 
 SLACK = 4.0   # MiB
 PAGE = 4096   # bytes
@@ -139,17 +139,17 @@ def report(stage, entry, command, things, what):
                   against_host="the program checks what it does, and afterwards all is as it was before")
 
 
-def entry(name, title, text, command, things, what):
-    made = Entry(name, title, text, f"{command} --frames {LONG} --seconds 60",
-                 lambda stage: report(stage, made, command, things, what))
-    return made
+def lasting(name, title, text, command, things, what):
+    """An Entry that goes on for a time."""
+    return entry(name, title, text, f"{command} --frames {LONG} --seconds 60",
+                 lambda stage, made: report(stage, made, command, things, what))
 
 
 ENTRIES = [
-    entry("long-contexts", "32 contexts", "Processes and threads that take and give back memory all the time.",
-          "multi_context --contexts 32", "pieces", "pieces of memory taken"),
-    entry("long-churn", "Resources without end", "Memories, buffers and images made, used, checked and freed.",
-          "resource_churn", "made", "things made"),
-    entry("long-fences", "Fences without end", "Submits tied together by timelines, waited for by every means.",
-          "fence_stress", "submits", "submits"),
+    lasting("long-contexts", "32 contexts", "Processes and threads that take and give back memory all the time.",
+            "multi_context --contexts 32", "pieces", "pieces of memory taken"),
+    lasting("long-churn", "Resources without end", "Memories, buffers and images made, used, checked and freed.",
+            "resource_churn", "made", "things made"),
+    lasting("long-fences", "Fences without end", "Submits tied together by timelines, waited for by every means.",
+            "fence_stress", "submits", "submits"),
 ]

@@ -13,7 +13,10 @@ import argparse
 import json
 import sys
 
-from harness import TOP, VENUS, guests
+from venusvm import guest as guests
+from venusvm.guest import TOP
+from venusvm.program import run
+from venusvm.screen import VENUS
 
 OTHERS = (0, 64, 512, 1024)
 PROGRAMS = 3  # how often each program runs, in turn with the others; the figures are of all its rounds
@@ -97,9 +100,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except guests.GuestError as error:
-        sys.exit(f"figures.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(main)

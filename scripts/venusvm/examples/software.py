@@ -8,13 +8,14 @@ compared with what it draws on the guest's own lavapipe, that is, without the de
 import re
 import time
 
-import picture
-from entry import Entry, Result
-from expect import Failed, expect
-from host_screen import host_vkcube, window_of_vkcube
-from unmodified import (CLIP, CLIP_RATE, LAVAPIPE, MPV_ALL, MPV_OPENGL, MPV_VULKAN, ZINK, Held, check_gears, counted,
-                        end, frame_of_clip, gears, gl_renderer, glmark2_scenes, glmark2_validate, make_clip, mpv_still,
-                        settled, vkmark_scenes)
+from venusvm import picture
+from venusvm.examples.entry import Result, entry
+from venusvm.expect import Failed, expect
+from venusvm.host_screen import host_vkcube, window_of_vkcube
+from venusvm.surroundings import summary_fields
+from venusvm.unmodified import (CLIP, CLIP_RATE, LAVAPIPE, MPV_ALL, MPV_OPENGL, MPV_VULKAN, ZINK, Held, check_gears,
+                                counted, end, frame_of_clip, gears, gl_renderer, glmark2_scenes, glmark2_validate,
+                                make_clip, mpv_still, settled, vkmark_scenes)
 
 CUBE = 500          # vkcube's window
 CUBE_FRAME = 100    # the one that is compared
@@ -33,15 +34,11 @@ def near(seen, wanted, mean, share):
     return f"{found} (allowed is {limit})"
 
 
-def fields(summary):
-    return dict(re.findall(r"^\s*(\w+)\s*= (.*?)\s*$", summary, re.MULTILINE))
-
-
 def vulkaninfo(stage, entry):
     """Its picture is a terminal's, which shows the summary."""
     guest = stage.guest(entry.guest)
-    here = fields(guest.run("wl vulkaninfo --summary").output)
-    there = fields(stage.on_host(["vulkaninfo", "--summary"]))
+    here = summary_fields(guest.run("wl vulkaninfo --summary").output)
+    there = summary_fields(stage.on_host(["vulkaninfo", "--summary"]))
     expect(here["driverID"] == "DRIVER_ID_MESA_VENUS" and there["deviceName"] in here["deviceName"],
            f"Venus, with the host's {there['deviceName']} in its name", here)
     whole = guest.run("wl vulkaninfo").output, stage.on_host(["vulkaninfo"])
@@ -158,12 +155,6 @@ def glmark2(stage, entry):
                    ("pictures that glmark2 finds right", f"{answers.count('Success')} of {len(answers)}; "
                     f"{answers.count('Unknown')} it cannot judge")],
                   stage.file(f"{entry.name}.png"), "glmark2 reads back what it drew, and finds nothing wrong")
-
-
-def entry(name, title, text, command, function, guest="plain"):
-    """An Entry whose function is told which one it is."""
-    made = Entry(name, title, text, command, lambda stage: function(stage, made), guest)
-    return made
 
 
 ENTRIES = [

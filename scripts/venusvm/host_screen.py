@@ -7,10 +7,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import picture
-from expect import Failed, expect
-from host import IN_ROOT, LAVAPIPE, host_tools
+from venusvm import picture
+from venusvm.expect import Failed, expect
+from venusvm.host import IN_ROOT, LAVAPIPE, host_tools
 
+SDL = {"SDL_VIDEODRIVER": "x11", "SDL_RENDER_DRIVER": "software"}  # QEMU's environment, for its window there
 BACKGROUND = (51, 51, 51)  # what vkcube clears its window with
 
 

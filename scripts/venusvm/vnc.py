@@ -4,7 +4,7 @@
 import socket
 import struct
 
-from harness import picture
+from venusvm import picture
 
 
 def look(path):

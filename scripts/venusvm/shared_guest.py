@@ -3,7 +3,7 @@
 
 import time
 
-import guest as guests
+from venusvm import guest as guests
 
 
 class SharedGuest:

@@ -1,17 +1,12 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The launcher for a person: see run-guest.sh --help."""
 
-import argparse
-import os
-import re
-import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
-import guest as vm
+from venusvm import guest as vm
+from venusvm.launchers.common import Parser, check_display, existing, resolution, size
 
 DESCRIPTION = """\
 Boots a Linux guest with a virtio-gpu-venus device: Vulkan in the guest, no OpenGL on the host."""
@@ -32,34 +27,8 @@ What is missing is made first (see make demo). ACCEL=tcg, kvm or hvf chooses the
 never written to."""
 
 
-class Formatter(argparse.RawDescriptionHelpFormatter):
-    def __init__(self, prog):
-        super().__init__(prog, max_help_position=26, width=100)
-
-
-def size(text):
-    if not re.fullmatch(r"[1-9]\d*[KMGT]?", text):
-        raise argparse.ArgumentTypeError(f"'{text}' is no size: write 512M or 4G")
-    return text
-
-
-def resolution(text):
-    found = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not found or not (64 <= int(found[1]) <= 16384 and 64 <= int(found[2]) <= 16384):
-        raise argparse.ArgumentTypeError(f"'{text}' is no resolution: write 1280x800")
-    return int(found[1]), int(found[2])
-
-
-class Parser(argparse.ArgumentParser):
-    """One that says what is wrong in one line, and where to look."""
-
-    def error(self, message):
-        sys.exit(f"run-guest.sh: {message}; see run-guest.sh --help")
-
-
 def parse():
-    parser = Parser(prog="run-guest.sh", description=DESCRIPTION, epilog=EPILOG,
-                    formatter_class=Formatter, allow_abbrev=False)
+    parser = Parser(prog="run-guest.sh", description=DESCRIPTION, epilog=EPILOG)
     display = parser.add_argument_group("where the picture goes").add_mutually_exclusive_group()
     display.add_argument("--window", action="store_true", help="an SDL window; needs a display")
     display.add_argument("--vnc", metavar="PORT", type=int, help="a VNC server on this machine only")
@@ -115,17 +84,14 @@ def check(parser, options):
     if options.image:
         if options.app or options.shell:
             parser.error("--app and --shell need our own guest; in your image, use its own terminal")
-        if not Path(options.image).is_file():
-            parser.error(f"there is no image {options.image}")
+        image = existing(parser, options.image, "image")
         if options.arch != "x86_64":
             parser.error("--image boots by a BIOS: run-alpine.sh boots an image for aarch64")
         options.device = "virtio-vga-venus"
-        options.image = Path(options.image).resolve()
+        options.image = image
     if options.device == "virtio-vga-venus" and options.arch != "x86_64":
         parser.error(f"{options.arch} machines have no VGA: use virtio-gpu-venus-pci")
-    if options.window and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        parser.error("--window needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set: "
-                     "use --vnc 5900")
+    check_display(parser, options)
     return options
 
 
@@ -229,14 +195,3 @@ def main():
         return guest.process.wait()
     finally:
         guest.close()
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except vm.GuestError as error:
-        sys.exit(f"run-guest.sh: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except subprocess.SubprocessError as error:
-        sys.exit(f"run-guest.sh: {error}")

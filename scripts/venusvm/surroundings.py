@@ -7,8 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
-import guest as guests
-from screen import VENUS
+from venusvm import guest as guests
+from venusvm.screen import VENUS
 
 
 def processor():
@@ -36,6 +36,17 @@ def commit():
     return done.stdout.strip() or "unknown"
 
 
+def summary_fields(summary):
+    """What vulkaninfo --summary says of the one device, by name."""
+    return dict(re.findall(r"^\s*(\w+)\s*= (.*?)\s*$", summary, re.MULTILINE))
+
+
+def driver_info(summary, name):
+    """The driver of the first device of vulkaninfo --summary, after a name that a person knows."""
+    found = re.search(r"driverInfo\s*=\s*(.*)", summary)
+    return f"{name}, {found[1].strip()}" if found else "unknown"
+
+
 def of_host():
     return {"machine": machine(), "kernel": platform.release(),
             "commit": commit(), "virglrenderer": virglrenderer()}
@@ -44,7 +55,6 @@ def of_host():
 def of_guest(guest):
     """Of a running one, and of the QEMU that it runs in."""
     summary = guest.run(f"{VENUS} vulkaninfo --summary").output
-    found = re.search(r"driverInfo\s*=\s*(.*)", summary)
     return {"accelerator": guest.accel_why, "QEMU": guest.qemu_version(), "renderer": guest.renderer(),
             "guest kernel": guest.run("uname -r").output.strip(),
-            "guest driver": f"Venus, {found[1].strip()}" if found else "unknown"}
+            "guest driver": driver_info(summary, "Venus")}

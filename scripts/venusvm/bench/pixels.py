@@ -17,7 +17,8 @@ import threading
 import time
 from pathlib import Path
 
-from sides import SIZE, guests
+from venusvm import guest as guests
+from venusvm.bench.sides import SIZE
 
 STEP = 0.0002  # how often the pixel is looked at: seconds
 PATIENCE = 5

@@ -29,3 +29,9 @@ class Entry:
     command: str                    # as typed into the guest's shell
     run: Callable                   # takes the Stage, returns a Result; raises Failed or GuestError
     guest: str = "plain"            # or "dmabuf": a host whose Vulkan has dma-bufs, or a stand-in for them
+
+
+def entry(name, title, text, command, function, guest="plain"):
+    """An Entry whose function is told which one it is."""
+    made = Entry(name, title, text, command, lambda stage: function(stage, made), guest)
+    return made

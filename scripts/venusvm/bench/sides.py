@@ -6,20 +6,15 @@ window. What differs is the device, and that the old one cannot do without a dis
 """
 
 import re
-import sys
 import time
-from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests" / "guest")]
-
-import guest as guests  # noqa: E402
-import processes  # noqa: E402
-from host_screen import HostScreen  # noqa: E402
+from venusvm import guest as guests
+from venusvm import processes
+from venusvm.host_screen import SDL, HostScreen
 
 SIZE = (1280, 800)
 # Without gl=on, QEMU leaves it to SDL how to draw, which would use OpenGL too if it were not told otherwise.
-SDL = {"SDL_VIDEODRIVER": "x11", "SDL_RENDER_DRIVER": "software", "SDL_FRAMEBUFFER_ACCELERATION": "0"}
+SDL_ALONE = {**SDL, "SDL_FRAMEBUFFER_ACCELERATION": "0"}
 OLD = {"device": "virtio-gpu-gl-pci", "display": "sdl,gl=on", "properties": {"blob": "on", "venus": "on"}}
 NEW = {"device": "virtio-gpu-venus-pci", "display": "sdl,gl=off"}
 PRESENTED = {**NEW, "properties": {"present": "swapchain", "present-mode": "mailbox"}}
@@ -36,7 +31,7 @@ class Machine:
 
     def __init__(self, qemu, device, display, properties=None, preload=None, accel=None):
         self.screen = HostScreen(*SIZE)
-        env = {"DISPLAY": self.screen.display, **SDL}
+        env = {"DISPLAY": self.screen.display, **SDL_ALONE}
         self.guest = guests.Guest(qemu=qemu, device=device, display=display, properties=properties,
                                   preload=preload, accel=accel, env=env, resolution=SIZE)
         self.started = self.answered = None

@@ -16,11 +16,13 @@ import json
 import sys
 import time
 
-from harness import LAVAPIPE, TOP, guests, on_host
-from host_screen import HostScreen
+from venusvm import guest as guests
+from venusvm.guest import TOP
+from venusvm.host import LAVAPIPE, on_host
+from venusvm.host_screen import SDL, HostScreen
+from venusvm.program import run as run_program
 
 SIZE = (1280, 800)
-SDL = {"SDL_VIDEODRIVER": "x11", "SDL_RENDER_DRIVER": "software"}
 CASES = {
     "X11, immediate": {"present": "swapchain", "present-mode": "immediate"},
     "X11, mailbox": {"present": "swapchain", "present-mode": "mailbox"},
@@ -87,9 +89,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except guests.GuestError as error:
-        sys.exit(f"figures_present.py: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program(main)

@@ -8,11 +8,11 @@ where and when that was.
 import re
 from pathlib import Path
 
-import picture
+from venusvm import picture
 
 WIDTH = 400  # of a picture on the page, at most
 HEAD = """\
-<!-- Written by examples/examples.py (make examples): change that, not this. -->
+<!-- Written by examples/examples.py (make examples), which is scripts/venusvm/examples: change that, not this. -->
 # Examples
 
 What runs on the device, each where it can with the same beside it on the host. `make examples` runs all of it and
