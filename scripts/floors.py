@@ -29,7 +29,7 @@ MAY_BE_A_KNOT = {'nouns'}  # resources know their contexts, and contexts their r
 DEFINITION = re.compile(r'^(?!static\b|typedef\b|extern\b|return\b|else\b)[A-Za-z_][\w \*]*?[ \*](\w+)'
                         r'(?:\(| = \{)', re.M)
 OWN = re.compile(r'^static\b[\w \n\*]*?[ \*](\w+)\(', re.M)
-WORD = re.compile(r'(?<![.>\w])[A-Za-z_]\w+')  # no member of a structure
+WORD = re.compile(r'(?<![.>\w])[A-Za-z_]\w*')  # no member of a structure
 INCLUDE = re.compile(r'^\s*#include "([\w-]+)/[^"]+"', re.M)
 
 
@@ -140,7 +140,7 @@ def rows_of(files):
 
 
 def draw(arrows):
-    """The floors as an SVG: a band each, and how many arrows go from one to another."""
+    """The floors as an SVG: a band each, and which uses which."""
     bands, lines, boxes, tops, y = [], [], [], {}, 20
     for floor, what in FLOORS.items():
         files = sorted(file.split('/', 1)[1] for file in arrows if floor_of(file) == floor)
@@ -165,21 +165,14 @@ def draw(arrows):
                 boxes.append(f'<text x="{LEFT + x + wide / 2}" y="{top + 15}" {FONT} '
                              f'font-size="12" text-anchor="middle">{name}</text>')
         y += height + GAP
-    counts = {}
-    for file, others in arrows.items():
-        for other in others:
-            pair = floor_of(file), floor_of(other)
-            if pair[0] != pair[1]:
-                counts[pair] = counts.get(pair, 0) + 1
+    pairs = {(floor_of(file), floor_of(other)) for file, others in arrows.items() for other in others}
     lane = LEFT + 10
-    for (upper, lower), count in sorted(counts.items(), key=lambda item: (
-            -height_of(item[0][0]), -height_of(item[0][1]))):
+    for upper, lower in sorted(pairs, key=lambda pair: (-height_of(pair[0]), -height_of(pair[1]))):
+        if upper == lower:
+            continue
         start = tops[upper][0] + tops[upper][1]
-        end = tops[lower][0]
-        lines.append(f'<path d="M{lane} {start} V{end - 3}" stroke="#3b5b8c" fill="none" '
-                     f'stroke-width="{1 + min(count, 24) / 8:.2f}" marker-end="url(#down)"/>')
-        lines.append(f'<text x="{lane + 5}" y="{start + 16}" {FONT} font-size="11" '
-                     f'fill="#3b5b8c">{count}</text>')
+        lines.append(f'<path d="M{lane} {start} V{tops[lower][0] - 3}" stroke="#3b5b8c" fill="none" '
+                     'stroke-width="1.5" marker-end="url(#down)"/>')
         lane += 32
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y - GAP + 20}" '
             f'viewBox="0 0 {WIDTH} {y - GAP + 20}">\n'
