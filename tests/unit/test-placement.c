@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* The ways of placing a blob by themselves: which is taken for which memory, each once, and what is refused. */
+#include "memory/placement.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "alone.h"
+#include "base/pages.h"
+
+enum { BLOB = 7, PAGES = 4 };
+
+static struct services services;
+static char *room; /* pages to place it at, with one on either side */
+
+static void ignore_fence(void *opaque, uint64_t id)
+{
+    (void)opaque, (void)id;
+}
+
+static void start(enum fake_memory memory)
+{
+    alone_start(&services, ignore_fence, NULL);
+    fake_set_memory(memory);
+    const struct renderer_blob blob = {
+        .resource_id = BLOB,
+        .context_id = 1,
+        .mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+        .flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE,
+        .id = 1,
+        .size = PAGES * page_size(),
+    };
+    assert_int_equal(fake_renderer.blob_create(&blob), 0);
+    room = mmap(NULL, (PAGES + 2) * page_size(), PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(room, MAP_FAILED);
+    memset(room, 1, (PAGES + 2) * page_size());
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    if (fake_blobs())
+        fake_renderer.resource_unref(BLOB);
+    munmap(room, (PAGES + 2) * page_size());
+    alone_stop(&services);
+    return 0;
+}
+
+/* Place it, and see that it is the blob's memory, at that address and nowhere beside it. */
+static void check_placed(enum placement_way expected)
+{
+    void *place = NULL;
+    enum placement_way way;
+    char *dst = room + page_size();
+    assert_int_equal(placement_place(&fake_renderer, BLOB, PAGES * page_size(), dst, &place, &way),
+                     0);
+    assert_ptr_equal(place, dst);
+    assert_int_equal(way, expected);
+    char *blob = fake_blob(BLOB);
+    for (unsigned i = 0; i < PAGES; i++) {
+        dst[i * page_size()] = (char)(10 + i);
+        assert_int_equal(blob[i * page_size()], 10 + i);
+    }
+    assert_int_equal(room[page_size() - 1], 1);
+    assert_int_equal(dst[PAGES * page_size()], 1);
+
+    /* Anywhere. */
+    assert_int_equal(placement_place(&fake_renderer, BLOB, PAGES * page_size(), NULL, &place, &way),
+                     0);
+    assert_int_equal(way, expected);
+    assert_int_equal(*(char *)place, 10);
+    munmap(place, PAGES * page_size());
+}
+
+static void test_by_descriptor(void **state)
+{
+    (void)state;
+    start(FAKE_SHM);
+    check_placed(PLACEMENT_FIXED);
+    assert_int_equal(fake_count(FAKE_EXPORT), 2);
+    assert_int_equal(fake_count(FAKE_MAP), 0); /* no other way was tried */
+}
+
+static void test_by_alias(void **state)
+{
+    (void)state;
+    start(FAKE_OPAQUE);
+    check_placed(PLACEMENT_ALIAS);
+    assert_int_equal(fake_count(FAKE_EXPORT), 2);
+    assert_int_equal(fake_count(FAKE_MAP), 2);
+    assert_int_equal(fake_count(FAKE_UNMAP), 2);
+}
+
+static int try_to_place(void)
+{
+    void *place;
+    enum placement_way way;
+    return placement_place(&fake_renderer, BLOB, PAGES * page_size(), room + page_size(), &place,
+                           &way);
+}
+
+static void test_in_no_way(void **state)
+{
+    (void)state;
+    start(FAKE_PINNED);
+    assert_true(try_to_place() < 0);
+    assert_int_equal(fake_count(FAKE_EXPORT), 1);
+    assert_int_equal(fake_count(FAKE_MAP), 1);
+    assert_int_equal(fake_count(FAKE_UNMAP), 1);
+}
+
+/* Whoever touched its end would end this process: no other way will do either. */
+static void test_shorter_than_it_says(void **state)
+{
+    (void)state;
+    start(FAKE_SHORT);
+    assert_int_equal(try_to_place(), -EOVERFLOW);
+    assert_int_equal(fake_count(FAKE_MAP), 0);
+}
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    void *place;
+    enum placement_way way;
+    start(FAKE_SHM);
+    assert_int_equal(placement_place(&fake_renderer, BLOB, 0, NULL, &place, &way), -EINVAL);
+    assert_int_equal(placement_place(&fake_renderer, BLOB, UINT64_MAX, NULL, &place, &way),
+                     -EINVAL);
+    assert_int_equal(
+        placement_place(&fake_renderer, BLOB, (PAGES + 1) * page_size(), NULL, &place, &way),
+        -EOVERFLOW);
+}
+
+#define PLACEMENT(function) cmocka_unit_test_teardown(function, finish)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PLACEMENT(test_by_descriptor),        PLACEMENT(test_by_alias), PLACEMENT(test_in_no_way),
+        PLACEMENT(test_shorter_than_it_says), PLACEMENT(test_sizes),
+    };
+    return RUN_TESTS(tests);
+}
