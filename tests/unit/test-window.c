@@ -150,6 +150,19 @@ static void test_region_for_pinned(void **state)
     assert_int_equal(count_regions(), 6);
 }
 
+/* A way that failed a moment ago is not tried again for the region. */
+static void test_each_way_is_tried_once(void **state)
+{
+    (void)state;
+    start(NULL);
+    fake_set_memory(FAKE_PINNED);
+    assert_ok(create_host_blob(1, PAGE));
+    assert_int_equal(map_blob(1, 0), OK_MAP);
+    assert_int_equal(stat_value("maps-region"), 1);
+    assert_int_equal(fake_count(FAKE_EXPORT), 2); /* to be mapped, and for whoever presents it */
+    assert_int_equal(fake_count(FAKE_MAP), 2);    /* to be aliased, and to be pinned */
+}
+
 /* Without the descriptor there is still the renderer's mapping. */
 static void test_export_fails(void **state)
 {
@@ -862,6 +875,7 @@ int main(void)
         TEST(test_fixed_dmabuf),
         TEST(test_alias),
         TEST(test_region_for_pinned),
+        TEST(test_each_way_is_tried_once),
         TEST(test_export_fails),
         TEST(test_nothing_works),
         TEST(test_no_regions),
