@@ -12,7 +12,7 @@
 #include "hw/virtio/virtio-gpu.h"
 #include "qemu/notify.h"
 #include "qemu/thread.h"
-#include "ui/kbd-state.h"
+#include "ui/native-input.h"
 
 #define TYPE_VIRTIO_GPU_VENUS "virtio-gpu-venus-device"
 OBJECT_DECLARE_SIMPLE_TYPE(VirtIOGPUVenus, VIRTIO_GPU_VENUS)
@@ -75,15 +75,14 @@ typedef enum VenusPresentPolicy {
 typedef struct VenusPlace {
     bool somewhere;                     /* else the rest means nothing */
     enum venus_gpu_target_kind kind;
-    int window;                         /* of X11, else 0 */
+    uint32_t window;                    /* of X11, else 0 */
 } VenusPlace;
 
 typedef struct VenusPresentOutput {
     VenusPlace place;                   /* where it is presented */
     VenusPlace refused;                 /* where that has ended by itself */
     uint64_t frames;                    /* how many there were at its start */
-    QKbdState *keys;                    /* of the library's window, or NULL */
-    int32_t pointer_x, pointer_y;       /* there */
+    NativeInput *input;                 /* in the library's window, or NULL */
 } VenusPresentOutput;
 
 typedef struct VenusPresent {
