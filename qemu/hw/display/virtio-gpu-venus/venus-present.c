@@ -51,76 +51,18 @@ struct VenusPresentEvent {
     QSIMPLEQ_ENTRY(VenusPresentEvent) next;
 };
 
-/* Properties */
-
-/* In the order of VenusPresentPolicy. */
-static const char *const venus_policy_names[] = {
-    "auto", "surface", "swapchain", "off",
-};
-
-/* In the order of enum venus_gpu_present_mode. */
-static const char *const venus_mode_names[] = {
-    "fifo", "mailbox", "immediate",
-};
-
-/* The first one, and then in the order of enum venus_gpu_target_kind. */
-static const char *const venus_target_names[] = {
-    "auto", "offscreen", "headless", "x11", "wayland",
-};
-
-/* The place of @value among @names, 0 if there is no value, or -1. */
-static int venus_choose(const char *property, const char *value,
-                        const char *const *names, int count, Error **errp)
-{
-    g_autoptr(GString) list = g_string_new(NULL);
-    int i;
-
-    if (!value) {
-        return 0;
-    }
-    for (i = 0; i < count; i++) {
-        if (!strcmp(value, names[i])) {
-            return i;
-        }
-        g_string_append_printf(list, "%s%s",
-                               i == 0 ? "" : i < count - 1 ? ", " : " or ",
-                               names[i]);
-    }
-    error_setg(errp, "%s=%s is not possible: use %s", property, value,
-               list->str);
-    return -1;
-}
-
 bool venus_present_check_conf(VirtIOGPUVenus *v, Error **errp)
 {
-    int policy = venus_choose("present", v->present_policy, venus_policy_names,
-                              ARRAY_SIZE(venus_policy_names), errp);
-    int mode, target;
+    const VenusPresent *p = &v->present;
 
-    if (policy < 0) {
-        return false;
-    }
-    mode = venus_choose("present-mode", v->present_mode, venus_mode_names,
-                        ARRAY_SIZE(venus_mode_names), errp);
-    if (mode < 0) {
-        return false;
-    }
-    target = venus_choose("present-target", v->present_target,
-                          venus_target_names, ARRAY_SIZE(venus_target_names),
-                          errp);
-    if (target < 0) {
-        return false;
-    }
-    if (target && policy != VENUS_PRESENT_SWAPCHAIN) {
+    if (p->target != VENUS_PRESENT_ANY_TARGET &&
+        p->policy != VENUS_PRESENT_SWAPCHAIN) {
         error_setg(errp, "present-target=%s is of no use with present=%s: "
-                   "use present=swapchain too", v->present_target,
-                   venus_policy_names[policy]);
+                   "use present=swapchain too",
+                   qapi_enum_lookup(&venus_present_target_names, p->target),
+                   qapi_enum_lookup(&venus_present_policy_names, p->policy));
         return false;
     }
-    v->present.policy = policy;
-    v->present.mode = mode;
-    v->present.any_target = !target;
-    v->present.target = target ? target - 1 : VENUS_GPU_TARGET_OFFSCREEN;
     return true;
 }
 
@@ -153,7 +95,7 @@ static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
     };
     VenusPlace own = {
         .somewhere = true,
-        .kind = v->present.target,
+        .kind = VENUS_PRESENT_KIND(v->present.target),
     };
 
     switch (v->present.policy) {
@@ -165,7 +107,7 @@ static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
         return nowhere;
     }
 
-    if (v->present.any_target) {
+    if (v->present.target == VENUS_PRESENT_ANY_TARGET) {
         if (window) {
             return cover;
         }
@@ -275,7 +217,8 @@ static void venus_enter(VirtIOGPUVenus *v, unsigned index, VenusPlace place)
         .draw_cursor = place.kind != VENUS_GPU_TARGET_X11,
         .only_gpu = v->present.policy == VENUS_PRESENT_AUTO,
     };
-    const char *name = venus_target_names[place.kind + 1];
+    const char *name = qapi_enum_lookup(&venus_present_target_names,
+                                        VENUS_PRESENT_TARGET(place.kind));
     int ret;
 
     if (place.kind == VENUS_GPU_TARGET_X11) {

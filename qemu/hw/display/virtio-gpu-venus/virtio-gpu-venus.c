@@ -366,6 +366,11 @@ static void venus_unrealize(DeviceState *dev)
     venus_finish(v);
 }
 
+QEMU_BUILD_BUG_ON(VENUS_GPU_MAX_SCANOUTS != 16);
+#define VENUS_OUTPUT_PROPERTY(i) \
+    DEFINE_PROP("output" #i, VirtIOGPUVenus, outputs[i], \
+                venus_output_property, VenusOutput)
+
 static const Property venus_properties[] = {
     VIRTIO_GPU_BASE_PROPERTIES(VirtIOGPUBase, conf),
     DEFINE_PROP_SIZE("hostmem", VirtIOGPUBase, conf.hostmem, 8 * GiB),
@@ -377,11 +382,32 @@ static const Property venus_properties[] = {
                      0),
     DEFINE_PROP_UINT32("render-timeout", VirtIOGPUVenus, render_timeout, 0),
     DEFINE_PROP_STRING("render-server", VirtIOGPUVenus, render_server),
-    DEFINE_PROP_STRING("present", VirtIOGPUVenus, present_policy),
-    DEFINE_PROP_STRING("present-mode", VirtIOGPUVenus, present_mode),
-    DEFINE_PROP_STRING("present-target", VirtIOGPUVenus, present_target),
+    DEFINE_PROP_SIGNED("present", VirtIOGPUVenus, present.policy,
+                       VENUS_PRESENT_AUTO, venus_prop_present_policy,
+                       VenusPresentPolicy),
+    DEFINE_PROP_SIGNED("present-mode", VirtIOGPUVenus, present.mode,
+                       VENUS_GPU_PRESENT_FIFO, venus_prop_present_mode,
+                       enum venus_gpu_present_mode),
+    DEFINE_PROP_SIGNED("present-target", VirtIOGPUVenus, present.target,
+                       VENUS_PRESENT_ANY_TARGET, venus_prop_present_target,
+                       VenusPresentTarget),
     DEFINE_PROP_STRING("vulkan-device", VirtIOGPUVenus, vulkan_device),
-    VENUS_OUTPUT_PROPERTIES,
+    VENUS_OUTPUT_PROPERTY(0),
+    VENUS_OUTPUT_PROPERTY(1),
+    VENUS_OUTPUT_PROPERTY(2),
+    VENUS_OUTPUT_PROPERTY(3),
+    VENUS_OUTPUT_PROPERTY(4),
+    VENUS_OUTPUT_PROPERTY(5),
+    VENUS_OUTPUT_PROPERTY(6),
+    VENUS_OUTPUT_PROPERTY(7),
+    VENUS_OUTPUT_PROPERTY(8),
+    VENUS_OUTPUT_PROPERTY(9),
+    VENUS_OUTPUT_PROPERTY(10),
+    VENUS_OUTPUT_PROPERTY(11),
+    VENUS_OUTPUT_PROPERTY(12),
+    VENUS_OUTPUT_PROPERTY(13),
+    VENUS_OUTPUT_PROPERTY(14),
+    VENUS_OUTPUT_PROPERTY(15),
     DEFINE_PROP_BOOL("resize", VirtIOGPUVenus, resize, true),
     DEFINE_PROP_BOOL("x-window-regions", VirtIOGPUVenus, window_regions,
                      false),

@@ -72,6 +72,12 @@ typedef enum VenusPresentPolicy {
     VENUS_PRESENT_OFF,          /* nothing is shown at all */
 } VenusPresentPolicy;
 
+/* One of the library's kinds of targets, or any of them */
+typedef int VenusPresentTarget;
+#define VENUS_PRESENT_ANY_TARGET 0
+#define VENUS_PRESENT_TARGET(kind) ((kind) + 1)
+#define VENUS_PRESENT_KIND(target) ((enum venus_gpu_target_kind)((target) - 1))
+
 typedef struct VenusPlace {
     bool somewhere;                     /* else the rest means nothing */
     enum venus_gpu_target_kind kind;
@@ -88,8 +94,7 @@ typedef struct VenusPresentOutput {
 typedef struct VenusPresent {
     VenusPresentPolicy policy;
     enum venus_gpu_present_mode mode;
-    bool any_target;
-    enum venus_gpu_target_kind target;  /* unless @any_target */
+    VenusPresentTarget target;
 
     QEMUBH *bh;
     Notifier shutdown;
@@ -128,9 +133,6 @@ struct VirtIOGPUVenus {
     uint64_t max_context_memory;
     uint32_t render_timeout;                        /* ms */
     char *render_server;
-    char *present_policy;
-    char *present_mode;
-    char *present_target;
     char *vulkan_device;
     VenusOutput outputs[VENUS_GPU_MAX_SCANOUTS];
     bool resize;

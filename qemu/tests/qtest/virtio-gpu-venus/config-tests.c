@@ -140,6 +140,24 @@ static void test_properties(void)
     venus_stop(v);
 }
 
+/* Enumerations tell what they are. */
+static void test_enumerations(void)
+{
+    Venus *v = venus_start(",present=swapchain,present-mode=mailbox,"
+                           "present-target=offscreen");
+
+    assert_string(v, "present", "swapchain");
+    assert_string(v, "present-mode", "mailbox");
+    assert_string(v, "present-target", "offscreen");
+    venus_stop(v);
+
+    v = venus_start("");
+    assert_string(v, "present", "auto");
+    assert_string(v, "present-mode", "fifo");
+    assert_string(v, "present-target", "auto");
+    venus_stop(v);
+}
+
 void venus_add_config_tests(void)
 {
     qtest_add_func("virtio-gpu-venus/features", test_features);
@@ -147,4 +165,5 @@ void venus_add_config_tests(void)
                    test_no_window_no_edid);
     qtest_add_func("virtio-gpu-venus/capsets", test_capsets);
     qtest_add_func("virtio-gpu-venus/properties", test_properties);
+    qtest_add_func("virtio-gpu-venus/enumerations", test_enumerations);
 }

@@ -189,6 +189,16 @@ static void test_errors(void)
           "output0=1024x768@0.5 is not possible: use a size such as" },
         { "-device virtio-vga-venus,max_outputs=2,output2=640x480",
           "There is no output2 with max_outputs=2: use max_outputs=3 or more" },
+        { "-device virtio-gpu-venus-pci,present=maybe",
+          "present=maybe is not possible: use auto, surface, swapchain or "
+          "off" },
+        { "-device virtio-vga-venus,present-mode=slow",
+          "present-mode=slow is not possible: use fifo, mailbox or immediate" },
+        { "-device virtio-gpu-venus-pci,present=swapchain,present-target=tv",
+          "present-target=tv is not possible: use auto, offscreen, headless, "
+          "x11 or wayland" },
+        { "-device virtio-gpu-venus-pci,present-target=x11",
+          "present-target=x11 is of no use with present=auto" },
         { "-device virtio-gpu-venus-pci,render-server=/no/such/program",
           "/no/such/program" },
         { "-device virtio-gpu-venus-pci,render-server=fd:0x",
