@@ -32,9 +32,6 @@
 #include "venus-compat.h"
 #include "venus-internal.h"
 
-/* Entries in the control queue: the same as other virtio-gpu 3D devices. */
-#define VENUS_CONTROL_QUEUE_SIZE 256
-
 /* PCI wants a power of two; more than this few hosts can address. */
 #define VENUS_MIN_HOSTMEM (1 * MiB)
 #define VENUS_MAX_HOSTMEM (1 * TiB)
@@ -319,7 +316,6 @@ static void venus_finish(VirtIOGPUVenus *v)
 
 static void venus_realize(DeviceState *dev, Error **errp)
 {
-    VirtIODevice *vdev = VIRTIO_DEVICE(dev);
     VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(dev);
     VirtIOGPUBase *g = VIRTIO_GPU_BASE(dev);
 
@@ -345,10 +341,7 @@ static void venus_realize(DeviceState *dev, Error **errp)
         return;
     }
 
-    /* The base class makes the control queue large for virgl only. */
-    virtio_del_queue(vdev, 0);
-    virtio_add_queue(vdev, VENUS_CONTROL_QUEUE_SIZE, venus_queue_kick);
-
+    venus_resize_control_queue(VIRTIO_DEVICE(dev), venus_queue_kick);
     venus_window_attach(v);
     venus_display_attach(v);
     venus_outputs_attach(v);
@@ -426,6 +419,7 @@ static void venus_class_init(ObjectClass *klass, VenusClassData *data)
     vdc->set_config = venus_set_config;
     dc->desc = "virtio-gpu for Vulkan (Venus), without OpenGL";
     device_class_set_props(dc, venus_properties);
+    venus_choose_control_queue_size(VIRTIO_GPU_BASE_CLASS(klass));
 }
 
 static const TypeInfo venus_info = {
