@@ -1,10 +1,10 @@
 /*
  * Windows for pictures that QEMU's displays do not draw
  *
- * A device can present its pictures by itself, such as with Vulkan.  For that it
- * needs a window: that of a display of QEMU's, which it covers, or one of its
- * own.  Here it learns what windows there are, and tells what a user does with
- * its own.
+ * A device can present its pictures by itself, such as with Vulkan.  For that
+ * it needs a window: that of a display of QEMU's, which it covers, or one of
+ * its own.  Here it learns what windows there are, and tells what a user does
+ * with its own.
  *
  * Everything runs under the BQL.
  *

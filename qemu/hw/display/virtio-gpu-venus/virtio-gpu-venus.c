@@ -4,9 +4,9 @@
  * A virtio-gpu device that speaks 2D and one capability set, Venus (Vulkan).
  * All that a command means is in libvenusgpu; this device lends the library
  * what it needs of QEMU: virtqueues (venus-queue.c, venus-iommu.c), consoles
- * (venus-display.c) and what the guest is told of them (venus-outputs.c), places
- * to present them in (venus-present.c), PCI memory (venus-window.c), and here
- * guest memory, properties and configuration space.
+ * (venus-display.c) and what the guest is told of them (venus-outputs.c),
+ * places to present them in (venus-present.c), PCI memory (venus-window.c), and
+ * here guest memory, properties and configuration space.
  *
  * It is a child of virtio-gpu-base and no relative of virtio-gpu-device, and it
  * leaves the base class's virgl flag alone: that flag would make the consoles

@@ -47,7 +47,7 @@ static void test_render_server_fd(void)
     g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
 }
 
-/* A render server that never answers, and a sandbox that does not let one start */
+/* A server that never answers, and a sandbox that does not let one start */
 static void test_no_server(void)
 {
     g_autofree char *dir = g_dir_make_tmp("venus-XXXXXX", NULL);
