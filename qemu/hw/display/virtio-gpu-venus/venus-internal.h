@@ -90,7 +90,7 @@ void venus_present_input(void *opaque, unsigned scanout,
                          const struct venus_gpu_input *input);
 
 /* The host-visible window: venus-window.c */
-void venus_window_init(VirtIOGPUVenus *v);
+bool venus_window_init(VirtIOGPUVenus *v, Error **errp);
 /* Once there is @v->gpu. */
 void venus_window_attach(VirtIOGPUVenus *v);
 /* Before @v->gpu goes away. */

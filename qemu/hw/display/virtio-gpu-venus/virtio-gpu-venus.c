@@ -329,10 +329,13 @@ static void venus_realize(DeviceState *dev, Error **errp)
         return;
     }
 
+    if (!venus_window_init(v, errp)) {
+        migrate_del_blocker(&g->migration_blocker);
+        return;
+    }
     venus_queue_init(v);
     venus_display_init(v);
     venus_present_init(v);
-    venus_window_init(v);
     /* Before there are consoles, since these cannot be taken back. */
     if (!venus_create(v, errp) ||
         !virtio_gpu_base_device_realize(dev, venus_queue_kick,

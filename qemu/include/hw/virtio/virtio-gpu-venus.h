@@ -109,6 +109,7 @@ typedef struct VenusPresent {
 /* The host-visible window: venus-window.c */
 typedef struct VenusWindow {
     MemoryRegion ram;
+    bool claims_pages;                              /* nobody may pin them */
     QEMUBH *bh;
     unsigned num_regions;                           /* mapped over @ram */
 

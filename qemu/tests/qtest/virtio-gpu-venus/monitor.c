@@ -71,8 +71,10 @@ void assert_string(Venus *v, const char *property, const char *value)
 
 char *start_and_fail(const char *args)
 {
+    /* In this form it is the last device, and it is none: QEMU always ends. */
     g_autofree char *command = g_strdup_printf(
-        "%s -M pc -accel qtest -display none -nodefaults %s",
+        "%s -M pc -accel qtest -display none -nodefaults %s "
+        "-device '{\"driver\":\"nothing\"}'",
         getenv("QTEST_QEMU_BINARY"), args);
     char *messages;
     int status;

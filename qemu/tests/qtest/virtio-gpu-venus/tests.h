@@ -15,6 +15,7 @@ void venus_add_blob_tests(void);
 void venus_add_scanout_blob_tests(void);
 void venus_add_queue_tests(void);
 void venus_add_machine_tests(void);
+void venus_add_pinned_tests(void);
 void venus_add_server_tests(void);
 void venus_add_vnc_tests(void);
 
