@@ -16,7 +16,6 @@
  */
 
 #include "qemu/osdep.h"
-#include <sys/resource.h>
 #include "hw/virtio/virtio-bus.h"
 #include "migration/blocker.h"
 #include "qapi/error.h"
@@ -235,22 +234,6 @@ static bool venus_set_render_server(VirtIOGPUVenus *v,
     return true;
 }
 
-/*
- * Each blob takes a file descriptor, here and in the render server, which
- * inherits the limit.  The usual soft limit of 1024 is for programs that use
- * select(), which we do not.
- */
-static void venus_raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-        limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static bool venus_create(VirtIOGPUVenus *v, Error **errp)
 {
     ERRP_GUARD();
@@ -283,7 +266,6 @@ static bool venus_create(VirtIOGPUVenus *v, Error **errp)
         ops.cursor_changed = NULL;
     }
 
-    venus_raise_descriptor_limit();
     v->gpu = venus_gpu_create(&config, &ops, v, &message);
     if (v->gpu) {
         return true;
