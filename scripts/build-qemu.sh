@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds QEMU with our device: the source from qemu-source.sh, the patches of qemu/patches in their
-# order, the files of qemu/ laid over it, libvenusgpu from build-lib.sh. No OpenGL, EGL, GBM or
-# virglrenderer of QEMU's own. Prints the path of qemu-system-x86_64, or another processor's.
+# Builds QEMU with our device: the source from qemu-source.sh, the patches of qemu/patches/upstream and
+# then of qemu/patches/ours, the files of qemu/ laid over it, libvenusgpu from build-lib.sh. No OpenGL,
+# EGL, GBM or virglrenderer of QEMU's own. Prints the path of qemu-system-x86_64, or another processor's.
 #
 # usage: build-qemu.sh [--version VERSION] [--arch ARCH] [--legacy] [--qtest | --build-dir]
 #   --version VERSION  one of versions.sh's instead of the first that can be had
@@ -49,11 +49,6 @@ options=(
 
 legacy_options=(--enable-{opengl,virglrenderer,build-legacy-virtio-gpu})
 
-patches() {
-    [ -d "$overlay/patches" ] || return 0
-    find "$overlay/patches" -name '*.patch' | LC_ALL=C sort
-}
-
 overlay_files() {
     [ -d "$overlay" ] || return 0
     (cd "$overlay" && find . -path ./patches -prune -o -type f ! -name '*.orig' ! -name '*.rej' \
@@ -71,8 +66,8 @@ make_tree() {
     find "$source" -mindepth 1 -maxdepth 1 ! -name .git ! -name roms ! -name 'build*' \
         -exec cp -a "$how" -t "$work/tree" {} +
     cd "$work/tree"
-    patches | while IFS= read -r patch; do
-        echo "patch ${patch##*/}"
+    qemu_patches | while IFS= read -r patch; do
+        echo "patch ${patch#"$overlay/patches/"}"
         patch -p1 --no-backup-if-mismatch <"$patch"
     done
     overlay_files | while IFS= read -r file; do
@@ -106,7 +101,7 @@ build() {
 source=$("$scripts/qemu-source.sh" "${version[@]}")
 root=$("$scripts/host-root.sh")
 prefix=
-if [ -n "$(patches)" ]; then
+if [ -n "$(qemu_patches)" ]; then
     prefix=$("$scripts/build-lib.sh")
     options+=(--enable-virtio-gpu-venus "--extra-ldflags=-Wl,-rpath,$prefix/lib")
 fi
@@ -133,7 +128,7 @@ inputs() {
         printf '%s\n' "$source" "$configuration"
         [ -z "${QEMU_SRC:-}" ] ||
             find "$source" -name .git -prune -o -type f -printf '%P %s %T@\n' | LC_ALL=C sort
-        patches | xargs -r -d '\n' cat
+        qemu_patches | xargs -r -d '\n' cat
         overlay_files | (cd "$top" && sed 's|^\./|qemu/|' | xargs -r -d '\n' sha256sum --)
         [ -z "$prefix" ] || cat "$prefix"/include/*.h
         declare -f make_tree sync_tree

@@ -256,11 +256,32 @@ def tsan(log):
     return meson_suites(["unit", "renderer", "present"], "thread", log)
 
 
+def checkpatch(program, log):
+    """What QEMU's own script says of the patches meant for QEMU, and of our files in its tree."""
+    try:
+        # Debian's smallest perl lacks a module that it loads; prove comes with all of them.
+        made_by("host-tools.sh", "prove:perl")
+    except CannotStart:
+        return [Result("checkpatch", FAILED, "it needs perl with its usual modules")]
+    overlay = TOP / "qemu"
+    results = []
+    for name, how, pattern in (("patches for QEMU", [], "patches/upstream/*.patch"),
+                               ("files", ["--file"], "**/*.[ch]")):
+        found = sorted(path.relative_to(overlay) for path in overlay.glob(pattern))
+        before = log.stat().st_size
+        status = run(["perl", program, "--no-tree", "--quiet", "--terse", *how, *found], log, limit=300,
+                     cwd=overlay)
+        results.append(Result(f"checkpatch: {name}", PASSED if found and status == 0 else FAILED))
+        said = log.read_bytes()[before:].decode(errors="replace").splitlines()
+        results[-1].details += [line for line in said if re.search("ERROR:|WARNING:", line)]
+    return results
+
+
 def qtest(log):
     test = made_by("build-qemu.sh", "--qtest")
     build = made_by("build-qemu.sh", "--build-dir")
     env = dict(os.environ, QTEST_QEMU_BINARY=str(build / "qemu-system-x86_64"))
-    results = []
+    results = checkpatch(build.parent / "src" / "scripts" / "checkpatch.pl", log)
     for program in (test, test.with_name("virtio-gpu-venus-redox-test")):
         results += tap_program([SCRIPTS / "in-root.sh", program, "--tap", "-k"], log, 1200, env=env,
                                cwd=build)

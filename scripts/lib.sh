@@ -214,6 +214,15 @@ root_key() {
     fi
 }
 
+# qemu_patches: prints the paths of the patches for QEMU, in the order in which they are applied: those that
+# are meant for QEMU itself, then our own; in each folder by name.
+qemu_patches() {
+    local folder
+    for folder in upstream ours; do
+        find "$top/qemu/patches/$folder" -name '*.patch' | LC_ALL=C sort
+    done
+}
+
 # --- The host -----------------------------------------------------------------------------------
 
 # need COMMAND[:PACKAGE]...: the host's commands. Root on a Debian gets what is missing installed;

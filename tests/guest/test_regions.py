@@ -3,7 +3,7 @@
 
 Chosen by hand here (x-window-regions), in a second guest. Every blob changes QEMU's memory map then, while
 the guest's processors, in threads of their own, notify virtqueues. TCG must not lose one of these: the guest
-would stand still for good, with nothing in flight in the device (qemu/patches/0010).
+would stand still for good, with nothing in flight in the device (qemu/patches/ours/0007).
 """
 
 from venusvm.harness import VENUS, expect, host_tools, json_on_host

@@ -7,15 +7,16 @@
  * one command is on its way at a time, and the next is sent when its interrupt
  * has come; descriptors are used round and round; the entries of a backing are
  * in a descriptor of their own, each rounded up to pages; there is no room for
- * an answer on the cursor queue; and answers go where a header is already, which
- * may have the fence flag on. It ends at the first answer that is not OK.
+ * an answer on the cursor queue; and answers go where a header is already,
+ * which may have the fence flag on. It ends at the first answer that is not OK.
  *
  * There were two orders. At first every picture was 1920x1080 whatever the
  * output said, and a scanout was set before the transfer; now the picture has
  * the output's size, and is transferred first. Both are replayed.
  *
  * Each virtual terminal has a resource and a pointer, which stay. Drawing
- * transfers all of a picture, however little was damaged, and flushes the damage.
+ * transfers all of a picture, however little was damaged, and flushes the
+ * damage.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -590,7 +591,7 @@ static void test_skipped(const void *messages)
 /* Why there can be no device, or NULL */
 static char *why_not(void)
 {
-    /* Two cannot be in one QEMU: the second one fails once the first is there. */
+    /* Two cannot be in one QEMU: the second fails once the first is there. */
     g_autofree char *command = g_strdup_printf(
         "%s -M pc -accel qtest -display none -nodefaults "
         "-device virtio-gpu-venus-pci -device nothing",

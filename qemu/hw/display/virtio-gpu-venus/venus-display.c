@@ -199,8 +199,9 @@ static void venus_apply_damage(VirtIOGPUVenus *v, unsigned index,
 }
 
 /*
- * A coordinate of the pointer's, which is any number of the guest's, as one that
- * can be computed with.  What is left of the screen or above it is negative.
+ * A coordinate of the pointer's, which is any number of the guest's, as one
+ * that can be computed with.  What is left of the screen or above it is
+ * negative.
  */
 static int venus_pointer_place(uint32_t place)
 {

@@ -61,19 +61,12 @@ void venus_outputs_ui_info(void *opaque, uint32_t index, QemuUIInfo *info);
 
 extern const PropertyInfo venus_output_property;
 
-#define VENUS_OUTPUT_PROPERTY(i) \
-    DEFINE_PROP("output" #i, VirtIOGPUVenus, outputs[i], \
-                venus_output_property, VenusOutput)
-/* As many as VENUS_GPU_MAX_SCANOUTS */
-#define VENUS_OUTPUT_PROPERTIES \
-    VENUS_OUTPUT_PROPERTY(0), VENUS_OUTPUT_PROPERTY(1), \
-    VENUS_OUTPUT_PROPERTY(2), VENUS_OUTPUT_PROPERTY(3), \
-    VENUS_OUTPUT_PROPERTY(4), VENUS_OUTPUT_PROPERTY(5), \
-    VENUS_OUTPUT_PROPERTY(6), VENUS_OUTPUT_PROPERTY(7), \
-    VENUS_OUTPUT_PROPERTY(8), VENUS_OUTPUT_PROPERTY(9), \
-    VENUS_OUTPUT_PROPERTY(10), VENUS_OUTPUT_PROPERTY(11), \
-    VENUS_OUTPUT_PROPERTY(12), VENUS_OUTPUT_PROPERTY(13), \
-    VENUS_OUTPUT_PROPERTY(14), VENUS_OUTPUT_PROPERTY(15)
+/* Properties whose values have names: venus-properties.c */
+extern const QEnumLookup venus_present_policy_names;
+extern const QEnumLookup venus_present_target_names;
+extern const PropertyInfo venus_prop_present_policy;
+extern const PropertyInfo venus_prop_present_mode;
+extern const PropertyInfo venus_prop_present_target;
 
 /* Which output is presented where: venus-present.c */
 bool venus_present_check_conf(VirtIOGPUVenus *v, Error **errp);
@@ -97,7 +90,7 @@ void venus_present_input(void *opaque, unsigned scanout,
                          const struct venus_gpu_input *input);
 
 /* The host-visible window: venus-window.c */
-void venus_window_init(VirtIOGPUVenus *v);
+bool venus_window_init(VirtIOGPUVenus *v, Error **errp);
 /* Once there is @v->gpu. */
 void venus_window_attach(VirtIOGPUVenus *v);
 /* Before @v->gpu goes away. */

@@ -8,7 +8,9 @@
  *
  * An output is presented in a VenusPlace.  Whenever its surface changes, and
  * QEMU's window may have come or gone with the former one, the place that is
- * wanted is compared with the one that there is.  An output that goes off keeps
+ * wanted is compared with the one that there is.  What windows there are, and
+ * what becomes of what users do in them, is the business of ui/native-window.c
+ * and ui/native-input.c.  An output that goes off keeps
  * its place, where the library then shows nothing: it may be back at once, in
  * another mode.  Where presenting has ended by itself is not tried again until
  * the device is reset.
@@ -23,22 +25,13 @@
 #include "qemu/osdep.h"
 #include "hw/virtio/virtio-bus.h"
 #include "qapi/error.h"
-#include "qapi/qapi-commands-ui.h"
-#include "qemu/config-file.h"
 #include "qemu/error-report.h"
 #include "qemu/lockable.h"
-#include "qemu/option.h"
-#include "standard-headers/linux/input-event-codes.h"
 #include "system/runstate.h"
-#include "system/runstate-action.h"
-#include "system/system.h"
 #include "trace.h"
-#include "ui/input.h"
-#include "ui/kbd-state.h"
+#include "ui/native-input.h"
+#include "ui/native-window.h"
 #include "venus-internal.h"
-
-/* More steps of a wheel at a time are an error of somebody's. */
-#define VENUS_MAX_SCROLL 32
 
 typedef enum VenusPresentEventType {
     VENUS_PRESENT_ENDED,
@@ -58,76 +51,18 @@ struct VenusPresentEvent {
     QSIMPLEQ_ENTRY(VenusPresentEvent) next;
 };
 
-/* Properties */
-
-/* In the order of VenusPresentPolicy. */
-static const char *const venus_policy_names[] = {
-    "auto", "surface", "swapchain", "off",
-};
-
-/* In the order of enum venus_gpu_present_mode. */
-static const char *const venus_mode_names[] = {
-    "fifo", "mailbox", "immediate",
-};
-
-/* The first one, and then in the order of enum venus_gpu_target_kind. */
-static const char *const venus_target_names[] = {
-    "auto", "offscreen", "headless", "x11", "wayland",
-};
-
-/* The place of @value among @names, 0 if there is no value, or -1. */
-static int venus_choose(const char *property, const char *value,
-                        const char *const *names, int count, Error **errp)
-{
-    g_autoptr(GString) list = g_string_new(NULL);
-    int i;
-
-    if (!value) {
-        return 0;
-    }
-    for (i = 0; i < count; i++) {
-        if (!strcmp(value, names[i])) {
-            return i;
-        }
-        g_string_append_printf(list, "%s%s",
-                               i == 0 ? "" : i < count - 1 ? ", " : " or ",
-                               names[i]);
-    }
-    error_setg(errp, "%s=%s is not possible: use %s", property, value,
-               list->str);
-    return -1;
-}
-
 bool venus_present_check_conf(VirtIOGPUVenus *v, Error **errp)
 {
-    int policy = venus_choose("present", v->present_policy, venus_policy_names,
-                              ARRAY_SIZE(venus_policy_names), errp);
-    int mode, target;
+    const VenusPresent *p = &v->present;
 
-    if (policy < 0) {
-        return false;
-    }
-    mode = venus_choose("present-mode", v->present_mode, venus_mode_names,
-                        ARRAY_SIZE(venus_mode_names), errp);
-    if (mode < 0) {
-        return false;
-    }
-    target = venus_choose("present-target", v->present_target,
-                          venus_target_names, ARRAY_SIZE(venus_target_names),
-                          errp);
-    if (target < 0) {
-        return false;
-    }
-    if (target && policy != VENUS_PRESENT_SWAPCHAIN) {
+    if (p->target != VENUS_PRESENT_ANY_TARGET &&
+        p->policy != VENUS_PRESENT_SWAPCHAIN) {
         error_setg(errp, "present-target=%s is of no use with present=%s: "
-                   "use present=swapchain too", v->present_target,
-                   venus_policy_names[policy]);
+                   "use present=swapchain too",
+                   qapi_enum_lookup(&venus_present_target_names, p->target),
+                   qapi_enum_lookup(&venus_present_policy_names, p->policy));
         return false;
     }
-    v->present.policy = policy;
-    v->present.mode = mode;
-    v->present.any_target = !target;
-    v->present.target = target ? target - 1 : VENUS_GPU_TARGET_OFFSCREEN;
     return true;
 }
 
@@ -137,30 +72,6 @@ static bool venus_same_place(const VenusPlace *a, const VenusPlace *b)
 {
     return a->somewhere == b->somewhere &&
            (!a->somewhere || (a->kind == b->kind && a->window == b->window));
-}
-
-/* Whether others want to be told of frames who are no window. */
-static bool venus_others_look(void)
-{
-    static const char *const groups[] = { "vnc", "spice" };
-    QemuOptsList *list;
-    int i;
-
-    for (i = 0; i < ARRAY_SIZE(groups); i++) {
-        list = qemu_find_opts_err(groups[i], NULL);
-        if (list && !QTAILQ_EMPTY(&list->head)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool venus_qemu_has_window(void)
-{
-    static const char *const windows[] = { "gtk", "sdl", "cocoa", NULL };
-    g_autoptr(DisplayOptions) options = qmp_query_display_options(NULL);
-
-    return g_strv_contains(windows, DisplayType_str(options->type));
 }
 
 static void venus_warn_once(VirtIOGPUVenus *v, const char *what)
@@ -174,7 +85,7 @@ static void venus_warn_once(VirtIOGPUVenus *v, const char *what)
 /* Where an output with a frame would best be presented. */
 static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
 {
-    int window = qemu_console_get_window_id(
+    uint32_t window = native_window_x11(
         VIRTIO_GPU_BASE(v)->scanout[index].con);
     VenusPlace nowhere = { 0 };
     VenusPlace cover = {
@@ -184,29 +95,28 @@ static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
     };
     VenusPlace own = {
         .somewhere = true,
-        .kind = v->present.target,
+        .kind = VENUS_PRESENT_KIND(v->present.target),
     };
-    bool can_cover = window > 0 && getenv("DISPLAY");
 
     switch (v->present.policy) {
     case VENUS_PRESENT_AUTO:
-        return can_cover && !venus_others_look() ? cover : nowhere;
+        return window && !native_window_is_not_all() ? cover : nowhere;
     case VENUS_PRESENT_SWAPCHAIN:
         break;
     default:
         return nowhere;
     }
 
-    if (v->present.any_target) {
-        if (can_cover) {
+    if (v->present.target == VENUS_PRESENT_ANY_TARGET) {
+        if (window) {
             return cover;
         }
         own.kind = VENUS_GPU_TARGET_HEADLESS;
-        if (venus_qemu_has_window()) {
+        if (native_window_is_given()) {
             venus_warn_once(v, "QEMU's window is not one of X11, so frames are "
                             "presented where nobody sees them: use "
                             "SDL_VIDEODRIVER=x11 or present-target=wayland");
-        } else if (getenv("WAYLAND_DISPLAY")) {
+        } else if (native_window_is_wayland()) {
             own.kind = VENUS_GPU_TARGET_WAYLAND;
         }
         return own;
@@ -214,7 +124,7 @@ static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
     if (own.kind != VENUS_GPU_TARGET_X11) {
         return own;
     }
-    if (!can_cover) {
+    if (!window) {
         venus_warn_once(v, "there is no X11 window to present frames in: "
                         "use -display sdl with SDL_VIDEODRIVER=x11");
         return nowhere;
@@ -233,7 +143,7 @@ static VenusPlace venus_wanted_place(VirtIOGPUVenus *v, unsigned index)
     }
     if (!s->ds) {
         return o->place.kind == VENUS_GPU_TARGET_X11 &&
-               o->place.window != qemu_console_get_window_id(s->con)
+               o->place.window != native_window_x11(s->con)
                ? nowhere : o->place;
     }
     place = venus_best_place(v, index);
@@ -273,8 +183,8 @@ static void venus_leave(VirtIOGPUVenus *v, unsigned index)
     venus_gpu_present(v->gpu, index, NULL);
     venus_forget_end(v, index);
     o->place.somewhere = false;
-    if (o->keys) {
-        qkbd_state_lift_all_keys(o->keys);
+    if (o->input) {
+        native_input_lift_all_keys(o->input);
     }
 }
 
@@ -297,9 +207,7 @@ static void venus_enter(VirtIOGPUVenus *v, unsigned index, VenusPlace place)
 {
     VenusPresentOutput *o = &v->present.outputs[index];
     DisplaySurface *surface = VIRTIO_GPU_BASE(v)->scanout[index].ds;
-    g_autofree char *title = qemu_get_vm_name() ?
-        g_strdup_printf("QEMU (%s) - output %u", qemu_get_vm_name(), index) :
-        g_strdup_printf("QEMU - output %u", index);
+    g_autofree char *title = native_window_title(index);
     g_autofree char *why = NULL;
     struct venus_gpu_target target = {
         .size = sizeof(target),
@@ -309,14 +217,15 @@ static void venus_enter(VirtIOGPUVenus *v, unsigned index, VenusPlace place)
         .draw_cursor = place.kind != VENUS_GPU_TARGET_X11,
         .only_gpu = v->present.policy == VENUS_PRESENT_AUTO,
     };
-    const char *name = venus_target_names[place.kind + 1];
+    const char *name = qapi_enum_lookup(&venus_present_target_names,
+                                        VENUS_PRESENT_TARGET(place.kind));
     int ret;
 
     if (place.kind == VENUS_GPU_TARGET_X11) {
-        target.display = getenv("DISPLAY");
+        target.display = native_window_x11_display();
         target.window = place.window;
     } else if (place.kind == VENUS_GPU_TARGET_WAYLAND) {
-        target.display = getenv("WAYLAND_DISPLAY") ?: "wayland-0";
+        target.display = native_window_wayland_display();
         target.width = surface_width(surface);
         target.height = surface_height(surface);
     }
@@ -355,9 +264,8 @@ void venus_present_prepare_off(VirtIOGPUVenus *v, unsigned index)
 {
     QemuConsole *con = VIRTIO_GPU_BASE(v)->scanout[index].con;
 
-    /* SDL has a window for the first console always, for others only if on. */
     if (v->present.outputs[index].place.kind == VENUS_GPU_TARGET_X11 &&
-        qemu_console_get_index(con) != 0) {
+        native_window_goes_with_surface(con)) {
         venus_leave(v, index);
     }
 }
@@ -387,7 +295,7 @@ static void venus_shutdown(Notifier *notifier, void *data)
                                      present.shutdown);
     unsigned i;
 
-    if (shutdown_action == SHUTDOWN_ACTION_PAUSE) {
+    if (native_window_outlives_guest()) {
         return;
     }
     v->present.over = true;
@@ -496,124 +404,24 @@ static void venus_handle_end(VirtIOGPUVenus *v, VenusPresentEvent *event)
     }
 }
 
-static void venus_handle_resize(QemuConsole *con, VenusPresentEvent *event)
-{
-    QemuUIInfo info = {
-        .width = event->width,
-        .height = event->height,
-        .refresh_rate = dpy_get_ui_info(con)->refresh_rate,
-    };
-
-    if (info.width && info.height) {
-        dpy_set_ui_info(con, &info, true);
-    }
-}
-
-static void venus_handle_refresh(QemuConsole *con, VenusPresentEvent *event)
-{
-    QemuUIInfo info = *dpy_get_ui_info(con);
-
-    info.refresh_rate = event->refresh_mhz;
-    dpy_set_ui_info(con, &info, true);
-}
-
-static void venus_handle_close(void)
-{
-    g_autoptr(DisplayOptions) options = qmp_query_display_options(NULL);
-
-    if (options->has_window_close && !options->window_close) {
-        return;
-    }
-    shutdown_action = SHUTDOWN_ACTION_POWEROFF;
-    qemu_system_shutdown_request(SHUTDOWN_CAUSE_HOST_UI);
-}
-
-static void venus_handle_key(VenusPresentOutput *o, QemuConsole *con,
-                             const struct venus_gpu_input *input)
-{
-    int qcode = qemu_input_linux_to_qcode(input->code);
-
-    if (!o->keys) {
-        o->keys = qkbd_state_init(con);
-    }
-    if (qcode) {
-        qkbd_state_key_event(o->keys, qcode, input->pressed);
-    }
-}
-
-static void venus_handle_button(QemuConsole *con,
-                                const struct venus_gpu_input *input)
-{
-    InputButton button;
-
-    switch (input->code) {
-    case BTN_LEFT:
-        button = INPUT_BUTTON_LEFT;
-        break;
-    case BTN_RIGHT:
-        button = INPUT_BUTTON_RIGHT;
-        break;
-    case BTN_MIDDLE:
-        button = INPUT_BUTTON_MIDDLE;
-        break;
-    case BTN_SIDE:
-        button = INPUT_BUTTON_SIDE;
-        break;
-    case BTN_EXTRA:
-        button = INPUT_BUTTON_EXTRA;
-        break;
-    default:
-        return;
-    }
-    qemu_input_queue_btn(con, button, input->pressed);
-    qemu_input_event_sync();
-}
-
-static void venus_handle_motion(VenusPresentOutput *o, QemuConsole *con,
-                                const struct venus_gpu_input *input)
-{
-    if (qemu_input_is_absolute(con)) {
-        qemu_input_queue_abs(con, INPUT_AXIS_X, input->x, 0,
-                             qemu_console_get_width(con, 1));
-        qemu_input_queue_abs(con, INPUT_AXIS_Y, input->y, 0,
-                             qemu_console_get_height(con, 1));
-    } else {
-        qemu_input_queue_rel(con, INPUT_AXIS_X, input->x - o->pointer_x);
-        qemu_input_queue_rel(con, INPUT_AXIS_Y, input->y - o->pointer_y);
-    }
-    qemu_input_event_sync();
-    o->pointer_x = input->x;
-    o->pointer_y = input->y;
-}
-
-static void venus_scroll(QemuConsole *con, InputButton button, int steps)
-{
-    for (steps = MIN(steps, VENUS_MAX_SCROLL); steps > 0; steps--) {
-        qemu_input_queue_btn(con, button, true);
-        qemu_input_event_sync();
-        qemu_input_queue_btn(con, button, false);
-        qemu_input_event_sync();
-    }
-}
-
 static void venus_handle_input(VenusPresentOutput *o, QemuConsole *con,
                                const struct venus_gpu_input *input)
 {
+    if (!o->input) {
+        o->input = native_input_new(con);
+    }
     switch (input->type) {
     case VENUS_GPU_INPUT_KEY:
-        venus_handle_key(o, con, input);
+        native_input_key(o->input, input->code, input->pressed);
         break;
     case VENUS_GPU_INPUT_BUTTON:
-        venus_handle_button(con, input);
+        native_input_button(o->input, input->code, input->pressed);
         break;
     case VENUS_GPU_INPUT_MOTION:
-        venus_handle_motion(o, con, input);
+        native_input_motion(o->input, input->x, input->y);
         break;
     case VENUS_GPU_INPUT_SCROLL:
-        venus_scroll(con, INPUT_BUTTON_WHEEL_DOWN, input->y);
-        venus_scroll(con, INPUT_BUTTON_WHEEL_UP, -input->y);
-        venus_scroll(con, INPUT_BUTTON_WHEEL_RIGHT, input->x);
-        venus_scroll(con, INPUT_BUTTON_WHEEL_LEFT, -input->x);
+        native_input_scroll(o->input, input->x, input->y);
         break;
     }
 }
@@ -628,13 +436,13 @@ static void venus_handle_event(VirtIOGPUVenus *v, VenusPresentEvent *event)
         venus_handle_end(v, event);
         break;
     case VENUS_PRESENT_RESIZED:
-        venus_handle_resize(con, event);
+        native_window_resized(con, event->width, event->height);
         break;
     case VENUS_PRESENT_REFRESHED:
-        venus_handle_refresh(con, event);
+        native_window_refreshed(con, event->refresh_mhz);
         break;
     case VENUS_PRESENT_CLOSED:
-        venus_handle_close();
+        native_window_closed();
         break;
     case VENUS_PRESENT_INPUT:
         venus_handle_input(o, con, &event->input);
@@ -686,7 +494,7 @@ void venus_present_finish(VirtIOGPUVenus *v)
         venus_free_event(event);
     }
     for (i = 0; i < ARRAY_SIZE(v->present.outputs); i++) {
-        g_clear_pointer(&v->present.outputs[i].keys, qkbd_state_free);
+        g_clear_pointer(&v->present.outputs[i].input, native_input_free);
     }
     qemu_mutex_destroy(&v->present.lock);
 }

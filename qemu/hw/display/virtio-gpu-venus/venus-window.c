@@ -5,6 +5,10 @@
  * device: the library changes what is behind the addresses, while the memory
  * map, KVM's slots and the TLBs of TCG stay as they are.
  *
+ * Whoever pins all of RAM (VFIO, vDPA, encrypted guests) would go on with the
+ * pages that were there.  To them it is as if RAM were discarded, and QEMU
+ * knows how to keep those apart who need that and those who cannot have it.
+ *
  * What the library cannot place that way it hands to us as a region.  Each
  * becomes a MemoryRegion that lies over the window, and changes the memory map
  * as it comes and goes.  That needs the BQL, so it is posted as a job to the
@@ -22,6 +26,7 @@
 
 #include "qemu/osdep.h"
 #include "hw/virtio/virtio-bus.h"
+#include "qapi/error.h"
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
 #include "system/kvm.h"
@@ -162,11 +167,34 @@ bool venus_window_contains(VirtIOGPUVenus *v, MemoryRegion *mr)
            object_dynamic_cast(memory_region_owner(mr), TYPE_VENUS_REGION);
 }
 
-void venus_window_init(VirtIOGPUVenus *v)
+/* Pages will be replaced: nobody can have pinned them, or will. */
+static bool venus_window_claim_pages(VirtIOGPUVenus *v, Error **errp)
 {
+    MemoryRegion *hostmem = &VIRTIO_GPU_BASE(v)->hostmem;
+
+    /* With regions only, what is mapped and pinned comes and goes with them. */
+    if (v->window_regions || !memory_region_size(hostmem)) {
+        return true;
+    }
+    if (ram_block_discard_require(true) < 0) {
+        error_setg(errp, "What is in the device's window changes, but another "
+                   "device (of VFIO or vDPA) or the guest's encryption has "
+                   "pinned memory: use x-window-regions=on");
+        return false;
+    }
+    v->window.claims_pages = true;
+    return true;
+}
+
+bool venus_window_init(VirtIOGPUVenus *v, Error **errp)
+{
+    if (!venus_window_claim_pages(v, errp)) {
+        return false;
+    }
     QSIMPLEQ_INIT(&v->window.jobs);
     qemu_mutex_init(&v->window.lock);
     v->window.bh = virtio_bh_new_guarded(DEVICE(v), venus_window_bh, v);
+    return true;
 }
 
 void venus_window_attach(VirtIOGPUVenus *v)
@@ -199,6 +227,10 @@ void venus_window_finish(VirtIOGPUVenus *v)
 {
     qemu_bh_delete(v->window.bh);
     qemu_mutex_destroy(&v->window.lock);
+    if (v->window.claims_pages) {
+        ram_block_discard_require(false);
+        v->window.claims_pages = false;
+    }
 }
 
 static const TypeInfo venus_region_info = {

@@ -42,8 +42,8 @@ static void venus_pci_init(Object *obj)
     virtio_instance_init_common(obj, &dev->vdev, sizeof(dev->vdev),
                                 TYPE_VIRTIO_GPU_VENUS);
     /*
-     * On by default: else a guest that sleeps finds a device that was reset, and
-     * has lost all that was in it.
+     * On by default: else a guest that sleeps finds a device that was reset,
+     * and has lost all that was in it.
      */
     VIRTIO_PCI(obj)->flags |= VIRTIO_PCI_FLAG_PM_NO_SOFT_RESET;
     VIRTIO_GPU_PCI_BASE(obj)->vgpu = VIRTIO_GPU_BASE(&dev->vdev);

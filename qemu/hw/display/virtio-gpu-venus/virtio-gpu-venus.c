@@ -4,9 +4,9 @@
  * A virtio-gpu device that speaks 2D and one capability set, Venus (Vulkan).
  * All that a command means is in libvenusgpu; this device lends the library
  * what it needs of QEMU: virtqueues (venus-queue.c, venus-iommu.c), consoles
- * (venus-display.c) and what the guest is told of them (venus-outputs.c), places
- * to present them in (venus-present.c), PCI memory (venus-window.c), and here
- * guest memory, properties and configuration space.
+ * (venus-display.c) and what the guest is told of them (venus-outputs.c),
+ * places to present them in (venus-present.c), PCI memory (venus-window.c), and
+ * here guest memory, properties and configuration space.
  *
  * It is a child of virtio-gpu-base and no relative of virtio-gpu-device, and it
  * leaves the base class's virgl flag alone: that flag would make the consoles
@@ -16,7 +16,6 @@
  */
 
 #include "qemu/osdep.h"
-#include <sys/resource.h>
 #include "hw/virtio/virtio-bus.h"
 #include "migration/blocker.h"
 #include "qapi/error.h"
@@ -31,9 +30,6 @@
 #include "trace.h"
 #include "venus-compat.h"
 #include "venus-internal.h"
-
-/* Entries in the control queue: the same as other virtio-gpu 3D devices. */
-#define VENUS_CONTROL_QUEUE_SIZE 256
 
 /* PCI wants a power of two; more than this few hosts can address. */
 #define VENUS_MIN_HOSTMEM (1 * MiB)
@@ -238,22 +234,6 @@ static bool venus_set_render_server(VirtIOGPUVenus *v,
     return true;
 }
 
-/*
- * Each blob takes a file descriptor, here and in the render server, which
- * inherits the limit.  The usual soft limit of 1024 is for programs that use
- * select(), which we do not.
- */
-static void venus_raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-        limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static bool venus_create(VirtIOGPUVenus *v, Error **errp)
 {
     ERRP_GUARD();
@@ -286,7 +266,6 @@ static bool venus_create(VirtIOGPUVenus *v, Error **errp)
         ops.cursor_changed = NULL;
     }
 
-    venus_raise_descriptor_limit();
     v->gpu = venus_gpu_create(&config, &ops, v, &message);
     if (v->gpu) {
         return true;
@@ -319,7 +298,6 @@ static void venus_finish(VirtIOGPUVenus *v)
 
 static void venus_realize(DeviceState *dev, Error **errp)
 {
-    VirtIODevice *vdev = VIRTIO_DEVICE(dev);
     VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(dev);
     VirtIOGPUBase *g = VIRTIO_GPU_BASE(dev);
 
@@ -333,10 +311,13 @@ static void venus_realize(DeviceState *dev, Error **errp)
         return;
     }
 
+    if (!venus_window_init(v, errp)) {
+        migrate_del_blocker(&g->migration_blocker);
+        return;
+    }
     venus_queue_init(v);
     venus_display_init(v);
     venus_present_init(v);
-    venus_window_init(v);
     /* Before there are consoles, since these cannot be taken back. */
     if (!venus_create(v, errp) ||
         !virtio_gpu_base_device_realize(dev, venus_queue_kick,
@@ -345,10 +326,7 @@ static void venus_realize(DeviceState *dev, Error **errp)
         return;
     }
 
-    /* The base class makes the control queue large for virgl only. */
-    virtio_del_queue(vdev, 0);
-    virtio_add_queue(vdev, VENUS_CONTROL_QUEUE_SIZE, venus_queue_kick);
-
+    venus_resize_control_queue(VIRTIO_DEVICE(dev), venus_queue_kick);
     venus_window_attach(v);
     venus_display_attach(v);
     venus_outputs_attach(v);
@@ -366,6 +344,11 @@ static void venus_unrealize(DeviceState *dev)
     venus_finish(v);
 }
 
+QEMU_BUILD_BUG_ON(VENUS_GPU_MAX_SCANOUTS != 16);
+#define VENUS_OUTPUT_PROPERTY(i) \
+    DEFINE_PROP("output" #i, VirtIOGPUVenus, outputs[i], \
+                venus_output_property, VenusOutput)
+
 static const Property venus_properties[] = {
     VIRTIO_GPU_BASE_PROPERTIES(VirtIOGPUBase, conf),
     DEFINE_PROP_SIZE("hostmem", VirtIOGPUBase, conf.hostmem, 8 * GiB),
@@ -377,11 +360,32 @@ static const Property venus_properties[] = {
                      0),
     DEFINE_PROP_UINT32("render-timeout", VirtIOGPUVenus, render_timeout, 0),
     DEFINE_PROP_STRING("render-server", VirtIOGPUVenus, render_server),
-    DEFINE_PROP_STRING("present", VirtIOGPUVenus, present_policy),
-    DEFINE_PROP_STRING("present-mode", VirtIOGPUVenus, present_mode),
-    DEFINE_PROP_STRING("present-target", VirtIOGPUVenus, present_target),
+    DEFINE_PROP_SIGNED("present", VirtIOGPUVenus, present.policy,
+                       VENUS_PRESENT_AUTO, venus_prop_present_policy,
+                       VenusPresentPolicy),
+    DEFINE_PROP_SIGNED("present-mode", VirtIOGPUVenus, present.mode,
+                       VENUS_GPU_PRESENT_FIFO, venus_prop_present_mode,
+                       enum venus_gpu_present_mode),
+    DEFINE_PROP_SIGNED("present-target", VirtIOGPUVenus, present.target,
+                       VENUS_PRESENT_ANY_TARGET, venus_prop_present_target,
+                       VenusPresentTarget),
     DEFINE_PROP_STRING("vulkan-device", VirtIOGPUVenus, vulkan_device),
-    VENUS_OUTPUT_PROPERTIES,
+    VENUS_OUTPUT_PROPERTY(0),
+    VENUS_OUTPUT_PROPERTY(1),
+    VENUS_OUTPUT_PROPERTY(2),
+    VENUS_OUTPUT_PROPERTY(3),
+    VENUS_OUTPUT_PROPERTY(4),
+    VENUS_OUTPUT_PROPERTY(5),
+    VENUS_OUTPUT_PROPERTY(6),
+    VENUS_OUTPUT_PROPERTY(7),
+    VENUS_OUTPUT_PROPERTY(8),
+    VENUS_OUTPUT_PROPERTY(9),
+    VENUS_OUTPUT_PROPERTY(10),
+    VENUS_OUTPUT_PROPERTY(11),
+    VENUS_OUTPUT_PROPERTY(12),
+    VENUS_OUTPUT_PROPERTY(13),
+    VENUS_OUTPUT_PROPERTY(14),
+    VENUS_OUTPUT_PROPERTY(15),
     DEFINE_PROP_BOOL("resize", VirtIOGPUVenus, resize, true),
     DEFINE_PROP_BOOL("x-window-regions", VirtIOGPUVenus, window_regions,
                      false),
@@ -400,6 +404,7 @@ static void venus_class_init(ObjectClass *klass, VenusClassData *data)
     vdc->set_config = venus_set_config;
     dc->desc = "virtio-gpu for Vulkan (Venus), without OpenGL";
     device_class_set_props(dc, venus_properties);
+    venus_choose_control_queue_size(VIRTIO_GPU_BASE_CLASS(klass));
 }
 
 static const TypeInfo venus_info = {

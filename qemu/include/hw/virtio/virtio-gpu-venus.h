@@ -12,7 +12,7 @@
 #include "hw/virtio/virtio-gpu.h"
 #include "qemu/notify.h"
 #include "qemu/thread.h"
-#include "ui/kbd-state.h"
+#include "ui/native-input.h"
 
 #define TYPE_VIRTIO_GPU_VENUS "virtio-gpu-venus-device"
 OBJECT_DECLARE_SIMPLE_TYPE(VirtIOGPUVenus, VIRTIO_GPU_VENUS)
@@ -72,25 +72,29 @@ typedef enum VenusPresentPolicy {
     VENUS_PRESENT_OFF,          /* nothing is shown at all */
 } VenusPresentPolicy;
 
+/* One of the library's kinds of targets, or any of them */
+typedef int VenusPresentTarget;
+#define VENUS_PRESENT_ANY_TARGET 0
+#define VENUS_PRESENT_TARGET(kind) ((kind) + 1)
+#define VENUS_PRESENT_KIND(target) ((enum venus_gpu_target_kind)((target) - 1))
+
 typedef struct VenusPlace {
     bool somewhere;                     /* else the rest means nothing */
     enum venus_gpu_target_kind kind;
-    int window;                         /* of X11, else 0 */
+    uint32_t window;                    /* of X11, else 0 */
 } VenusPlace;
 
 typedef struct VenusPresentOutput {
     VenusPlace place;                   /* where it is presented */
     VenusPlace refused;                 /* where that has ended by itself */
     uint64_t frames;                    /* how many there were at its start */
-    QKbdState *keys;                    /* of the library's window, or NULL */
-    int32_t pointer_x, pointer_y;       /* there */
+    NativeInput *input;                 /* in the library's window, or NULL */
 } VenusPresentOutput;
 
 typedef struct VenusPresent {
     VenusPresentPolicy policy;
     enum venus_gpu_present_mode mode;
-    bool any_target;
-    enum venus_gpu_target_kind target;  /* unless @any_target */
+    VenusPresentTarget target;
 
     QEMUBH *bh;
     Notifier shutdown;
@@ -105,6 +109,7 @@ typedef struct VenusPresent {
 /* The host-visible window: venus-window.c */
 typedef struct VenusWindow {
     MemoryRegion ram;
+    bool claims_pages;                              /* nobody may pin them */
     QEMUBH *bh;
     unsigned num_regions;                           /* mapped over @ram */
 
@@ -129,9 +134,6 @@ struct VirtIOGPUVenus {
     uint64_t max_context_memory;
     uint32_t render_timeout;                        /* ms */
     char *render_server;
-    char *present_policy;
-    char *present_mode;
-    char *present_target;
     char *vulkan_device;
     VenusOutput outputs[VENUS_GPU_MAX_SCANOUTS];
     bool resize;
