@@ -240,6 +240,13 @@ def scripts(log):
     return seen.results
 
 
+def samples(log):
+    """The samples: built with the library installed, run, and what they show compared."""
+    seen = Unittests(log)
+    unittest.TestLoader().discover(str(TOP / "tests" / "samples"), pattern="test_*.py").run(seen)
+    return seen.results
+
+
 def unit(log):
     return meson_suites(["unit"], None, log)
 
@@ -335,7 +342,7 @@ def legacy(log):
 
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
-          (strict, scripts, unit, renderer, qtest, guest, present, asan, tsan, guest_aarch64, guest_backports,
+          (strict, scripts, unit, renderer, samples, qtest, guest, present, asan, tsan, guest_aarch64, guest_backports,
            guest_forky, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
 ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "legacy"}
