@@ -196,6 +196,10 @@ def strict(_log):
     results.append(Result("arrows between the library's floors point down",
                           FAILED if floors.returncode else PASSED, "",
                           (floors.stdout + floors.stderr).splitlines()))
+    environment = subprocess.run([SCRIPTS / "environment.py"], text=True, capture_output=True, check=False)
+    results.append(Result("docs/environment.md lists what is read from the environment",
+                          FAILED if environment.returncode else PASSED, "",
+                          (environment.stdout + environment.stderr).splitlines()))
     return results
 
 
