@@ -3,10 +3,11 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl | --cross]
+# usage: host-root.sh [--why | --without-egl | --cross | --tidy]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
 #   --cross        another, small Debian 13, in which programs for aarch64 guests are built
+#   --tidy         another, small Debian 13, which has clang-tidy and what the library includes
 # HOST_ROOT=/ insists on this machine's own system, HOST_ROOT=debian on the Debian 13.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
@@ -31,6 +32,11 @@ packages=(
 cross_packages=(
     gcc-aarch64-linux-gnu meson ninja-build pkgconf glslang-tools wayland-protocols libwayland-bin e2fsprogs
     {libc6,libvulkan,libdrm,libwayland}-dev:arm64
+)
+# What clang-tidy needs to read the library. A root of its own, so that no other is made anew for it.
+tidy_packages=(
+    clang-tidy clang python3 meson ninja-build pkgconf libc6-dev libvirglrenderer-dev uthash-dev libvulkan-dev
+    libdrm-dev libxcb1-dev libwayland-dev wayland-protocols glslang-tools
 )
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs
     Xvfb xdotool weston edid-decode)
@@ -96,17 +102,19 @@ make_root_without_egl() {
 why=
 without_egl=
 cross=
+tidy=
 case ${1:-} in
 --why) why=1 ;;
 --without-egl) without_egl=1 ;;
 --cross) cross=1 ;;
+--tidy) tidy=1 ;;
 --help) usage; exit ;;
 '') ;;
 *) die "unknown option $1; see $program --help" ;;
 esac
 
 lacks=
-[ -z "$cross" ] || HOST_ROOT=debian
+[ -z "$cross$tidy" ] || HOST_ROOT=debian
 case ${HOST_ROOT:-auto} in
 auto | /) lacks=$(own_lacks) ;;
 debian) lacks="HOST_ROOT=debian" ;;
@@ -129,6 +137,9 @@ if [ -n "$cross" ]; then
     packages=("${cross_packages[@]}")
     make=make_cross_root
     name="root for aarch64 programs"
+elif [ -n "$tidy" ]; then
+    packages=("${tidy_packages[@]}")
+    name="root for clang-tidy"
 fi
 key=$( (printf '%s\n' "$debian_suite" "${packages[@]}"; declare -f make_debian "$make") | key_of)
 root=$cache/root/$key
