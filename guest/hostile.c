@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that means harm, or is broken: everything here goes to the device by the kernel's ioctls, which any
- * program that may open the render node can call. It says what it did and does not care what became of it;
+ * A program that means harm, or is broken: everything here but one mode goes to the device by the kernel's
+ * ioctls, which any program that may open the render node can call. It says what it did and does not care what became of it;
  * tests/guest/test_hostile.py looks at everybody else.
  *
- *   hostile garbage|edits|sizes|killed|fences|contexts|deadlock [--rounds N] [--seed 1]
+ *   hostile garbage|edits|sizes|killed|fences|pending|contexts|deadlock [--rounds N] [--seed 1]
  *
  * garbage   streams of random numbers, each in a context of its own, some behind a valid command
  * edits     a valid command cut short after each word, then with each word changed
- * sizes     blobs of every size that makes no sense, streams from a page to 4 MiB
+ * sizes     blobs of every size that makes no sense, streams from a page to 1 MiB
  * killed    processes that work, each killed at some moment
- * fences    fences on rings that have no queue, which never signal; nobody waits for them
+ * fences    fences on rings that have no queue, which ends their context; nobody waits for them
+ * pending   fences of a Vulkan queue that waits for ever, as sync files; nobody waits for them
  * contexts  many contexts at once, each with an instance of Vulkan in it
  * deadlock  a context whose two threads on the host wait for each other, which is then sent more work, in rounds
  *
@@ -32,6 +33,7 @@
 #include "chance.h"
 #include "common.h"
 #include "virtgpu.h"
+#include "vk.h"
 
 #define PAGE  4096u
 #define RINGS 64u
@@ -94,6 +96,15 @@ static int open_context(void)
 
     virtgpu_init_venus(fd);
     return fd;
+}
+
+/* Until what was submitted has been read, or has ended the context: a closed one reads nothing more. */
+static void wait_until_read(int fd)
+{
+    int fence = virtgpu_fence(fd, 0);
+
+    virtgpu_wait(fence, 30000);
+    close(fence);
 }
 
 /*
@@ -192,6 +203,7 @@ static void garbage(long rounds, struct chance *chance)
         submit(fd, words, count * sizeof *words);
         submit(fd, words, 2 * sizeof *words);
         leave_fence(fd, chance_below(chance, RINGS));
+        wait_until_read(fd);
         close(fd);
     }
 }
@@ -211,6 +223,7 @@ static void edits(long rounds, struct chance *chance)
             stream.words[at] = UINT32_MAX - chance_below(chance, 8);
         submit_stream(fd, &stream);
         submit_stream(fd, &other);
+        wait_until_read(fd);
         close(fd);
     }
 }
@@ -220,7 +233,7 @@ static void sizes(long rounds)
     static const uint64_t of_blobs[] = { 0, 1, PAGE - 1, PAGE + 1, UINT64_C(1) << 32, UINT64_C(1) << 36,
                                          UINT64_C(1) << 40, UINT64_C(1) << 46, UINT64_C(1) << 62,
                                          UINT64_C(1) << 63, UINT64_MAX, UINT64_MAX - PAGE + 1 };
-    const size_t most = 4u << 20;
+    const size_t most = 2u << 20; /* more is more pages than QEMU takes in one buffer: docs/limitations.md */
     void *zeros = mmap(NULL, most, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (zeros == MAP_FAILED)
@@ -237,6 +250,7 @@ static void sizes(long rounds)
             create_blob(fd, PAGE, id);
         for (size_t size = PAGE; size <= most; size *= 4)
             submit(fd, zeros, size);
+        wait_until_read(fd);
         close(fd);
     }
     munmap(zeros, most);
@@ -281,6 +295,67 @@ static void fences(long rounds)
     for (long i = 0; i < rounds; i++)
         leave_fence(fd, 1 + (uint32_t)i % (RINGS - 1));
     close(fd);
+}
+
+/* Submits what waits for a semaphore that nobody signals, and fences behind it. */
+static _Noreturn void leave_pending(long rounds)
+{
+    const char *const fence_fd = VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME;
+    const VkSemaphoreTypeCreateInfo timeline = { .sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+                                                 .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE };
+    const VkExportFenceCreateInfo exported = { .sType = VK_STRUCTURE_TYPE_EXPORT_FENCE_CREATE_INFO,
+                                               .handleTypes = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT };
+    const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
+    VkSemaphore semaphore;
+    VkFence fence;
+    struct vk vk;
+
+    vk_create(&vk, 1, &fence_fd);
+    PFN_vkGetFenceFdKHR get_fence_fd =
+        (PFN_vkGetFenceFdKHR)(void (*)(void))vkGetDeviceProcAddr(vk.device, "vkGetFenceFdKHR");
+    VK_CHECK(vkCreateSemaphore(
+        vk.device,
+        &(VkSemaphoreCreateInfo){ .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &timeline },
+        NULL, &semaphore));
+    VK_CHECK(vkCreateFence(
+        vk.device, &(VkFenceCreateInfo){ .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO, .pNext = &exported },
+        NULL, &fence));
+    const VkTimelineSemaphoreSubmitInfo value = { .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+                                                  .waitSemaphoreValueCount = 1,
+                                                  .pWaitSemaphoreValues = &(uint64_t){ 1 } };
+    VK_CHECK(vkQueueSubmit(vk.queue, 1,
+                           &(VkSubmitInfo){ .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                                            .pNext = &value,
+                                            .waitSemaphoreCount = 1,
+                                            .pWaitSemaphores = &semaphore,
+                                            .pWaitDstStageMask = &stage },
+                           NULL));
+    for (long i = 0; i < rounds; i++) {
+        int fd = -1;
+        VK_CHECK(vkQueueSubmit(vk.queue, 0, NULL, fence));
+        VK_CHECK(get_fence_fd(vk.device,
+                              &(VkFenceGetFdInfoKHR){
+                                  .sType = VK_STRUCTURE_TYPE_FENCE_GET_FD_INFO_KHR,
+                                  .fence = fence,
+                                  .handleType = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT },
+                              &fd));
+        if (fd >= 0)
+            close(fd);
+    }
+    _exit(0); /* to destroy the device would be to wait for it */
+}
+
+/* In a process of its own, as the driver ends one that has lost its context. */
+static void pending(long rounds)
+{
+    pid_t child = fork();
+
+    if (child < 0)
+        die("fork: %s", strerror(errno));
+    if (child == 0)
+        leave_pending(rounds);
+    if (waitpid(child, NULL, 0) < 0)
+        die("waitpid: %s", strerror(errno));
 }
 
 static void contexts(long rounds)
@@ -343,9 +418,7 @@ static void deadlock(long rounds)
     struct stream to_ring = command(WAIT_VIRTQUEUE_SEQNO), to_queue = command(WAIT_RING_SEQNO);
 
     create_ring(fd, blob.resource);
-    int fence = virtgpu_fence(fd, 0);
-    virtgpu_wait(fence, 10000); /* until the ring has its thread */
-    close(fence);
+    wait_until_read(fd); /* until the ring has its thread */
     put64(&to_ring, 1);
     memcpy(ring + RING_BUFFER, to_ring.words, size_of(&to_ring));
     __atomic_store_n((uint32_t *)(void *)(ring + RING_TAIL), (uint32_t)size_of(&to_ring), __ATOMIC_SEQ_CST);
@@ -380,12 +453,14 @@ int main(int argc, char **argv)
         killed(rounds, &chance);
     else if (strcmp(mode, "fences") == 0)
         fences(rounds);
+    else if (strcmp(mode, "pending") == 0)
+        pending(rounds);
     else if (strcmp(mode, "contexts") == 0)
         contexts(rounds);
     else if (strcmp(mode, "deadlock") == 0)
         deadlock(rounds);
     else
-        die("what harm: garbage, edits, sizes, killed, fences, contexts or deadlock?");
+        die("what harm: garbage, edits, sizes, killed, fences, pending, contexts or deadlock?");
     printf("{\"program\": \"hostile\", \"mode\": \"%s\", \"rounds\": %ld, \"taken\": %lu, \"refused\": %lu, "
            "\"seconds\": %.2f}\n",
            mode, rounds, taken, refused, (now_ms() - start) / 1e3);
