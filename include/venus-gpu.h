@@ -143,6 +143,13 @@ struct venus_gpu_region {
     void *user;      /* the front end's own; NULL at first */
 };
 
+/* Which thread it is that calls back. */
+enum venus_gpu_thread {
+    VENUS_GPU_THREAD_DEVICE,    /* the device thread */
+    VENUS_GPU_THREAD_PRESENTER, /* that of a scanout which is presented */
+    VENUS_GPU_THREAD_RENDERER,  /* one of virglrenderer's, or of the library's that watches over it */
+};
+
 struct venus_gpu_ops {
     size_t size; /* sizeof(struct venus_gpu_ops): which members the caller knows */
 
@@ -222,6 +229,19 @@ struct venus_gpu_ops {
     void (*input)(void *opaque, unsigned scanout, const struct venus_gpu_input *input);
     /* The monitor that such a window is on has that rate, in millihertz; see struct venus_gpu_output. */
     void (*window_refreshed)(void *opaque, unsigned scanout, uint32_t refresh_mhz);
+
+    /*
+     * For front ends that register threads: the first and the last callback on each thread that is not the
+     * front end's own. Both come on the thread itself, with no lock of the library's held. Where thread_begins
+     * is set, thread_started() and thread_stopping(), which tell of the device thread only, are not called.
+     *
+     * Threads that virglrenderer starts are seen when they have something to report, so thread_begins() comes
+     * just before their first command_done() or log(), and not for those that never call. All have
+     * ended when venus_gpu_destroy() returns, but for a presenter's thread that was left behind in its driver
+     * (see venus_gpu_present()): of its end nothing is told. Both may be NULL. Since 0.2.0.
+     */
+    void (*thread_begins)(void *opaque, enum venus_gpu_thread kind);
+    void (*thread_ends)(void *opaque, enum venus_gpu_thread kind);
 };
 
 /* ---- the device ------------------------------------------------------------------------------- */
