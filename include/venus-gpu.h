@@ -164,6 +164,23 @@ struct venus_gpu_region {
     void *user;      /* the front end's own; NULL at first */
 };
 
+/*
+ * Guest memory that a command names by addresses which the front end has to translate, as behind an IOMMU: what is to be
+ * translated next. Owned by the library; valid from translate() until venus_gpu_translated() returns false.
+ * Since 0.2.0.
+ */
+struct venus_gpu_translation {
+    uint64_t addr, len; /* len: bytes, not 0. Both change with each answer */
+    void *user;         /* the front end's own; NULL at first */
+};
+
+/* Which thread it is that calls back. */
+enum venus_gpu_thread {
+    VENUS_GPU_THREAD_DEVICE,    /* the device thread */
+    VENUS_GPU_THREAD_PRESENTER, /* that of a scanout which is presented */
+    VENUS_GPU_THREAD_RENDERER,  /* one of virglrenderer's, or of the library's that watches over it */
+};
+
 struct venus_gpu_ops {
     size_t size; /* sizeof(struct venus_gpu_ops): which members the caller knows */
 
@@ -243,6 +260,28 @@ struct venus_gpu_ops {
     void (*input)(void *opaque, unsigned scanout, const struct venus_gpu_input *input);
     /* The monitor that such a window is on has that rate, in millihertz; see struct venus_gpu_output. */
     void (*window_refreshed)(void *opaque, unsigned scanout, uint32_t refresh_mhz);
+
+    /*
+     * For front ends that register threads: the first and the last callback on each thread that is not the
+     * front end's own. Both come on the thread itself, with no lock of the library's held. Where thread_begins
+     * is set, thread_started() and thread_stopping(), which tell of the device thread only, are not called.
+     *
+     * Threads that virglrenderer starts are seen when they have something to report, so thread_begins() comes
+     * just before their first command_done() or log(), and not for those that never call. All have
+     * ended when venus_gpu_destroy() returns, but for a presenter's thread that was left behind in its driver
+     * (see venus_gpu_present()): of its end nothing is told. Both may be NULL. Since 0.2.0.
+     */
+    void (*thread_begins)(void *opaque, enum venus_gpu_thread kind);
+    void (*thread_ends)(void *opaque, enum venus_gpu_thread kind);
+
+    /*
+     * Translate the addresses of a command's guest memory, for those of which map_guest() is called then. Returns at once,
+     * and the front end answers, piece by piece, with venus_gpu_translated(), from any thread, also from inside the
+     * callback: so an IOMMU may be asked under a lock that the front end holds, and as many times in one turn as
+     * it likes. The next commands wait for the answers. Device thread. NULL: map_guest() takes the guest's
+     * addresses. Since 0.2.0.
+     */
+    void (*translate)(void *opaque, struct venus_gpu_translation *translation);
 };
 
 /* ---- the device ------------------------------------------------------------------------------- */
@@ -399,6 +438,14 @@ void *venus_gpu_window(const struct venus_gpu *gpu, uint64_t *size);
 void venus_gpu_flush_done(struct venus_gpu_flush *flush);
 void venus_gpu_region_mapped(struct venus_gpu *gpu, struct venus_gpu_region *region, int error);
 void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *region);
+
+/*
+ * The first `len` bytes at translation->addr are at `addr`; len 0: nothing is there, and the command fails. Returns true
+ * if there is more to be translated, now at translation->addr. Otherwise the translation is gone. A reset does
+ * not wait for answers: go on, or answer 0, until this says false, before venus_gpu_destroy(). One call
+ * at a time for a translation; any thread. Since 0.2.0.
+ */
+bool venus_gpu_translated(struct venus_gpu_translation *translation, uint64_t addr, uint64_t len);
 
 /* ---- presenting with Vulkan --------------------------------------------------------------------- */
 

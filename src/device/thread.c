@@ -245,8 +245,10 @@ static void *run(void *opaque)
     char *message = NULL;
 
     services_enter_device_thread(&gpu->services);
-    if (gpu->services.ops.thread_started)
-        gpu->services.ops.thread_started(gpu->services.opaque);
+    const struct venus_gpu_ops *ops = &gpu->services.ops;
+    threads_enter(&gpu->services.threads, VENUS_GPU_THREAD_DEVICE);
+    if (ops->thread_started && !ops->thread_begins)
+        ops->thread_started(gpu->services.opaque);
     int error = session_start(gpu->session, &message);
 
     pthread_mutex_lock(&gpu->services.lock);
@@ -269,8 +271,9 @@ static void *run(void *opaque)
         clear(gpu);
         session_stop(gpu->session);
     }
-    if (gpu->services.ops.thread_stopping)
-        gpu->services.ops.thread_stopping(gpu->services.opaque);
+    if (ops->thread_stopping && !ops->thread_begins)
+        ops->thread_stopping(gpu->services.opaque);
+    threads_leave(&gpu->services.threads);
     services_leave_device_thread(&gpu->services);
     return NULL;
 }
