@@ -82,6 +82,28 @@ struct venus_gpu_rect {
     uint32_t x, y, width, height; /* pixels */
 };
 
+enum venus_gpu_handle_kind {
+    VENUS_GPU_HANDLE_SHM,     /* a file that can be mapped, sealed so that it does not become shorter */
+    VENUS_GPU_HANDLE_DMA_BUF, /* a dma-buf, of linear layout: virtio-gpu has no other */
+    VENUS_GPU_HANDLE_OPAQUE,  /* VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD: for the device and driver named below */
+};
+
+/*
+ * What memory is made of, for a front end that shows or maps it in another process, or with a GPU of its own. Owned by the
+ * library, as long as what it belongs to; so is the descriptor: duplicate it to keep it. Whoever has it
+ * can write the memory. Since 0.2.0.
+ */
+struct venus_gpu_handle {
+    enum venus_gpu_handle_kind kind;
+    int fd;
+    uint64_t offset; /* of the frame's first pixel, or of the region's first byte, in the memory */
+    uint64_t size;   /* of the memory, in bytes: whole pages */
+    uint64_t modifier; /* of a dma-buf: DRM_FORMAT_MOD_LINEAR, which is 0 */
+    /* VkPhysicalDeviceIDProperties of the device that the memory was allocated by, for OPAQUE; NULL: not known,
+     * as there are several. 16 bytes each. */
+    const uint8_t *device_uuid, *driver_uuid;
+};
+
 /*
  * What one scanout shows: the visible rectangle of a resource, in the very memory that the guest or
  * the GPU writes. Immutable and reference counted; holding one keeps the memory mapped, whatever
@@ -97,6 +119,8 @@ struct venus_gpu_frame {
     uint32_t stride; /* bytes from one row to the next */
     const struct venus_gpu_format *format;
     uint32_t resource_id;
+    /* Since 0.2.0. NULL: there is but the pointer (pages of the guest, or no descriptor was left). */
+    const struct venus_gpu_handle *handle;
 };
 
 /* Any thread. ref returns its argument; unref takes NULL. */
@@ -162,6 +186,7 @@ struct venus_gpu_region {
     uint64_t size;   /* likewise */
     void *ptr;       /* the host memory, page aligned, readable and writable */
     void *user;      /* the front end's own; NULL at first */
+    const struct venus_gpu_handle *handle; /* of the same memory; NULL: there is but the pointer. Since 0.2.0 */
 };
 
 /*

@@ -19,9 +19,11 @@ struct frame {
     atomic_uint refs;
     struct memory *memory;
     uint64_t offset; /* of the first pixel in it */
+    struct venus_gpu_handle handle;
 };
 
-struct venus_gpu_frame *frame_create(struct memory *memory, uint64_t offset, uint32_t resource_id,
+struct venus_gpu_frame *frame_create(struct memory *memory, uint64_t offset,
+                                     const struct renderer_device *device, uint32_t resource_id,
                                      const struct venus_gpu_rect *rect, uint32_t stride,
                                      const struct venus_gpu_format *format)
 {
@@ -39,6 +41,8 @@ struct venus_gpu_frame *frame_create(struct memory *memory, uint64_t offset, uin
     atomic_init(&frame->refs, 1);
     frame->memory = memory_ref(memory);
     frame->offset = offset;
+    if (memory_describe(memory, offset, device, &frame->handle))
+        frame->base.handle = &frame->handle;
     return &frame->base;
 }
 

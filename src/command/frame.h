@@ -11,13 +11,15 @@
 struct command;
 struct flushes;
 struct memory;
+struct renderer_device;
 struct services;
 
 /*
  * A rectangle of a resource's memory, which the frame holds a reference to; offset: of its first pixel there, in
- * bytes. NULL if there is no memory for it.
+ * bytes; device: as of memory_describe(). NULL if there is no memory for it.
  */
-struct venus_gpu_frame *frame_create(struct memory *memory, uint64_t offset, uint32_t resource_id,
+struct venus_gpu_frame *frame_create(struct memory *memory, uint64_t offset,
+                                     const struct renderer_device *device, uint32_t resource_id,
                                      const struct venus_gpu_rect *rect, uint32_t stride,
                                      const struct venus_gpu_format *format);
 

@@ -123,6 +123,29 @@ fail:
     return NULL;
 }
 
+bool memory_describe(const struct memory *memory, uint64_t offset,
+                     const struct renderer_device *device, struct venus_gpu_handle *handle)
+{
+    static const enum venus_gpu_handle_kind kinds[] = {
+        [RENDERER_FD_DMABUF] = VENUS_GPU_HANDLE_DMA_BUF,
+        [RENDERER_FD_OPAQUE] = VENUS_GPU_HANDLE_OPAQUE,
+        [RENDERER_FD_SHM] = VENUS_GPU_HANDLE_SHM,
+    };
+    if (memory->fd < 0)
+        return false;
+    *handle = (struct venus_gpu_handle){
+        .kind = kinds[memory->fd_type],
+        .fd = memory->fd,
+        .offset = offset,
+        .size = memory->size,
+    };
+    if (handle->kind == VENUS_GPU_HANDLE_OPAQUE && device->is_only) {
+        handle->device_uuid = device->device_uuid;
+        handle->driver_uuid = device->driver_uuid;
+    }
+    return true;
+}
+
 struct memory *memory_ref(struct memory *memory)
 {
     atomic_fetch_add_explicit(&memory->refs, 1, memory_order_relaxed);

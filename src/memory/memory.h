@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #include "renderer/renderer.h"
+#include "venus-gpu.h"
 
 struct memory;
 struct services;
@@ -59,6 +60,13 @@ struct memory *memory_create(struct services *services, size_t size);
 /* Pages side by side, in place: the first size bytes of these. NULL where they cannot be aliased. */
 struct memory *memory_alias_pages(struct services *services, const struct iovec *pages,
                                   unsigned num_pages, size_t size);
+
+/*
+ * What the memory is made of, from that offset on; device: what allocates the renderer's, which stays. false: there is no
+ * descriptor. It is valid as long as the memory. Any thread.
+ */
+bool memory_describe(const struct memory *memory, uint64_t offset,
+                     const struct renderer_device *device, struct venus_gpu_handle *handle);
 
 /* A GPU that hangs may read it still: it stays for ever, with the reference that is given up here, and nobody
  * waits for it any more. Any thread. */

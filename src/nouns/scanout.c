@@ -16,6 +16,7 @@
 #include "nouns/parts.h"
 #include "nouns/resource.h"
 #include "present/present.h"
+#include "renderer/session.h"
 
 struct scanout {
     struct resource *resource;     /* NULL: nothing is shown */
@@ -129,8 +130,9 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
 
     uint64_t offset = picture->offset + (uint64_t)rect->y * picture->stride +
                       (uint64_t)rect->x * picture->format->bytes_per_pixel;
-    struct venus_gpu_frame *frame = frame_create(resource->memory, offset, resource->id, rect,
-                                                 picture->stride, picture->format);
+    struct venus_gpu_frame *frame =
+        frame_create(resource->memory, offset, session_device(gpu->session), resource->id, rect,
+                     picture->stride, picture->format);
     if (!frame)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
 

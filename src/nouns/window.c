@@ -26,6 +26,7 @@
 #include "nouns/handlers.h"
 #include "nouns/parts.h"
 #include "nouns/resource.h"
+#include "renderer/session.h"
 
 /* A blob in the window is an address range, and may split the one that was there. */
 enum { RANGES_PER_BLOB = 2 };
@@ -33,6 +34,7 @@ enum { RANGES_PER_BLOB = 2 };
 struct window_region {
     struct venus_gpu_region base; /* first: the public part */
     struct memory *memory;
+    struct venus_gpu_handle handle;
     bool answered; /* region_map() was, with `error` */
     int error;     /* and even then it lives until region_unmap() is answered */
     LIST_ENTRY(window_region) link;
@@ -186,6 +188,8 @@ static int map_region(struct venus_gpu *gpu, struct resource *resource, bool in_
     region->base.size = resource->range.end - resource->range.start;
     region->base.ptr = resource->memory->ptr;
     region->memory = memory_ref(resource->memory);
+    if (memory_describe(region->memory, 0, session_device(gpu->session), &region->handle))
+        region->base.handle = &region->handle;
     pthread_mutex_lock(&gpu->services.lock);
     LIST_INSERT_HEAD(&gpu->window->regions, region, link);
     pthread_mutex_unlock(&gpu->services.lock);

@@ -60,7 +60,7 @@ static void start(void)
     presenter_begin_locked(presenter, NULL, &none);
     pthread_mutex_unlock(&services.lock);
     assert_non_null(memory = memory_create(&services, STRIDE * HEIGHT));
-    frame = frame_create(memory, 0, 1, &all, STRIDE,
+    frame = frame_create(memory, 0, &device, 1, &all, STRIDE,
                          venus_gpu_format_lookup(VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM));
     assert_non_null(frame);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Blobs on the screen: the memory that the GPU writes, mapped by the guest at the same time. */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "process.h"
 #include "venus.h"
@@ -166,6 +168,38 @@ static void frame_outlives_everything(void **state)
     }
 }
 
+/* The descriptor outlives the resource with the frame, and shows the same bytes, where a processor can map it. */
+static void frame_has_a_handle(void **state)
+{
+    struct guest *guest = *state;
+    for (int by_gpu = 0; by_gpu < 2; by_gpu++) {
+        struct picture picture;
+        picture_init(&picture, guest, by_gpu);
+        map(&picture);
+        show(&picture);
+        change(&picture, 0x4321, true, true);
+        struct venus_gpu_frame *frame = guest_keep_frame(guest, 0);
+        assert_ok(guest_unref(guest, picture.resource));
+        const struct venus_gpu_handle *handle = frame->handle;
+        assert_non_null(handle);
+        assert_true(fcntl(handle->fd, F_GETFD) & FD_CLOEXEC);
+        assert_int_equal(handle->offset, 0);
+        assert_true(handle->size >= SIZE);
+        if (!by_gpu)
+            assert_int_equal(handle->kind, VENUS_GPU_HANDLE_SHM);
+        if (handle->kind != VENUS_GPU_HANDLE_OPAQUE) {
+            void *memory = mmap(NULL, handle->size, PROT_READ, MAP_SHARED, handle->fd, 0);
+            assert_ptr_not_equal(memory, MAP_FAILED);
+            assert_pixels(memory, 0x4321);
+            munmap(memory, handle->size);
+        } else {
+            assert_true(!handle->device_uuid == !handle->driver_uuid);
+        }
+        venus_gpu_frame_unref(frame);
+        assert_ok(guest_context_destroy(guest, 1));
+    }
+}
+
 static void frame_s_id_can_be_used_again(void **state)
 {
     struct guest *guest = *state;
@@ -293,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_with_regions, guest_setup_without_device,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(frame_outlives_everything, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(frame_has_a_handle, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(frame_s_id_can_be_used_again, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(two_scanouts_share_a_blob, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(page_flips_leave_nothing_behind, guest_setup,

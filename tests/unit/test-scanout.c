@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of scanouts: what may be shown and how, flushes, frames, and guest blobs without a copy. */
+#include <sys/mman.h>
+
 #include "harness.h"
 
 enum { WIDTH = 64, HEIGHT = 48, STRIDE = WIDTH * 4 };
@@ -131,6 +133,62 @@ static void test_blob(void **state)
     assert_ok(set_scanout_blob(&request));
     assert_null(shown(0));
     assert_non_null(shown(1));
+}
+
+/* The frame's pixels through what it is made of, in this process or another. */
+static void check_handle(const struct venus_gpu_frame *frame, enum venus_gpu_handle_kind kind)
+{
+    const struct venus_gpu_handle *handle = frame->handle;
+    assert_non_null(handle);
+    assert_int_equal(handle->kind, kind);
+    assert_int_equal(handle->modifier, 0);
+    assert_true(handle->offset + (uint64_t)(frame->height - 1) * frame->stride < handle->size);
+    char *memory = mmap(NULL, handle->size, PROT_READ | PROT_WRITE, MAP_SHARED, handle->fd, 0);
+    assert_ptr_not_equal(memory, MAP_FAILED);
+    size_t row = (size_t)frame->width * frame->format->bytes_per_pixel;
+    for (uint32_t y = 0; y < frame->height; y++) {
+        memory[handle->offset + y * frame->stride] = (char)(y + 1);
+        assert_memory_equal(memory + handle->offset + y * frame->stride,
+                            (const char *)frame->pixels + y * frame->stride, row);
+    }
+    munmap(memory, handle->size);
+}
+
+static void test_handles(void **state)
+{
+    (void)state;
+    static const struct renderer_device device = {
+        .name = "one", .is_only = true, .device_uuid = { 1, 2 }, .driver_uuid = { 3 }
+    };
+    vm_start(&(struct vm_options){ .device = &device });
+    assert_ok(create_context(1));
+    assert_ok(create_2d(1, format, 64, 32));
+    assert_ok(set_scanout(0, 1, rect(8, 4, 16, 8)));
+    check_handle(shown(0), VENUS_GPU_HANDLE_SHM);
+    assert_int_equal(shown(0)->handle->offset, 4 * 64 * 4 + 8 * 4);
+    assert_null(shown(0)->handle->device_uuid);
+
+    static const struct {
+        enum fake_memory memory;
+        enum venus_gpu_handle_kind kind;
+    } blobs[] = { { FAKE_SHM, VENUS_GPU_HANDLE_SHM }, { FAKE_DMABUF, VENUS_GPU_HANDLE_DMA_BUF } };
+    for (uint32_t i = 0; i < COUNT(blobs); i++) {
+        fake_set_memory(blobs[i].memory);
+        assert_ok(create_host_blob(10 + i, 4 * PAGE));
+        struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 10 + i, 32, 16);
+        request.offsets[0] = le32(PAGE);
+        assert_ok(set_scanout_blob(&request));
+        check_handle(shown(0), blobs[i].kind);
+        assert_int_equal(shown(0)->handle->offset, PAGE);
+    }
+
+    fake_set_memory(FAKE_OPAQUE);
+    assert_ok(create_host_blob(20, 4 * PAGE));
+    const struct virtio_gpu_set_scanout_blob opaque = blob_scanout(0, 20, 32, 16);
+    assert_ok(set_scanout_blob(&opaque));
+    assert_int_equal(shown(0)->handle->kind, VENUS_GPU_HANDLE_OPAQUE);
+    assert_memory_equal(shown(0)->handle->device_uuid, device.device_uuid, 16);
+    assert_memory_equal(shown(0)->handle->driver_uuid, device.driver_uuid, 16);
 }
 
 static void test_blob_offset_and_rectangle(void **state)
@@ -475,6 +533,7 @@ static void test_guest_blob_in_place(void **state)
     const struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, 64, 64);
     assert_ok(set_scanout_blob(&request));
     const uint32_t *pixels = shown(0)->pixels;
+    assert_null(shown(0)->handle);
     check_pages(pixels, PAGES * PAGE);
     assert_int_equal(stat_value("guest-aliases"), 1);
     assert_int_equal(stat_value("guest-copies"), 0);
@@ -636,6 +695,7 @@ int main(void)
         TEST(test_set_errors),
         TEST(test_larger_than_a_frame),
         TEST(test_blob),
+        TEST(test_handles),
         TEST(test_blob_offset_and_rectangle),
         TEST(test_blob_formats),
         TEST(test_blob_errors),

@@ -611,6 +611,32 @@ static void test_late_answers(void **state)
     assert_int_equal(stat_value("mapped"), 0);
 }
 
+/* The region says what it is made of. */
+static void test_region_has_a_handle(void **state)
+{
+    (void)state;
+    start(&(struct vm_options){ .window_mode = VENUS_GPU_WINDOW_REGIONS, .regions = REGIONS_LATE });
+    assert_ok(create_host_blob(1, 2 * PAGE));
+    struct sent *map = send_map(1, PAGE);
+    wait_for_regions(1);
+    const struct venus_gpu_region *region = vm.regions_asked[0].region;
+    assert_non_null(region->handle);
+    assert_int_equal(region->handle->kind, VENUS_GPU_HANDLE_SHM);
+    assert_int_equal(region->handle->offset, 0);
+    assert_int_equal(region->handle->size, region->size);
+    char *memory = mmap(NULL, region->size, PROT_READ, MAP_SHARED, region->handle->fd, 0);
+    assert_ptr_not_equal(memory, MAP_FAILED);
+    ((char *)region->ptr)[PAGE] = 7;
+    assert_int_equal(memory[PAGE], 7);
+    munmap(memory, region->size);
+    answer_region(0, 0);
+    assert_int_equal(wait_for(map), OK_MAP);
+    struct sent *unmap = send_unmap(1);
+    wait_for_regions(2);
+    answer_region(1, 0);
+    assert_ok(wait_for(unmap));
+}
+
 /*
  * Answers that nobody waits for may come with later ones, or a moment later. But not later than something
  * that waits for the front end, and none is lost.
@@ -874,6 +900,7 @@ int main(void)
         TEST(test_fixed),
         TEST(test_fixed_dmabuf),
         TEST(test_alias),
+        TEST(test_region_has_a_handle),
         TEST(test_region_for_pinned),
         TEST(test_each_way_is_tried_once),
         TEST(test_export_fails),
