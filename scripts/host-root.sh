@@ -3,9 +3,10 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl | --cross]
+# usage: host-root.sh [--why | --without-egl | --stock-qemu | --cross]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
+#   --stock-qemu   the same Debian with its own QEMU, which our module is loaded into
 #   --cross        another, small Debian 13, in which programs for aarch64 guests are built
 # HOST_ROOT=/ insists on this machine's own system, HOST_ROOT=debian on the Debian 13.
 set -euo pipefail
@@ -32,6 +33,9 @@ cross_packages=(
     gcc-aarch64-linux-gnu meson ninja-build pkgconf glslang-tools wayland-protocols libwayland-bin e2fsprogs
     {libc6,libvulkan,libdrm,libwayland}-dev:arm64
 )
+# Debian's own QEMU with what it depends on, and its window alone, without GTK.
+stock_qemu=(qemu-system-x86)
+stock_qemu_alone=(qemu-system-gui qemu-system-modules-opengl)
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs
     Xvfb xdotool weston edid-decode)
 modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 zlib slirp
@@ -93,12 +97,34 @@ make_root_without_egl() {
     mv -T "$work/root" "$root-without-egl"
 }
 
+# Only what they hold: to run QEMU from there, no package has to be set up.
+make_root_with_qemu() {
+    local apt=(-o Dir::Etc::SourceList="$root/etc/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o Dir::Etc::PreferencesParts="$root/etc/apt/preferences.d"
+        -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$root/var/lib/dpkg/status"
+        -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Retries=3)
+    local package
+    mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+    cd "$work/cache/archives"
+    apt-get "${apt[@]}" update
+    apt-get "${apt[@]}" install --download-only --no-install-recommends -y "${stock_qemu[@]}"
+    apt-get "${apt[@]}" download "${stock_qemu_alone[@]}"
+    cp -al "$root" "$work/root"
+    for package in *.deb; do
+        echo "$package"
+        dpkg-deb -x "$package" "$work/root"
+    done
+    mv -T "$work/root" "$root_with_qemu"
+}
+
 why=
 without_egl=
+with_qemu=
 cross=
 case ${1:-} in
 --why) why=1 ;;
 --without-egl) without_egl=1 ;;
+--stock-qemu) with_qemu=1 ;;
 --cross) cross=1 ;;
 --help) usage; exit ;;
 '') ;;
@@ -119,6 +145,8 @@ elif [ -z "$lacks" ]; then
 fi
 if [ -z "$lacks" ] && [ -z "$without_egl$cross" ]; then
     [ -z "$why" ] || say "host root: this machine's own system"
+    [ -z "$with_qemu" ] || command -v qemu-system-x86_64 >/dev/null ||
+        die "this machine has no QEMU; install it (on Debian: apt-get install qemu-system-x86)"
     echo /
     exit
 fi
@@ -144,6 +172,20 @@ if [ ! -d "$root" ]; then
         prune "$cache/root" "$root" 14
     fi
     unlock
+fi
+if [ -n "$with_qemu" ]; then
+    root_with_qemu=$root-stock-qemu-$( (printf '%s\n' "${stock_qemu[@]}" "${stock_qemu_alone[@]}"
+        declare -f make_root_with_qemu) | key_of)
+    if [ ! -d "$root_with_qemu" ]; then
+        need apt-get:apt dpkg-deb:dpkg
+        lock host-root
+        if [ ! -d "$root_with_qemu" ]; then
+            step_dir host-root
+            run_step "host root with $debian_name's QEMU" make_root_with_qemu
+        fi
+        unlock
+    fi
+    root=$root_with_qemu
 fi
 if [ -n "$without_egl" ]; then
     if [ ! -d "$root-without-egl" ]; then
