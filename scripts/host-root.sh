@@ -33,9 +33,10 @@ cross_packages=(
     gcc-aarch64-linux-gnu meson ninja-build pkgconf glslang-tools wayland-protocols libwayland-bin e2fsprogs
     {libc6,libvulkan,libdrm,libwayland}-dev:arm64
 )
-# Debian's own QEMU with what it depends on, and its window alone, without GTK.
+# Debian's own QEMU with what it depends on, and of its windows SDL's: the others need a lot.
 stock_qemu=(qemu-system-x86)
-stock_qemu_alone=(qemu-system-gui qemu-system-modules-opengl)
+stock_qemu_windows=(qemu-system-gui qemu-system-modules-opengl)
+stock_qemu_modules=(ui-sdl.so ui-opengl.so)
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs
     Xvfb xdotool weston edid-decode)
 modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 zlib slirp
@@ -103,16 +104,24 @@ make_root_with_qemu() {
         -o Dir::Etc::PreferencesParts="$root/etc/apt/preferences.d"
         -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$root/var/lib/dpkg/status"
         -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Retries=3)
-    local package
+    local package module
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
     cd "$work/cache/archives"
     apt-get "${apt[@]}" update
     apt-get "${apt[@]}" install --download-only --no-install-recommends -y "${stock_qemu[@]}"
-    apt-get "${apt[@]}" download "${stock_qemu_alone[@]}"
     cp -al "$root" "$work/root"
     for package in *.deb; do
         echo "$package"
         dpkg-deb -x "$package" "$work/root"
+    done
+    mkdir "$work/windows"
+    cd "$work/windows"
+    apt-get "${apt[@]}" download "${stock_qemu_windows[@]}"
+    for package in *.deb; do
+        dpkg-deb -x "$package" .
+    done
+    for module in "${stock_qemu_modules[@]}"; do
+        cp -a usr/lib/*/qemu/"$module" "$work"/root/usr/lib/*/qemu/
     done
     mv -T "$work/root" "$root_with_qemu"
 }
@@ -174,7 +183,7 @@ if [ ! -d "$root" ]; then
     unlock
 fi
 if [ -n "$with_qemu" ]; then
-    root_with_qemu=$root-stock-qemu-$( (printf '%s\n' "${stock_qemu[@]}" "${stock_qemu_alone[@]}"
+    root_with_qemu=$root-stock-qemu-$( (printf '%s\n' "${stock_qemu[@]}" "${stock_qemu_windows[@]}" "${stock_qemu_modules[@]}"
         declare -f make_root_with_qemu) | key_of)
     if [ ! -d "$root_with_qemu" ]; then
         need apt-get:apt dpkg-deb:dpkg
