@@ -7,7 +7,7 @@
  * QEMU has registered its own types and before it reads its command line.
  *
  * What else is started with the same environment has none of QEMU's functions:
- * there it does nothing, as its references are weak, and it needs no library but
+ * there it does nothing, as its references are weak, and needs no library but
  * libc.  In QEMU it takes itself out of the environment, so that it is not
  * loaded into what QEMU starts, such as the render server.
  *

@@ -13,5 +13,4 @@
 #include "qemu/module.h"
 
 /* A pointer is filled in as the module is loaded, a call when it is made. */
-extern void (*const venus_stamp)(void);
 void (*const venus_stamp)(void) = DSO_STAMP_FUN;

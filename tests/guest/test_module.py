@@ -120,6 +120,14 @@ def test_other_qemu_at_run_time(case):
                len(done.stderr.strip().splitlines()) == 2, "two lines that name the QEMU", f"{done.returncode}: {done.stderr}")
 
 
+def test_regions_warn(case):
+    """with memory regions under TCG, which this QEMU's cannot stand for long, a line says so, once"""
+    with case.another_guest(accel="tcg", properties={"x-window-regions": "on"}) as guest:
+        guest.run("blob_cycle --rounds 1 --others 2", timeout=60)
+        said = [line for line in guest.qemu_log().splitlines() if "memory regions come and go" in line]
+        expect(len(said) == 1 and "use KVM" in said[0], "one such line", guest.qemu_log())
+
+
 def test_guest_of_mask(case):
     """a guest with virtio-vga-gl, by QEMU_MODULE_DIR alone, has Venus"""
     with case.another_guest(qemu=STOCK, device="virtio-vga-gl", env={**os.environ, "QEMU_MODULE_DIR": str(modules())}) \
