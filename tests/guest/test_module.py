@@ -50,6 +50,17 @@ def test_masked(case):
         expect("present-target=" in offered and "hostmem=" in offered, f"our properties of {device}", offered[-1500:])
 
 
+def test_masked_options(case):
+    """what virtio-gpu-gl is told to do Venus is taken there too, and nothing that would turn it off"""
+    for options, wanted in (("blob=on,venus=on", None), ("venus=off", "leave it out")):
+        done = subprocess.run([*in_root(*root_of(case)), STOCK, "-M", "q35", "-display", "none", "-S", "-monitor", "stdio",
+                               "-nodefaults", "-device", f"virtio-gpu-gl-pci,hostmem=64M,{options}"], input="quit\n",
+                              capture_output=True, text=True, timeout=60, check=False,
+                              env={**os.environ, "QEMU_MODULE_DIR": str(modules())})
+        expect((wanted in done.stderr if wanted else done.returncode == 0 and not done.stderr),
+               f"{wanted or 'no complaint'} for {options}", f"{done.returncode}: {done.stderr}")
+
+
 def test_leaves_environment(case):
     """what QEMU starts does not have the preloaded object, and keeps what else is preloaded"""
     mark = "/usr/lib/x86_64-linux-gnu/libm.so.6"
