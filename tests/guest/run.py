@@ -36,7 +36,8 @@ PRESENT = ("test_present", "test_outputs")  # with --present: a suite of its own
 # tried there.
 ONLY_PC = ("test_qemu", "test_desktops", "test_displays", "test_quirks", "test_sleep")
 AARCH64 = ("test_aarch64", *(name for name in MODULES if name not in ONLY_PC))
-MODULE = ("test_module",)  # with --module: before all that ours runs, in Debian's QEMU with the device as a module
+# With --module, that is, in Debian's QEMU with the device as a module: before all others.
+MODULE, MODULE_PRESENT = ("test_module",), ("test_module_windows",)
 LEGACY = ("test_legacy",)  # with --legacy: another, which wants a QEMU of its own
 
 
@@ -98,8 +99,9 @@ def main():
                         help="Debian's own QEMU, with the device as scripts/build-module.sh makes it")
     parser.add_argument("--variant", help="another guest: one of the variants of scripts/guest-image.sh")
     arguments = parser.parse_args()
-    tests = collect(arguments.name, PRESENT if arguments.present else LEGACY if arguments.legacy
-                    else AARCH64 if arguments.aarch64 else MODULE + MODULES if arguments.module else MODULES)
+    first = () if not arguments.module else MODULE_PRESENT if arguments.present else MODULE
+    tests = collect(arguments.name, first + (PRESENT if arguments.present else LEGACY if arguments.legacy
+                                             else AARCH64 if arguments.aarch64 else MODULES))
     if not tests:
         parser.error(f"no test has {' or '.join(arguments.name)} in its name; see --list")
     if arguments.list:
