@@ -18,6 +18,7 @@ from venusvm.processes import family
 STOCK = "qemu-system-x86_64"
 OURS = {"virtio-gpu-venus-pci", "virtio-gpu-venus-device", "virtio-vga-venus"}
 MASKS = {"virtio-gpu-gl-pci", "virtio-vga-gl"}
+FOREIGN = re.compile(r"lib(EGL|GL|GLX|GLESv2|OpenGL|gbm|epoxy)\b")
 BUILD = guests.SCRIPTS / "build-module.sh"
 
 
@@ -35,6 +36,22 @@ def test_without_it(case):
     found = offered_devices(STOCK, root_of(case))
     expect("virtio-gpu-pci" in found and not found & OURS, "virtio-gpu-pci and none of ours",
            sorted(name for name in found if "gpu" in name or "vga" in name))
+
+
+def test_libraries(case):
+    """the modules need no library of OpenGL, EGL or GBM, and the preloaded object needs libc alone"""
+    for module in sorted(modules().glob("*.so")):
+        needs = re.findall(r"\(NEEDED\).*\[(.*)\]", on_host(["readelf", "-d", module]))
+        found = [name for name in needs if FOREIGN.match(name)]
+        expect(not found, f"none of them needed by {module.name}", found)
+        expect(module.name != "preload.so" or needs == ["libc.so.6"], "libc alone for preload.so", needs)
+    expect(len(list(modules().glob("*.so"))) == 6, "five modules and preload.so", sorted(modules().iterdir()))
+
+
+def test_no_qemu(case):
+    """where QEMU is not installed, the wrapper says so"""
+    done = run(*in_root(*root_of(case)), "env", "QEMU_SYSTEM_X86_64=/nowhere", qemu_of(case), "-M", "none")
+    expect(done.returncode == 1 and "there is no /nowhere; install QEMU" in done.stderr, "a line that says so", done.stderr)
 
 
 def test_preloaded(case):
