@@ -4,8 +4,8 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict scripts unit renderer qtest guest present module asan tsan guest-aarch64 guest-backports \
-          guest-forky guest-module legacy
+suites := strict scripts unit renderer samples qtest guest present module asan tsan guest-aarch64 \
+          guest-backports guest-forky guest-module legacy
 
 .NOTPARALLEL:
 .PHONY: help demo check examples figures bench $(suites:%=check-%) lib qemu module image clean cache-clean
@@ -25,6 +25,7 @@ check-strict:    ## gcc and clang have no warning about the library and its test
 check-scripts:   ## what is written in Python: launchers by their dry run, the pages of the benchmark and the examples
 check-unit:      ## the library against a fake renderer
 check-renderer:  ## the library against the real virglrenderer on lavapipe, no VM
+check-samples:   ## the samples, with the library installed: built, run, and their picture compared
 check-qtest:     ## the QEMU device, driven over its queues
 check-guest:     ## a Linux guest: our programs, vulkaninfo, vkcube, vkmark
 check-present:   ## frames on the host's screen by its Vulkan: pictures, faults, X11, Wayland

@@ -7,10 +7,11 @@
  * struct venus_gpu_ops. Words are those of the Virtual I/O Device (VIRTIO) specification 1.3, section
  * 5.7 "GPU Device", called the specification below.
  *
- * Threads. The library owns one thread per device, the *device thread*: it runs commands in order
- * and is the only one that calls the renderer. The renderer has threads of its own, which only ever
- * lead to command_done(). Signals to the process are blocked in all of them, but for those that a thread's
- * own fault raises. Each function and callback says where it may be called or where it runs:
+ * Threads. A device has one *device thread*: it runs commands in order and is the only one that calls
+ * the renderer. Each scanout that the library presents has a presenter's thread. The library has helper
+ * threads too, and the renderer has its own; they lead to no callback but command_done() and log(). In all
+ * of these threads signals to the process are blocked, except those that a thread's own fault raises.
+ * Each function and callback says where it may be called or where it runs:
  *
  *   "any thread"      from any thread, also from inside a callback unless it says otherwise;
  *   "front end"       from any thread of the front end but one call at a time, never from a callback;
@@ -155,8 +156,8 @@ struct venus_gpu_ops {
 
     /*
      * A command is done: its response has been written, `written` bytes of its writable iovec. The
-     * iovecs are no longer used. Runs on the device thread or a renderer's thread, with the
-     * library's lock held: hand the tag over to your own thread, and call no function of this
+     * iovecs are no longer used. Runs on any thread of the library or the renderer, and inside
+     * venus_gpu_flush_done(), with the library's lock held: hand the tag over to your own thread, and call no function of this
      * library from here. Required.
      */
     void (*command_done)(void *opaque, void *tag, uint32_t written);

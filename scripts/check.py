@@ -199,6 +199,10 @@ def strict(_log):
     results.append(Result("arrows between the library's floors point down",
                           FAILED if floors.returncode else PASSED, "",
                           (floors.stdout + floors.stderr).splitlines()))
+    environment = subprocess.run([SCRIPTS / "environment.py"], text=True, capture_output=True, check=False)
+    results.append(Result("docs/environment.md lists what is read from the environment",
+                          FAILED if environment.returncode else PASSED, "",
+                          (environment.stdout + environment.stderr).splitlines()))
     return results
 
 
@@ -240,6 +244,13 @@ def scripts(log):
     for folder in ("bench", "examples", "scripts"):
         if (TOP / "tests" / folder).is_dir():
             unittest.TestLoader().discover(str(TOP / "tests" / folder), pattern="test_*.py").run(seen)
+    return seen.results
+
+
+def samples(log):
+    """The samples: built with the library installed, run, and what they show compared."""
+    seen = Unittests(log)
+    unittest.TestLoader().discover(str(TOP / "tests" / "samples"), pattern="test_*.py").run(seen)
     return seen.results
 
 
@@ -355,8 +366,8 @@ def legacy(log):
 
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
-          (strict, scripts, unit, renderer, qtest, guest, present, module, asan, tsan, guest_aarch64, guest_backports,
-           guest_forky, guest_module, legacy)}
+          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, asan, tsan, guest_aarch64,
+           guest_backports, guest_forky, guest_module, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
 ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "legacy"}
 # The guest images that suites need.

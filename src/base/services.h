@@ -17,14 +17,15 @@ struct services {
     /* Constant after the device's creation. */
     struct venus_gpu_config config; /* with the defaults filled in, and strings of our own */
     struct venus_gpu_ops ops;
-    void *opaque;                    /* for these */
+    void *opaque;                    /* for the ops */
     const struct renderer *renderer; /* watched (watchdog.h); on the device thread only */
 
-    struct log log;     /* any thread, as the next two */
+    /* Any thread. */
+    struct log log;
     struct stats stats;
     struct budget budget;
 
-    /* Guards what several threads see of all parts, which say so. Never held while calling the renderer. */
+    /* Guards what a part shares between threads; the part says what that is. Not held while calling the renderer. */
     pthread_mutex_t lock;
 
     /* Who the device thread is, while there is one. */

@@ -33,13 +33,13 @@ bool fence_can_be_made(struct fences *fences, uint32_t context_id, uint64_t *las
  * sent before. Where there is no memory for it, it has signalled. False: the context has failed. Device thread. */
 bool fence_ask(struct fences *fences, uint32_t context_id, uint64_t *last);
 
-/* Whether such a fence has not signalled yet. The latter with the services' lock held. */
+/* Whether a fence has not signalled yet. fence_is_pending_locked() is called with the services' lock held. */
 bool fence_is_pending(struct fences *fences, uint64_t id);
 bool fence_is_pending_locked(struct fences *fences, uint64_t id);
 
-/* From now on each fence that signals rings the bell, or does no more; and whether one has since this was asked
- * last. With the lock held. */
+/* Have each fence that signals ring the bell, or stop that. With the lock held. */
 void fences_ring_locked(struct fences *fences, bool ring);
+/* Whether a fence has rung the bell since the last call. With the lock held. */
 bool fences_have_rung_locked(struct fences *fences);
 
 /* The renderer's event: respond to the command that waits for it. Any thread. */

@@ -32,8 +32,8 @@
 #include "renderer/session.h"
 
 /*
- * virglrenderer has one state per process, so one device can live in a process. This flag is the one
- * variable of ours that is shared by all devices.
+ * virglrenderer has one state per process, so a process can have one device at a time. The flag is set
+ * while there is one.
  */
 static atomic_flag device_lives = ATOMIC_FLAG_INIT;
 

@@ -82,7 +82,7 @@ int present_set_target(struct present *present, unsigned scanout,
             return -ENOMEM;
     }
 
-    /* The former one first, since two cannot have one window. */
+    /* Take the old presenter away first: two cannot have one window. */
     take_away(present, scanout);
     if (!presenter)
         return 0;
