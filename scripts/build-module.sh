@@ -89,7 +89,8 @@ revision=${says#*(Debian }
 revision=${revision%)}
 options+=("--with-pkgversion=Debian $revision")
 
-source=$("$scripts/qemu-source.sh" --package "$revision")
+# Of no other source would the stamp be the same.
+source=$(env -u QEMU_SRC "$scripts/qemu-source.sh" --package "$revision")
 root=$("$scripts/host-root.sh")
 lib=$("$scripts/build-lib.sh")
 root_and_source=$(root_key "$root"; printf '%s\n' "$source")
