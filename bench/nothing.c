@@ -17,7 +17,8 @@
 
 typedef struct venus_gpu *create_fn(const struct venus_gpu_config *, const struct venus_gpu_ops *,
                                     void *, char **);
-typedef int submit_fn(struct venus_gpu *, enum venus_gpu_queue, const struct venus_gpu_request *);
+typedef int submit_fn(struct venus_gpu *, enum venus_gpu_queue, const struct venus_gpu_request *,
+                      size_t);
 
 /* One device lives in a process. */
 static struct {
@@ -44,7 +45,7 @@ struct venus_gpu *venus_gpu_create(const struct venus_gpu_config *config,
     union {
         void *symbol;
         submit_fn *function;
-    } submit = { next_symbol("venus_gpu_submit") };
+    } submit = { next_symbol("venus_gpu_submit_sized") };
 
     real.done = ops->command_done;
     real.opaque = opaque;
@@ -71,18 +72,18 @@ static bool is_ours(uint32_t type)
     }
 }
 
-int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
-                     const struct venus_gpu_request *request)
+int venus_gpu_submit_sized(struct venus_gpu *gpu, enum venus_gpu_queue queue,
+                           const struct venus_gpu_request *request, size_t request_size)
 {
     struct virtio_gpu_ctrl_hdr hdr;
     struct virtio_gpu_resp_map_info answer = { .map_info = le32(VIRTIO_GPU_MAP_CACHE_CACHED) };
 
     if (queue != VENUS_GPU_QUEUE_CONTROL || request->num_out < 1 || request->num_in < 1 ||
         request->out[0].iov_len < sizeof(hdr))
-        return real.submit(gpu, queue, request);
+        return real.submit(gpu, queue, request, request_size);
     memcpy(&hdr, request->out[0].iov_base, sizeof(hdr));
     if (!is_ours(le32(hdr.type)))
-        return real.submit(gpu, queue, request);
+        return real.submit(gpu, queue, request, request_size);
 
     size_t size = sizeof(answer.hdr);
     answer.hdr = hdr; /* its fence, context and ring index, as an answer repeats them */

@@ -20,6 +20,21 @@
  *
  * Numbers are native-endian, sizes and offsets are bytes, unless a comment says otherwise.
  * Functions that return int give 0 or a negative errno value.
+ *
+ * Versions. A program built for one release runs with every later one that has the same soname. Structures
+ * grow at their end only; what a program does not know of is zero to it, and a new member does nothing
+ * where it is zero. "Since" marks members that 0.1.0 did not have; docs/abi.md has the rules.
+ *
+ *   Structures of the front end's (config, ops, target, request, output, stat) come with their size where
+ *   the front end is compiled: in a first member `size`, or as an argument, which the inline functions
+ *   below fill in. A smaller one than the library's is of an older release: nothing beyond it is read or
+ *   written. A larger one is of a newer: the library takes it if all that it does not know of is zero.
+ *   Otherwise it does not, with -E2BIG and a line in the log or, in venus_gpu_create(), a message. Sizes
+ *   that no release had are -EINVAL.
+ *
+ *   Structures of the library's (frame, region, cursor, input, rect, format) are lent by pointer. A program that
+ *   may meet an older library than its header asks venus_gpu_version() before it looks at a member that is
+ *   marked "Since".
  */
 #ifndef VENUS_GPU_H
 #define VENUS_GPU_H
@@ -27,11 +42,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The release that this header is of. The library that runs may be another: see venus_gpu_version(). */
+#define VENUS_GPU_MAJOR 0
+#define VENUS_GPU_MINOR 2
+#define VENUS_GPU_MICRO 0
 
 /* VIRTIO_GPU_MAX_SCANOUTS of the specification. */
 #define VENUS_GPU_MAX_SCANOUTS 16
@@ -143,6 +164,23 @@ struct venus_gpu_region {
     void *user;      /* the front end's own; NULL at first */
 };
 
+/*
+ * Guest memory that a command names by addresses which the front end has to translate, as behind an IOMMU: what is to be
+ * translated next. Owned by the library; valid from translate() until venus_gpu_translated() returns false.
+ * Since 0.2.0.
+ */
+struct venus_gpu_translation {
+    uint64_t addr, len; /* len: bytes, not 0. Both change with each answer */
+    void *user;         /* the front end's own; NULL at first */
+};
+
+/* Which thread it is that calls back. */
+enum venus_gpu_thread {
+    VENUS_GPU_THREAD_DEVICE,    /* the device thread */
+    VENUS_GPU_THREAD_PRESENTER, /* that of a scanout which is presented */
+    VENUS_GPU_THREAD_RENDERER,  /* one of virglrenderer's, or of the library's that watches over it */
+};
+
 struct venus_gpu_ops {
     size_t size; /* sizeof(struct venus_gpu_ops): which members the caller knows */
 
@@ -199,7 +237,7 @@ struct venus_gpu_ops {
     void (*region_map)(void *opaque, struct venus_gpu_region *region);
     void (*region_unmap)(void *opaque, struct venus_gpu_region *region);
 
-    /* One line without a newline. Any thread of the library. May be NULL. */
+    /* One line without a newline. Any thread, of the library or inside a call of it. May be NULL. */
     void (*log)(void *opaque, enum venus_gpu_log_level level, const char *message);
 
     /* First and last thing on the device thread, for front ends that register threads. May be NULL. */
@@ -222,6 +260,28 @@ struct venus_gpu_ops {
     void (*input)(void *opaque, unsigned scanout, const struct venus_gpu_input *input);
     /* The monitor that such a window is on has that rate, in millihertz; see struct venus_gpu_output. */
     void (*window_refreshed)(void *opaque, unsigned scanout, uint32_t refresh_mhz);
+
+    /*
+     * For front ends that register threads: the first and the last callback on each thread that is not the
+     * front end's own. Both come on the thread itself, with no lock of the library's held. Where thread_begins
+     * is set, thread_started() and thread_stopping(), which tell of the device thread only, are not called.
+     *
+     * Threads that virglrenderer starts are seen when they have something to report, so thread_begins() comes
+     * just before their first command_done() or log(), and not for those that never call. All have
+     * ended when venus_gpu_destroy() returns, but for a presenter's thread that was left behind in its driver
+     * (see venus_gpu_present()): of its end nothing is told. Both may be NULL. Since 0.2.0.
+     */
+    void (*thread_begins)(void *opaque, enum venus_gpu_thread kind);
+    void (*thread_ends)(void *opaque, enum venus_gpu_thread kind);
+
+    /*
+     * Translate the addresses of a command's guest memory, for those of which map_guest() is called then. Returns at once,
+     * and the front end answers, piece by piece, with venus_gpu_translated(), from any thread, also from inside the
+     * callback: so an IOMMU may be asked under a lock that the front end holds, and as many times in one turn as
+     * it likes. The next commands wait for the answers. Device thread. NULL: map_guest() takes the guest's
+     * addresses. Since 0.2.0.
+     */
+    void (*translate)(void *opaque, struct venus_gpu_translation *translation);
 };
 
 /* ---- the device ------------------------------------------------------------------------------- */
@@ -238,7 +298,7 @@ enum venus_gpu_window_mode {
 };
 
 struct venus_gpu_config {
-    size_t size;          /* sizeof(struct venus_gpu_config); of any other nothing more is read */
+    size_t size;          /* sizeof(struct venus_gpu_config): which members the caller knows */
     unsigned num_outputs; /* 1 to VENUS_GPU_MAX_SCANOUTS */
 
     /*
@@ -271,7 +331,7 @@ struct venus_gpu_config {
 
     /*
      * The render server: a program to start, or a SOCK_SEQPACKET socket connected to one that runs
-     * already, which venus_gpu_create() takes over also when it fails, but for a wrong size. NULL and
+     * already, which venus_gpu_create() takes over also when it fails, unless it refuses the size. NULL and
      * -1: the program that virglrenderer was built with. Both given is an error. The path is copied.
      */
     const char *render_server;
@@ -287,7 +347,13 @@ struct venus_gpu_config {
 };
 
 /* Fills in the defaults, `size` included. */
-void venus_gpu_config_init(struct venus_gpu_config *config);
+static inline void venus_gpu_config_init(struct venus_gpu_config *config)
+{
+    memset(config, 0, sizeof(*config));
+    config->size = sizeof(*config);
+    config->num_outputs = 1;
+    config->render_server_fd = -1;
+}
 
 /*
  * Create a device: starts the device thread and the render server, and checks that a Vulkan device
@@ -327,11 +393,18 @@ struct venus_gpu_request {
 };
 
 /*
- * Queue a command; never waits for its execution. On an error (-ENOMEM) the request is not taken and
- * command_done() is not called for it. Front end.
+ * Queue a command; never waits for its execution. On an error (-ENOMEM, or -E2BIG and -EINVAL for the size)
+ * the request is not taken and command_done() is not called for it. request_size: sizeof(*request), which
+ * venus_gpu_submit() fills in. Front end.
  */
-int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
-                     const struct venus_gpu_request *request);
+int venus_gpu_submit_sized(struct venus_gpu *gpu, enum venus_gpu_queue queue,
+                           const struct venus_gpu_request *request, size_t request_size);
+
+static inline int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
+                                   const struct venus_gpu_request *request)
+{
+    return venus_gpu_submit_sized(gpu, queue, request, sizeof(*request));
+}
 
 /* The feature bits to offer: bit n is VIRTIO_GPU_F_ number n (5.7.3). Any thread. */
 uint64_t venus_gpu_features(const struct venus_gpu *gpu);
@@ -342,10 +415,17 @@ void venus_gpu_write_config(struct venus_gpu *gpu, size_t offset, const void *da
 
 /*
  * Describe an output. If anything changed, VIRTIO_GPU_EVENT_DISPLAY is raised and config_changed()
- * is called. -EINVAL: no such output. Any thread, not from a callback.
+ * is called. -EINVAL: no such output, or no such size; -E2BIG. output_size: sizeof(*output), which
+ * venus_gpu_set_output() fills in. Any thread, not from a callback.
  */
-int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index,
-                         const struct venus_gpu_output *output);
+int venus_gpu_set_output_sized(struct venus_gpu *gpu, unsigned index,
+                               const struct venus_gpu_output *output, size_t output_size);
+
+static inline int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index,
+                                       const struct venus_gpu_output *output)
+{
+    return venus_gpu_set_output_sized(gpu, index, output, sizeof(*output));
+}
 
 /*
  * The host-visible window (shared memory region id 1, 5.7.4): one mapping of window_size bytes that
@@ -359,6 +439,14 @@ void venus_gpu_flush_done(struct venus_gpu_flush *flush);
 void venus_gpu_region_mapped(struct venus_gpu *gpu, struct venus_gpu_region *region, int error);
 void venus_gpu_region_unmapped(struct venus_gpu *gpu, struct venus_gpu_region *region);
 
+/*
+ * The first `len` bytes at translation->addr are at `addr`; len 0: nothing is there, and the command fails. Returns true
+ * if there is more to be translated, now at translation->addr. Otherwise the translation is gone. A reset does
+ * not wait for answers: go on, or answer 0, until this says false, before venus_gpu_destroy(). One call
+ * at a time for a translation; any thread. Since 0.2.0.
+ */
+bool venus_gpu_translated(struct venus_gpu_translation *translation, uint64_t addr, uint64_t len);
+
 /* ---- presenting with Vulkan --------------------------------------------------------------------- */
 
 enum venus_gpu_target_kind {
@@ -370,7 +458,7 @@ enum venus_gpu_target_kind {
 
 /* Where to present a scanout. Everything is copied. */
 struct venus_gpu_target {
-    size_t size; /* sizeof(struct venus_gpu_target) */
+    size_t size; /* sizeof(struct venus_gpu_target): which members the caller knows */
     enum venus_gpu_target_kind kind;
     const char *display;    /* X11: a display, ":0"; Wayland: a socket, "wayland-0" */
     uint32_t window;        /* X11: the window to cover */
@@ -394,8 +482,8 @@ struct venus_gpu_target {
  * Takes the place of what was there before; NULL: nothing. Opening the target happens later, on its
  * thread: if it fails, present_ended() says so. Waits for the former target's last frame, though not for
  * ever: a thread that does not come back from its Vulkan driver is left behind. -EINVAL: no
- * such scanout, or a target that makes no sense; -ENOTSUP: this library was built without that kind;
- * -ENOMEM. Front end.
+ * such scanout, or a target that makes no sense; -E2BIG: one that asks for what this library does not know;
+ * -ENOTSUP: this library was built without that kind; -ENOMEM. Front end.
  */
 int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
                       const struct venus_gpu_target *target);
@@ -409,8 +497,18 @@ struct venus_gpu_stat {
     uint64_t value;
 };
 
-/* Fill in up to max counters and return how many there are. Any thread. */
-size_t venus_gpu_stats(const struct venus_gpu *gpu, struct venus_gpu_stat *stats, size_t max);
+/*
+ * Fill in up to max counters and return how many there are. stat_size: sizeof(*stats), from one to the next,
+ * which venus_gpu_stats() fills in; members that this library does not know become 0. Any thread.
+ */
+size_t venus_gpu_stats_sized(const struct venus_gpu *gpu, struct venus_gpu_stat *stats, size_t max,
+                             size_t stat_size);
+
+static inline size_t venus_gpu_stats(const struct venus_gpu *gpu, struct venus_gpu_stat *stats,
+                                     size_t max)
+{
+    return venus_gpu_stats_sized(gpu, stats, max, sizeof(*stats));
+}
 
 /* What renders: the first Vulkan device's name, as the render server reports it. Lives as long as the
  * device. Any thread. */

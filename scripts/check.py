@@ -187,7 +187,7 @@ def meson_results(record, log):
 
 
 def strict(_log):
-    """The library and its tests compile without a warning; its parts use those below them."""
+    """The library and its tests compile without a warning, and what reads the tree finds no mistake in it."""
     results = []
     for compiler in ("gcc", "clang"):
         try:
@@ -203,6 +203,10 @@ def strict(_log):
     results.append(Result("docs/environment.md lists what is read from the environment",
                           FAILED if environment.returncode else PASSED, "",
                           (environment.stdout + environment.stderr).splitlines()))
+    tidy = subprocess.run([SCRIPTS / "tidy.sh"], text=True, capture_output=True, check=False)
+    lines = (tidy.stdout + tidy.stderr).splitlines()
+    results.append(Result("clang-tidy finds nothing", FAILED if tidy.returncode else PASSED, "",
+                          [line for line in lines if " error: " in line] or lines[-MOST_DETAILS:]))
     return results
 
 

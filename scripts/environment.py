@@ -6,13 +6,14 @@ C is searched for getenv(), Python for os.environ, shell for names in capitals t
 itself, the Makefile for $(NAME). Only rows of tables count on the page, and only their first column.
 """
 
+import argparse
 import pathlib
 import re
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 PAGE = TOP / "docs" / "environment.md"
-FOLDERS = ("src", "include", "qemu", "guest", "scripts", "tests", "bench", "examples", ".ci")
+FOLDERS = ("src", "include", "qemu", "guest", "scripts", "tests", "bench", "examples", "samples", ".ci")
 OTHER_FILES = ("Makefile",)
 # Those of bash and make themselves.
 BUILT_IN = {"BASH_SOURCE", "BASH_COMMAND", "BASHPID", "SECONDS", "LINENO", "PIPESTATUS", "IFS", "REPLY", "RANDOM",
@@ -79,6 +80,7 @@ def mistakes(where, page):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0]).parse_args()
     found = list(mistakes(read_in_tree(TOP), PAGE.read_text(encoding="utf-8")))
     for mistake in found:
         print(mistake)

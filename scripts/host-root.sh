@@ -3,11 +3,12 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl | --stock-qemu | --cross]
+# usage: host-root.sh [--why | --without-egl | --stock-qemu | --cross | --tidy]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
 #   --stock-qemu   the same Debian with its own QEMU, which our module is loaded into
 #   --cross        another, small Debian 13, in which programs for aarch64 guests are built
+#   --tidy         another, small Debian 13, which has clang-tidy and what the library includes
 # HOST_ROOT=/ insists on this machine's own system, HOST_ROOT=debian on the Debian 13.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
@@ -32,6 +33,11 @@ packages=(
 cross_packages=(
     gcc-aarch64-linux-gnu meson ninja-build pkgconf glslang-tools wayland-protocols libwayland-bin e2fsprogs
     {libc6,libvulkan,libdrm,libwayland}-dev:arm64
+)
+# What clang-tidy needs to read the library. A root of its own, so that no other is made anew for it.
+tidy_packages=(
+    clang-tidy clang python3 meson ninja-build pkgconf libc6-dev libvirglrenderer-dev uthash-dev libvulkan-dev
+    libdrm-dev libxcb1-dev libwayland-dev wayland-protocols glslang-tools
 )
 # Debian's own QEMU with what it depends on, and of its windows SDL's: the others need a lot.
 stock_qemu=(qemu-system-x86)
@@ -130,18 +136,20 @@ why=
 without_egl=
 with_qemu=
 cross=
+tidy=
 case ${1:-} in
 --why) why=1 ;;
 --without-egl) without_egl=1 ;;
 --stock-qemu) with_qemu=1 ;;
 --cross) cross=1 ;;
+--tidy) tidy=1 ;;
 --help) usage; exit ;;
 '') ;;
 *) die "unknown option $1; see $program --help" ;;
 esac
 
 lacks=
-[ -z "$cross" ] || HOST_ROOT=debian
+[ -z "$cross$tidy" ] || HOST_ROOT=debian
 case ${HOST_ROOT:-auto} in
 auto | /) lacks=$(own_lacks) ;;
 debian) lacks="HOST_ROOT=debian" ;;
@@ -166,6 +174,9 @@ if [ -n "$cross" ]; then
     packages=("${cross_packages[@]}")
     make=make_cross_root
     name="root for aarch64 programs"
+elif [ -n "$tidy" ]; then
+    packages=("${tidy_packages[@]}")
+    name="root for clang-tidy"
 fi
 key=$( (printf '%s\n' "$debian_suite" "${packages[@]}"; declare -f make_debian "$make") | key_of)
 root=$cache/root/$key

@@ -26,13 +26,15 @@ int services_init(struct services *services, const struct venus_gpu_config *conf
     pthread_mutex_init(&services->lock, NULL);
     bool copied = copy(&services->config.render_server);
     copied &= copy(&services->config.vulkan_device);
-    return copied ? 0 : -ENOMEM;
+    int ret = threads_init(&services->threads, &services->ops, opaque);
+    return copied ? ret : -ENOMEM;
 }
 
 void services_finish(struct services *services)
 {
     free((char *)services->config.render_server);
     free((char *)services->config.vulkan_device);
+    threads_finish(&services->threads);
     pthread_mutex_destroy(&services->lock);
     log_finish(&services->log);
 }

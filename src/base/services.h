@@ -9,6 +9,7 @@
 #include "base/budget.h"
 #include "base/log.h"
 #include "base/stats.h"
+#include "base/threads.h"
 #include "venus-gpu.h"
 
 struct renderer;
@@ -24,6 +25,7 @@ struct services {
     struct log log;
     struct stats stats;
     struct budget budget;
+    struct threads threads;
 
     /* Guards what a part shares between threads; the part says what that is. Not held while calling the renderer. */
     pthread_mutex_t lock;

@@ -2,6 +2,7 @@
 /* The names of the counters in stats.h. */
 #include "base/stats.h"
 
+#include "base/sized.h"
 
 /* Upper bounds of the histogram's classes in microseconds: three a decade or so, and whole frames of 60 Hz. */
 static const uint32_t present_us[] = { 100,  200,  300,  500,  750,   1000, 1500,
@@ -110,19 +111,27 @@ static const enum stat_id budget_stats[] = {
 _Static_assert(sizeof(budget_stats) / sizeof(budget_stats[0]) == BUDGET_ITEMS,
                "a counter for each item");
 
-size_t stats_read(const struct stats *stats, const struct budget *budget,
-                  struct venus_gpu_stat *list, size_t max)
+static uint64_t value_of(const struct stats *stats, const struct budget *budget, enum stat_id stat)
 {
+    for (size_t i = 0; i < BUDGET_ITEMS; i++) {
+        if (budget_stats[i] == stat)
+            return budget_taken(budget, i);
+    }
+    return stat_get(stats, stat);
+}
+
+size_t stats_read(const struct stats *stats, const struct budget *budget,
+                  struct venus_gpu_stat *list, size_t max, size_t stat_size)
+{
+    if (stat_size < STAT_SIZE_LEAST)
+        return 0;
     for (size_t i = 0; i < STAT_COUNT && i < max; i++) {
-        list[i] = (struct venus_gpu_stat){
+        const struct venus_gpu_stat stat = {
             .name = stat_names[i].name,
             .help = stat_names[i].help,
-            .value = stat_get(stats, i),
+            .value = value_of(stats, budget, i),
         };
-    }
-    for (size_t i = 0; i < BUDGET_ITEMS; i++) {
-        if (budget_stats[i] < max)
-            list[budget_stats[i]].value = budget_taken(budget, i);
+        sized_give((char *)list + i * stat_size, stat_size, &stat, sizeof(stat));
     }
     return STAT_COUNT;
 }

@@ -87,9 +87,9 @@ static inline uint64_t stat_get(const struct stats *stats, enum stat_id stat)
     return atomic_load_explicit(&stats->value[stat], memory_order_relaxed);
 }
 
-/* All of them, and those that the budget counts, as venus_gpu_stats() has them. */
+/* All of them, and those that the budget counts, as venus_gpu_stats_sized() has them. */
 size_t stats_read(const struct stats *stats, const struct budget *budget,
-                  struct venus_gpu_stat *list, size_t max);
+                  struct venus_gpu_stat *list, size_t max, size_t stat_size);
 
 /* A frame was on its way from flush to screen for so long. */
 void stat_add_present_time(struct stats *stats, uint64_t ns);

@@ -2,11 +2,13 @@
 /* See backing.h. */
 #include "command/backing.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/services.h"
 #include "command/command.h"
+#include "command/translation.h"
 #include "memory/memory.h"
 
 /*
@@ -49,8 +51,53 @@ static bool map_run(struct services *services, struct backing *backing, unsigned
     return true;
 }
 
-struct backing *backing_create(struct services *services, struct command *cmd, size_t offset,
-                               uint32_t nr_entries, enum virtio_gpu_ctrl_type *error)
+/* The entries of a command, neighbours merged. NULL: no memory. */
+static struct run *read_runs(struct command *cmd, size_t offset, uint32_t nr_entries, unsigned *num)
+{
+    size_t count = nr_entries ? nr_entries : 1;
+    struct virtio_gpu_mem_entry *entries = calloc(count, sizeof(*entries));
+    struct run *runs = calloc(count, sizeof(*runs));
+    if (!entries || !runs) {
+        free(entries);
+        free(runs);
+        return NULL;
+    }
+    command_read(cmd, offset, entries, nr_entries * sizeof(*entries));
+    for (uint32_t i = 0; i < nr_entries;) {
+        struct run *run = &runs[(*num)++];
+        *run = (struct run){ le64(entries[i].addr), le32(entries[i].length) };
+        for (i++; i < nr_entries && le64(entries[i].addr) == run->addr + run->len; i++)
+            run->len += le32(entries[i].length);
+    }
+    free(entries);
+    return runs;
+}
+
+static void say_nowhere(struct command *cmd, enum virtio_gpu_ctrl_type error, const struct run *run)
+{
+    command_error(cmd, error, "no guest memory at 0x%llx, length 0x%llx",
+                  (unsigned long long)run->addr, (unsigned long long)run->len);
+}
+
+static enum virtio_gpu_ctrl_type say_untranslated(struct command *cmd, int ret,
+                                                  const struct run *run)
+{
+    switch (ret) {
+    case -EFAULT:
+        say_nowhere(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, run);
+        return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+    case -E2BIG:
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "its memory is in more than %u pieces", MAX_ENTRIES);
+    case -EINTR: /* by a reset, which drops the command */
+        return VIRTIO_GPU_RESP_ERR_UNSPEC;
+    default:
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    }
+}
+
+struct backing *backing_create(struct services *services, struct bell *bell, struct command *cmd,
+                               size_t offset, uint32_t nr_entries, enum virtio_gpu_ctrl_type *error)
 {
     assert_device_thread(services);
     *error = VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
@@ -61,23 +108,27 @@ struct backing *backing_create(struct services *services, struct command *cmd, s
         return NULL;
     }
 
-    struct virtio_gpu_mem_entry *entries = calloc(nr_entries ? nr_entries : 1, sizeof(*entries));
+    unsigned num_runs = 0, room = 0;
+    struct run *runs = read_runs(cmd, offset, nr_entries, &num_runs);
     struct backing *backing = calloc(1, sizeof(*backing));
-    unsigned room = 0;
-    if (!entries || !backing) {
+    if (!runs || !backing) {
         *error = command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
         goto fail;
     }
-    command_read(cmd, offset, entries, nr_entries * sizeof(*entries));
-
-    for (uint32_t i = 0; i < nr_entries;) {
-        uint64_t addr = le64(entries[i].addr);
-        uint64_t len = le32(entries[i].length);
-        for (i++; i < nr_entries && le64(entries[i].addr) == addr + len; i++)
-            len += le32(entries[i].length);
-        if (len > UINT64_MAX - addr || !map_run(services, backing, &room, addr, len)) {
-            command_error(cmd, *error, "no guest memory at 0x%llx, length 0x%llx",
-                          (unsigned long long)addr, (unsigned long long)len);
+    for (unsigned i = 0; i < num_runs; i++) {
+        if (runs[i].len > UINT64_MAX - runs[i].addr) {
+            say_nowhere(cmd, *error, &runs[i]);
+            goto fail;
+        }
+    }
+    int ret = translate(services, bell, &runs, &num_runs, MAX_ENTRIES);
+    if (ret < 0) {
+        *error = say_untranslated(cmd, ret, &runs[0]);
+        goto fail;
+    }
+    for (unsigned i = 0; i < num_runs; i++) {
+        if (!map_run(services, backing, &room, runs[i].addr, runs[i].len)) {
+            say_nowhere(cmd, *error, &runs[i]);
             goto fail;
         }
     }
@@ -88,11 +139,11 @@ struct backing *backing_create(struct services *services, struct command *cmd, s
         goto fail;
     }
     backing->accounted = list_size;
-    free(entries);
+    free(runs);
     return backing;
 
 fail:
-    free(entries);
+    free(runs);
     backing_destroy(services, backing);
     return NULL;
 }

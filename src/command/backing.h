@@ -9,6 +9,8 @@
 
 #include "command/command.h"
 
+struct bell;
+
 struct backing {
     struct iovec *iov; /* in the order of the guest's entries, neighbours merged */
     unsigned num_iov;
@@ -17,11 +19,13 @@ struct backing {
 };
 
 /*
- * Map the nr_entries struct virtio_gpu_mem_entry that stand at offset in the command. Returns NULL
+ * Map the nr_entries struct virtio_gpu_mem_entry that stand at offset in the command. Waits for the front end
+ * where that translates their addresses, unless the bell is urgent. Returns NULL
  * with *error set and logged. Device thread.
  */
-struct backing *backing_create(struct services *services, struct command *cmd, size_t offset,
-                               uint32_t nr_entries, enum virtio_gpu_ctrl_type *error);
+struct backing *backing_create(struct services *services, struct bell *bell, struct command *cmd,
+                               size_t offset, uint32_t nr_entries,
+                               enum virtio_gpu_ctrl_type *error);
 void backing_destroy(struct services *services, struct backing *backing);
 
 /* A place in a backing, so that rows can be read one after the other without searching again. */

@@ -15,6 +15,7 @@
 
 #include "base/message.h"
 #include "base/pages.h"
+#include "base/sized.h"
 #include "command/command.h"
 #include "command/fence.h"
 #include "command/frame.h"
@@ -37,15 +38,6 @@
  */
 static atomic_flag device_lives = ATOMIC_FLAG_INIT;
 
-void venus_gpu_config_init(struct venus_gpu_config *config)
-{
-    *config = (struct venus_gpu_config){
-        .size = sizeof(*config),
-        .num_outputs = 1,
-        .render_server_fd = -1,
-    };
-}
-
 static bool is_packet_socket(int fd)
 {
     int type;
@@ -53,16 +45,8 @@ static bool is_packet_socket(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
 }
 
-static bool is_of_this_version(const struct venus_gpu_config *config)
-{
-    return config->size == sizeof(*config);
-}
-
 static char *config_mistake(const struct venus_gpu_config *config, const struct venus_gpu_ops *ops)
 {
-    if (!is_of_this_version(config) || ops->size != sizeof(*ops))
-        return message("The front end was built for another version of libvenusgpu than %s.",
-                       venus_gpu_version());
     if (!ops->map_guest || !ops->unmap_guest || !ops->command_done)
         return message("map_guest, unmap_guest and command_done are required.");
     if (config->num_outputs < 1 || config->num_outputs > VENUS_GPU_MAX_SCANOUTS)
@@ -218,11 +202,29 @@ static int start(struct venus_gpu *gpu, const struct venus_gpu_config *config,
     return ret;
 }
 
-struct venus_gpu *device_create(const struct venus_gpu_config *config,
-                                const struct venus_gpu_ops *ops, void *opaque,
+/* Take in what the caller has, be it built for another release. Returns a message where that cannot be. */
+static char *take_in(struct venus_gpu_config *config, const struct venus_gpu_config *their_config,
+                     struct venus_gpu_ops *ops, const struct venus_gpu_ops *their_ops)
+{
+    int ret =
+        sized_take(config, sizeof(*config), CONFIG_SIZE_LEAST, their_config, their_config->size);
+    if (ret < 0) {
+        /* Of one that we cannot read we do not know that it has a descriptor. */
+        *config = (struct venus_gpu_config){ .render_server_fd = -1 };
+        return sized_mistake(ret, "venus_gpu_config", their_config->size);
+    }
+    ret = sized_take(ops, sizeof(*ops), OPS_SIZE_LEAST, their_ops, their_ops->size);
+    return ret < 0 ? sized_mistake(ret, "venus_gpu_ops", their_ops->size)
+                   : config_mistake(config, ops);
+}
+
+struct venus_gpu *device_create(const struct venus_gpu_config *their_config,
+                                const struct venus_gpu_ops *their_ops, void *opaque,
                                 const struct renderer *renderer, char **error)
 {
-    char *mistake = config_mistake(config, ops);
+    struct venus_gpu_config config;
+    struct venus_gpu_ops ops;
+    char *mistake = take_in(&config, their_config, &ops, their_ops);
     struct venus_gpu *gpu = NULL;
     if (!mistake && atomic_flag_test_and_set(&device_lives))
         mistake =
@@ -240,17 +242,14 @@ struct venus_gpu *device_create(const struct venus_gpu_config *config,
     atomic_init(&life->refs, 1);
     gpu = &life->gpu;
     gpu->life = life;
-    if (start(gpu, config, ops, opaque, renderer, &mistake) == 0) {
+    if (start(gpu, &config, &ops, opaque, renderer, &mistake) == 0) {
         log_line(&gpu->services.log, VENUS_GPU_LOG_INFO, "Venus on %s",
                  session_device(gpu->session)->name);
         return gpu;
     }
 
 fail:
-    if (gpu)
-        close_fd(gpu->services.config.render_server_fd);
-    else if (is_of_this_version(config)) /* of any other we do not know that it has one */
-        close_fd(config->render_server_fd);
+    close_fd(gpu ? gpu->services.config.render_server_fd : config.render_server_fd);
     if (gpu) {
         let_go(gpu);
         atomic_flag_clear(&device_lives);
@@ -297,7 +296,8 @@ const char *venus_gpu_version(void)
     return VENUS_GPU_VERSION;
 }
 
-size_t venus_gpu_stats(const struct venus_gpu *gpu, struct venus_gpu_stat *stats, size_t max)
+size_t venus_gpu_stats_sized(const struct venus_gpu *gpu, struct venus_gpu_stat *stats, size_t max,
+                             size_t stat_size)
 {
-    return stats_read(&gpu->services.stats, &gpu->services.budget, stats, max);
+    return stats_read(&gpu->services.stats, &gpu->services.budget, stats, max, stat_size);
 }

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "base/start-thread.h"
 #include "command/command.h"
 #include "command/fence.h"
@@ -62,11 +63,16 @@ void thread_destroy(struct thread *thread)
     free(thread);
 }
 
-int venus_gpu_submit(struct venus_gpu *gpu, enum venus_gpu_queue queue,
-                     const struct venus_gpu_request *request)
+int venus_gpu_submit_sized(struct venus_gpu *gpu, enum venus_gpu_queue queue,
+                           const struct venus_gpu_request *their_request, size_t request_size)
 {
     struct thread *thread = gpu->thread;
-    struct command *cmd = command_create(gpu->commands, queue, request);
+    struct venus_gpu_request request;
+    int ret =
+        sized_take(&request, sizeof(request), REQUEST_SIZE_LEAST, their_request, request_size);
+    if (ret < 0)
+        return sized_log(&gpu->services.log, ret, "venus_gpu_request", request_size);
+    struct command *cmd = command_create(gpu->commands, queue, &request);
     if (!cmd)
         return -ENOMEM;
 
@@ -239,8 +245,10 @@ static void *run(void *opaque)
     char *message = NULL;
 
     services_enter_device_thread(&gpu->services);
-    if (gpu->services.ops.thread_started)
-        gpu->services.ops.thread_started(gpu->services.opaque);
+    const struct venus_gpu_ops *ops = &gpu->services.ops;
+    threads_enter(&gpu->services.threads, VENUS_GPU_THREAD_DEVICE);
+    if (ops->thread_started && !ops->thread_begins)
+        ops->thread_started(gpu->services.opaque);
     int error = session_start(gpu->session, &message);
 
     pthread_mutex_lock(&gpu->services.lock);
@@ -263,8 +271,9 @@ static void *run(void *opaque)
         clear(gpu);
         session_stop(gpu->session);
     }
-    if (gpu->services.ops.thread_stopping)
-        gpu->services.ops.thread_stopping(gpu->services.opaque);
+    if (ops->thread_stopping && !ops->thread_begins)
+        ops->thread_stopping(gpu->services.opaque);
+    threads_leave(&gpu->services.threads);
     services_leave_device_thread(&gpu->services);
     return NULL;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/edid.h"
+#include "base/sized.h"
 #include "nouns/handlers.h"
 #include "nouns/parts.h"
 #include "nouns/scanout.h"
@@ -108,16 +109,21 @@ static uint32_t most_of_side(uint32_t pixels)
     return pixels < VENUS_GPU_MAX_SIDE ? pixels : VENUS_GPU_MAX_SIDE;
 }
 
-int venus_gpu_set_output(struct venus_gpu *gpu, unsigned index, const struct venus_gpu_output *info)
+int venus_gpu_set_output_sized(struct venus_gpu *gpu, unsigned index,
+                               const struct venus_gpu_output *info, size_t output_size)
 {
     if (index >= gpu->services.config.num_outputs)
         return -EINVAL;
 
     struct output *output = &gpu->displays->outputs[index];
-    struct output wanted = { .info = *info };
-    wanted.info.width = most_of_side(info->width);
-    wanted.info.height = most_of_side(info->height);
-    snprintf(wanted.name, sizeof(wanted.name), "%s", info->name ? info->name : "");
+    struct output wanted = { .name = "" };
+    int ret = sized_take(&wanted.info, sizeof(wanted.info), OUTPUT_SIZE_LEAST, info, output_size);
+    if (ret < 0)
+        return sized_log(&gpu->services.log, ret, "venus_gpu_output", output_size);
+    wanted.info.width = most_of_side(wanted.info.width);
+    wanted.info.height = most_of_side(wanted.info.height);
+    if (wanted.info.name)
+        snprintf(wanted.name, sizeof(wanted.name), "%s", wanted.info.name);
 
     pthread_mutex_lock(&gpu->services.lock);
     bool changed = !same_output(output, &wanted);

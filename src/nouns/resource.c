@@ -249,8 +249,8 @@ enum virtio_gpu_ctrl_type resource_create_blob(struct venus_gpu *gpu, struct com
 
     error = VIRTIO_GPU_RESP_OK_NODATA;
     if (resource->mem != VIRTIO_GPU_BLOB_MEM_HOST3D) {
-        resource->backing =
-            backing_create(&gpu->services, cmd, sizeof(*req), le32(req->nr_entries), &error);
+        resource->backing = backing_create(&gpu->services, &gpu->bell, cmd, sizeof(*req),
+                                           le32(req->nr_entries), &error);
         if (!resource->backing)
             goto fail;
         error = VIRTIO_GPU_RESP_OK_NODATA;
@@ -310,8 +310,8 @@ enum virtio_gpu_ctrl_type resource_attach_backing(struct venus_gpu *gpu, struct 
                              resource->id);
 
     enum virtio_gpu_ctrl_type error;
-    resource->backing =
-        backing_create(&gpu->services, cmd, sizeof(*req), le32(req->nr_entries), &error);
+    resource->backing = backing_create(&gpu->services, &gpu->bell, cmd, sizeof(*req),
+                                       le32(req->nr_entries), &error);
     return resource->backing ? VIRTIO_GPU_RESP_OK_NODATA : error;
 }
 

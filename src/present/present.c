@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/services.h"
+#include "base/sized.h"
 #include "present/screen.h"
 #include "present/shared-vulkan.h"
 
@@ -65,19 +66,30 @@ static void take_away(struct present *present, unsigned scanout)
         present->patience_ms = LITTLE_PATIENCE_MS;
 }
 
+/* Returns 0, or what venus_gpu_present() does for a target that cannot be. */
+static int take_target(struct services *services, struct venus_gpu_target *target,
+                       const struct venus_gpu_target *theirs)
+{
+    int ret = sized_take(target, sizeof(*target), TARGET_SIZE_LEAST, theirs, theirs->size);
+    if (ret < 0)
+        return sized_log(&services->log, ret, "venus_gpu_target", theirs->size);
+    return screen_check_target(target);
+}
+
 int present_set_target(struct present *present, unsigned scanout,
-                       const struct venus_gpu_target *target)
+                       const struct venus_gpu_target *their_target)
 {
     struct services *services = present->services;
     if (scanout >= services->config.num_outputs)
         return -EINVAL;
-    int ret = target ? screen_check_target(target) : 0;
+    struct venus_gpu_target target;
+    int ret = their_target ? take_target(services, &target, their_target) : 0;
     if (ret < 0)
         return ret;
     struct presenter *presenter = NULL;
-    if (target) {
+    if (their_target) {
         presenter = presenter_create(services, &present->shared, &present->callbacks.owner, scanout,
-                                     target);
+                                     &target);
         if (!presenter)
             return -ENOMEM;
     }

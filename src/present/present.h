@@ -28,7 +28,8 @@ struct present *present_create(struct services *services, const struct renderer_
 void present_destroy(struct present *present); /* takes NULL; without presenters */
 
 /* venus_gpu_present(); and take away all presenters. Front end. */
-int present_set_target(struct present *present, unsigned scanout, const struct venus_gpu_target *target);
+int present_set_target(struct present *present, unsigned scanout,
+                       const struct venus_gpu_target *their_target);
 void present_stop_all(struct present *present);
 
 /* The scanout shows that frame from now on; NULL: nothing. Device thread, as the next ones. */

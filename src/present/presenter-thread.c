@@ -455,6 +455,24 @@ static void set_opened(struct presenter *presenter, struct vulkan *vk)
     pthread_mutex_unlock(&presenter->lock);
 }
 
+static void enter(struct presenter *presenter)
+{
+    if (!begin_call(presenter))
+        return;
+    threads_enter(&presenter->services->threads, VENUS_GPU_THREAD_PRESENTER);
+    end_call(presenter);
+}
+
+static void leave(struct presenter *presenter)
+{
+    if (!begin_call(presenter)) {
+        threads_forget(&presenter->services->threads);
+        return;
+    }
+    threads_leave(&presenter->services->threads);
+    end_call(presenter);
+}
+
 void presenter_run(struct presenter *presenter)
 {
     struct screen *screen = &presenter->screen;
@@ -462,6 +480,7 @@ void presenter_run(struct presenter *presenter)
     char *why = NULL;
 
     ask_for_priority();
+    enter(presenter);
     bool lives = screen_open(screen, &listener, presenter, &why);
     set_opened(presenter, screen->vk);
     if (lives) {
@@ -487,5 +506,6 @@ void presenter_run(struct presenter *presenter)
         say(presenter, VENUS_GPU_LOG_INFO, "is not presented: ", reason);
         tell_of_end(presenter, quietly ? NULL : reason);
     }
+    leave(presenter);
     free(why);
 }

@@ -41,8 +41,6 @@ static const struct surface_kind *surface_kind_of(enum venus_gpu_target_kind kin
 
 int screen_check_target(const struct venus_gpu_target *target)
 {
-    if (target->size != sizeof(*target)) /* the rest may not be there */
-        return -EINVAL;
     enum venus_gpu_target_kind kind = target->kind;
     bool has_display = kind == VENUS_GPU_TARGET_X11 || kind == VENUS_GPU_TARGET_WAYLAND;
     if ((unsigned)kind > VENUS_GPU_TARGET_WAYLAND || (has_display && !target->display) ||

@@ -26,6 +26,7 @@ struct session {
 static void on_interrupted(void *opaque, unsigned context_id)
 {
     struct session *session = opaque;
+    threads_enter(&session->services->threads, VENUS_GPU_THREAD_RENDERER);
     if (context_id)
         log_line(&session->services->log, VENUS_GPU_LOG_WARNING,
                  "context %u does not answer: its process is ended", context_id);
@@ -77,6 +78,7 @@ void session_destroy(struct session *session)
 static void on_fence(void *opaque, uint64_t fence_id)
 {
     struct session *session = opaque;
+    threads_enter(&session->services->threads, VENUS_GPU_THREAD_RENDERER);
     session->events.fence(session->events.opaque, fence_id);
 }
 
@@ -84,6 +86,7 @@ static void on_line(void *opaque, bool is_error, const char *line)
 {
     struct session *session = opaque;
     struct log *log = &session->services->log;
+    threads_enter(&session->services->threads, VENUS_GPU_THREAD_RENDERER);
     if (is_error)
         log_renderer_line(log, line);
     else

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/sized.h"
 #include "device/device.h"
 #include "exporter.h"
 #include "present/present.h"
@@ -614,7 +615,7 @@ static void test_targets_that_make_no_sense(void **state)
     start();
     for (size_t i = 0; i < COUNT(bad); i++)
         bad[i] = good;
-    bad[0].size--;
+    bad[0].size = TARGET_SIZE_LEAST - 1;
     bad[1].kind = VENUS_GPU_TARGET_WAYLAND + 1;
     bad[2].width = 10;
     bad[3].height = 10;
@@ -625,16 +626,39 @@ static void test_targets_that_make_no_sense(void **state)
     assert_int_equal(venus_gpu_present(vm.gpu, 3, &good), -EINVAL);
     assert_ok(flush_it());
     assert_int_equal(count_flushes(), 1);
-    /* Of another version's nothing is read but its size. */
+    /* Of a size that no release had nothing else is read. */
     static const size_t other_size = 0;
     assert_int_equal(venus_gpu_present(vm.gpu, 0, at_end_of_memory(&other_size, sizeof(size_t))),
                      -EINVAL);
+    assert_true(was_logged(VENUS_GPU_LOG_ERROR, "venus_gpu_target has 0 bytes"));
     /* What is presented stays so when another target is refused. */
     present_offscreen(0, 0, 0, false);
     assert_int_equal(venus_gpu_present(vm.gpu, 0, &bad[0]), -EINVAL);
     assert_ok(flush_it());
     assert_int_equal(count_flushes(), 1);
     assert_int_equal(count_present_ends(), 0);
+}
+
+/* Of an older release's as much is read as there is; of a newer one's the rest must be zero. */
+static void test_targets_of_other_releases(void **state)
+{
+    struct {
+        struct venus_gpu_target known;
+        char unknown[8];
+    } target = { .known = { .kind = VENUS_GPU_TARGET_OFFSCREEN }, .unknown = "" };
+    (void)state;
+    start();
+    target.known.size = sizeof(target);
+    target.unknown[7] = 1;
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, &target.known), -E2BIG);
+    assert_true(was_logged(VENUS_GPU_LOG_ERROR, "newer libvenusgpu"));
+    target.unknown[7] = 0;
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, at_end_of_memory(&target, sizeof(target))), 0);
+    assert_can_present_again();
+    /* Whole words of it, for the strings in it to be aligned. */
+    target.known.size = (TARGET_SIZE_LEAST + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, at_end_of_memory(&target, target.known.size)), 0);
+    assert_can_present_again();
 }
 
 static void test_no_memory_for_strings(void **state)
@@ -778,6 +802,7 @@ int main(void)
         PRESENT_TEST(test_choice_of_device),
         PRESENT_TEST(test_no_surfaces),
         PRESENT_TEST(test_targets_that_make_no_sense),
+        PRESENT_TEST(test_targets_of_other_releases),
         PRESENT_TEST(test_no_memory_for_strings),
         PRESENT_TEST(test_no_descriptor_is_inherited),
         PRESENT_TEST(test_signals_stay_away),

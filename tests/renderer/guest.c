@@ -42,11 +42,36 @@ static void unmap_guest(void *opaque, void *ptr, uint64_t len)
     (void)opaque, (void)ptr, (void)len;
 }
 
+/* Whether the library made this thread known; the process's first thread is the front end's own. */
+static _Thread_local bool is_known;
+
+static void thread_begins(void *opaque, enum venus_gpu_thread kind)
+{
+    struct guest *guest = opaque;
+    is_known = true;
+    pthread_mutex_lock(&guest->lock);
+    guest->threads++;
+    guest->threads_of[kind]++;
+    pthread_mutex_unlock(&guest->lock);
+}
+
+static void thread_ends(void *opaque, enum venus_gpu_thread kind)
+{
+    struct guest *guest = opaque;
+    (void)kind;
+    pthread_mutex_lock(&guest->lock);
+    guest->threads--;
+    guest->strangers += !is_known;
+    pthread_mutex_unlock(&guest->lock);
+    is_known = false;
+}
+
 static void command_done(void *opaque, void *tag, uint32_t written)
 {
     struct guest *guest = opaque;
     struct ticket *ticket = tag;
     pthread_mutex_lock(&guest->lock);
+    guest->strangers += !is_known && gettid() != getpid();
     ticket->done = true;
     ticket->order = ++guest->answers;
     ticket->answered_ns = now_ns();
@@ -133,6 +158,8 @@ static const struct venus_gpu_ops ops = {
     .region_map = region_map,
     .region_unmap = region_unmap,
     .log = keep_log,
+    .thread_begins = thread_begins,
+    .thread_ends = thread_ends,
 };
 
 /* ---- its life -------------------------------------------------------------------------------- */
@@ -198,6 +225,8 @@ void guest_stop(struct guest *guest)
     guest->flush = NULL;
     venus_gpu_destroy(guest->gpu);
     guest->gpu = NULL;
+    assert_int_equal(guest->threads, 0);
+    assert_int_equal(guest->strangers, 0);
     forget_tickets(guest);
     guest->window_used = 0;
     guest->memory_used = 0;

@@ -66,6 +66,10 @@ struct guest {
     bool no_regions;                 /* refuse them */
     char log[1 << 16];               /* all lines, newest last */
     size_t log_size;
+
+    /* Threads that called back: how many are known now and how often one was not; who was known at all. */
+    int threads, strangers;
+    unsigned threads_of[VENUS_GPU_THREAD_RENDERER + 1];
 };
 
 /* Setup and teardown of a test: *state is a guest with a default device, or without one. */

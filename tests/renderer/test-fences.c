@@ -36,6 +36,21 @@ static void assert_in_order(struct ticket **tickets, unsigned count)
     }
 }
 
+/* virglrenderer's threads are known before they report, one for each context, and end with it. */
+static void renderer_s_threads_are_known(void **state)
+{
+    struct guest *guest = *state;
+    for (unsigned context = 1; context <= 3; context++) {
+        unsigned before = guest->threads_of[VENUS_GPU_THREAD_RENDERER];
+        int running = guest->threads;
+        assert_ok(guest_context_create(guest, context));
+        assert_ok(guest_wait(guest_submit_fenced(guest, context, 0, NULL, 0)));
+        assert_uint_in_range(guest->threads_of[VENUS_GPU_THREAD_RENDERER], before + 1, before + 2);
+        assert_ok(guest_context_destroy(guest, context));
+        assert_uint_in_range(guest->threads, running, running + 1); /* or the link too */
+    }
+}
+
 static void ring_0_signals_in_order(void **state)
 {
     struct guest *guest = *state;
@@ -203,6 +218,7 @@ static void fences_of_a_destroyed_context_signal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(renderer_s_threads_are_known, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(ring_0_signals_in_order, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(queue_s_ring_signals_in_order, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(answer_has_the_guest_s_fence, guest_setup, guest_teardown),

@@ -12,9 +12,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/sized.h"
 #include "device/device.h"
 #include "harness.h"
 #include "nouns/context.h"
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 /* Creation, with vm as vm_prepare() and the test made it, must fail with a message of this text. */
 static void check_refused(const char *text)
@@ -33,21 +39,28 @@ static void check_refused(const char *text)
     assert_null(device_create(&vm.config, &vm.ops, &vm, &fake_renderer, NULL));
 }
 
-static void test_wrong_versions(void **state)
+/* Sizes that no release had, or will have. */
+static void test_wrong_sizes(void **state)
 {
+    static const size_t sizes[] = {
+        0, 1, sizeof(size_t), CONFIG_SIZE_LEAST - 1, SIZE_MOST + 1, SIZE_MAX
+    };
     (void)state;
-    vm_prepare(NULL);
-    vm.config.size++;
-    check_refused("another version");
-    vm.config.size = sizeof(vm.config);
-    vm.ops.size--;
-    check_refused(venus_gpu_version());
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        vm_prepare(NULL);
+        vm.config.size = sizes[i];
+        check_refused("venus_gpu_config");
+        check_refused(venus_gpu_version());
+        vm_prepare(NULL);
+        vm.ops.size = sizes[i];
+        check_refused("venus_gpu_ops");
+    }
 }
 
-/* What a caller built against another version has: nothing is read of it but its size. */
+/* Of those nothing is read but the size. */
 static void test_nothing_behind_the_size_is_read(void **state)
 {
-    static const size_t sizes[] = { 0, sizeof(size_t), sizeof(struct venus_gpu_config) - 1 };
+    static const size_t sizes[] = { 0, sizeof(size_t), CONFIG_SIZE_LEAST - 1, SIZE_MAX };
     (void)state;
     vm_prepare(NULL);
     for (size_t i = 0; i < COUNT(sizes); i++) {
@@ -55,7 +68,7 @@ static void test_nothing_behind_the_size_is_read(void **state)
         struct venus_gpu_config *config = at_end_of_memory(&vm.config, sizeof(size_t));
         char *error = NULL;
         assert_null(device_create(config, &vm.ops, &vm, &fake_renderer, &error));
-        assert_non_null(strstr(error, "another version"));
+        assert_non_null(strstr(error, "in no version"));
         free(error);
     }
     vm.config.size = sizeof(vm.config);
@@ -64,11 +77,139 @@ static void test_nothing_behind_the_size_is_read(void **state)
     assert_null(device_create(&vm.config, ops, &vm, &fake_renderer, NULL));
 }
 
+/* An older front end's structures end where theirs do, and what they lack is nothing. */
+static void test_older_front_end(void **state)
+{
+    (void)state;
+    for (size_t more = 0;
+         CONFIG_SIZE_LEAST + more <= sizeof(vm.config) || OPS_SIZE_LEAST + more <= sizeof(vm.ops);
+         more += sizeof(size_t)) {
+        vm_prepare(NULL);
+        vm.config.size = smaller(CONFIG_SIZE_LEAST + more, sizeof(vm.config));
+        vm.ops.size = smaller(OPS_SIZE_LEAST + more, sizeof(vm.ops));
+        char *error = NULL;
+        vm.gpu = device_create(at_end_of_memory(&vm.config, vm.config.size),
+                               at_end_of_memory(&vm.ops, vm.ops.size), &vm, &fake_renderer, &error);
+        assert_non_null(vm.gpu);
+        static const struct venus_gpu_config none;
+        static const struct venus_gpu_ops no_ops;
+        assert_memory_equal((char *)&vm.gpu->services.config + vm.config.size,
+                            (const char *)&none + vm.config.size, sizeof(none) - vm.config.size);
+        assert_memory_equal((char *)&vm.gpu->services.ops + vm.ops.size,
+                            (const char *)&no_ops + vm.ops.size, sizeof(no_ops) - vm.ops.size);
+        assert_ok(create_context(1));
+        vm_stop();
+    }
+}
+
+/* A newer one's are larger, which is well as long as nothing is set that we do not know. */
+static void test_newer_front_end(void **state)
+{
+    struct {
+        struct venus_gpu_config known;
+        char unknown[64];
+    } config = { .unknown = "" };
+    struct {
+        struct venus_gpu_ops known;
+        char unknown[64];
+    } ops = { .unknown = "" };
+    (void)state;
+    vm_prepare(NULL);
+    config.known = vm.config;
+    config.known.size = sizeof(config);
+    ops.known = vm.ops;
+    ops.known.size = sizeof(ops);
+    struct venus_gpu_config *their_config = at_end_of_memory(&config, sizeof(config));
+    struct venus_gpu_ops *their_ops = at_end_of_memory(&ops, sizeof(ops));
+    vm.gpu = device_create(their_config, their_ops, &vm, &fake_renderer, NULL);
+    assert_non_null(vm.gpu);
+    assert_ok(create_context(1));
+    vm_stop();
+
+    for (size_t at = 0; at < 64; at += 63) {
+        char *error = NULL;
+        ((char *)their_config)[sizeof(struct venus_gpu_config) + at] = 1;
+        assert_null(device_create(their_config, their_ops, &vm, &fake_renderer, &error));
+        assert_non_null(strstr(error, "struct venus_gpu_config that this one does not know"));
+        free(error);
+        ((char *)their_config)[sizeof(struct venus_gpu_config) + at] = 0;
+        ((char *)their_ops)[sizeof(struct venus_gpu_ops) + at] = 1;
+        assert_null(device_create(their_config, their_ops, &vm, &fake_renderer, &error));
+        assert_non_null(strstr(error, "struct venus_gpu_ops that this one does not know"));
+        free(error);
+        ((char *)their_ops)[sizeof(struct venus_gpu_ops) + at] = 0;
+    }
+}
+
+/* The same of what comes with its size as an argument. */
+static void test_sizes_as_arguments(void **state)
+{
+    struct {
+        struct venus_gpu_request known;
+        char unknown[16];
+    } request = { .unknown = "" };
+    struct {
+        struct venus_gpu_output known;
+        char unknown[16];
+    } output = { .known = { .enabled = true, .width = 800, .height = 600 }, .unknown = "" };
+    (void)state;
+    vm_start(NULL);
+    const struct venus_gpu_request *old_request = at_end_of_memory(&request, REQUEST_SIZE_LEAST);
+    const struct venus_gpu_output *old_output = at_end_of_memory(&output, OUTPUT_SIZE_LEAST);
+    struct venus_gpu *gpu = vm.gpu;
+
+    assert_int_equal(venus_gpu_set_output_sized(gpu, 0, old_output, OUTPUT_SIZE_LEAST), 0);
+    assert_int_equal(venus_gpu_set_output_sized(gpu, 0, old_output, OUTPUT_SIZE_LEAST - 1),
+                     -EINVAL);
+    assert_true(was_logged(VENUS_GPU_LOG_ERROR, "venus_gpu_output has"));
+    assert_int_equal(venus_gpu_set_output_sized(gpu, 0, &output.known, sizeof(output)), 0);
+    output.unknown[15] = 1;
+    output.known.width = 1024;
+    unsigned changes = vm.config_changes;
+    assert_int_equal(venus_gpu_set_output_sized(gpu, 0, &output.known, sizeof(output)), -E2BIG);
+    assert_int_equal(vm.config_changes, changes);
+    assert_true(was_logged(VENUS_GPU_LOG_ERROR, "struct venus_gpu_output that this one"));
+
+    assert_int_equal(
+        venus_gpu_submit_sized(gpu, VENUS_GPU_QUEUE_CONTROL, old_request, REQUEST_SIZE_LEAST - 1),
+        -EINVAL);
+    request.unknown[0] = 1;
+    assert_int_equal(
+        venus_gpu_submit_sized(gpu, VENUS_GPU_QUEUE_CONTROL, &request.known, sizeof(request)),
+        -E2BIG);
+    settle();
+    assert_int_equal(stat_value("commands"), 1); /* settle()'s own */
+}
+
+/* Counters, too, lie as far from each other as the caller says, and no byte beyond is written. */
+static void test_counters_of_other_releases(void **state)
+{
+    struct {
+        struct venus_gpu_stat known;
+        uint64_t unknown;
+    } newer[2];
+    (void)state;
+    vm_start(NULL);
+    memset(newer, 0xee, sizeof(newer));
+    size_t count = venus_gpu_stats_sized(vm.gpu, &newer[0].known, 2, sizeof(newer[0]));
+    struct venus_gpu_stat ours[2];
+    assert_int_equal(venus_gpu_stats(vm.gpu, ours, 2), count);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(newer[i].known.name, ours[i].name);
+        assert_int_equal(newer[i].unknown, 0);
+    }
+    static const char nothing[2 * STAT_SIZE_LEAST];
+    char *older = at_end_of_memory(nothing, sizeof(nothing));
+    assert_int_equal(venus_gpu_stats_sized(vm.gpu, (void *)older, 2, STAT_SIZE_LEAST), count);
+    assert_memory_equal(older + STAT_SIZE_LEAST, &ours[1], STAT_SIZE_LEAST);
+    assert_int_equal(venus_gpu_stats_sized(vm.gpu, (void *)older, 2, STAT_SIZE_LEAST - 1), 0);
+}
+
 /* And what may be a descriptor there stays the caller's: 0 in a configuration of zeros is the standard
  * input. */
 static void test_descriptor_of_unknown_config_is_left(void **state)
 {
-    static const size_t sizes[] = { 0, sizeof(struct venus_gpu_config) - 1 };
+    static const size_t sizes[] = { 0, CONFIG_SIZE_LEAST - 1, SIZE_MAX };
     (void)state;
     vm_prepare(NULL);
     int fd = vm.config.render_server_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -387,8 +528,12 @@ static void test_log_is_held_to_a_rate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_wrong_versions),
+        TEST(test_wrong_sizes),
         TEST(test_nothing_behind_the_size_is_read),
+        TEST(test_older_front_end),
+        TEST(test_newer_front_end),
+        TEST(test_sizes_as_arguments),
+        TEST(test_counters_of_other_releases),
         TEST(test_descriptor_of_unknown_config_is_left),
         TEST(test_required_callbacks),
         TEST(test_wrong_config),

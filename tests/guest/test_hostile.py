@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""A program that means harm (guest/hostile.c), in the guest's most ordinary user's hands: who else notices?
+
+Each test has two programs of the same guest at work beside it: one computes and checks its results, one waits for
+fences and says for how long. Meanwhile the monitor is asked ten times a second. Nothing of the hostile
+program may be left in the device or in the render server afterwards; what the device logs of it is its due.
+"""
+
+import contextlib
+import json
+import threading
+import time
+from pathlib import Path
+
+from venusvm.harness import VENUS, expect
+from venusvm.processes import family
+
+# What has the render node's group and nothing else.
+NOBODY = "setpriv --reuid=nobody --regid=nogroup --groups=$(stat -c %g /dev/dri/renderD128) --inh-caps=-all"
+# How long the others may stand still, and QEMU's monitor: many times what it takes, on a host that has other work.
+PAUSE_MS, MONITOR_S = 5000, 1
+LIVE = ("contexts", "resources", "blobs", "mapped", "fences-pending")
+
+
+def servers(guest):
+    """The processes of the render server: itself, and one for each context."""
+    found = set()
+    for pid in family(guest.process.pid):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").startswith("virgl_render"):
+                found.add(pid)
+    return found
+
+
+class Monitor(threading.Thread):
+    """Asks QEMU's monitor again and again, and knows the longest that it took to answer."""
+
+    def __init__(self, guest):
+        super().__init__(daemon=True)
+        self.guest, self.longest, self.asked, self.ended = guest, 0.0, 0, threading.Event()
+
+    def run(self):
+        while not self.ended.wait(0.1):
+            begin = time.monotonic()
+            self.guest.monitor.ask("query-status")
+            self.longest = max(self.longest, time.monotonic() - begin)
+            self.asked += 1
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.join(10)
+
+
+def left_alone(case, mode, rounds, seconds=6):
+    """Runs a mode of the hostile program beside two others and checks on them; returns how the counters changed."""
+    guest = case.guest
+    before, processes = guest.stats(), servers(guest)
+    compute = guest.spawn(f"{VENUS} compute --matrix 32 --count 2000 --size 1 --frames 1000000 --seconds {seconds}")
+    fences = guest.spawn(f"fence_ring --rounds 1000000 --seconds {seconds}")
+    case.wait_for(lambda: (guest.stat("contexts") >= before["contexts"] + 2, guest.stats()), "two contexts at work")
+    with Monitor(guest) as monitor:
+        result = json.loads(guest.run(f"{VENUS} {NOBODY} hostile {mode} --rounds {rounds}").output)
+        expect(not compute.status and not fences.status, "the other programs to go on",
+               compute.output + compute.errors + fences.output + fences.errors)
+        for job in (compute, fences):
+            job.wait(seconds + 60)
+    for job in (compute, fences):
+        expect(job.status == 0, f"'{job.command}' to end with 0", f"{job.status}: {(job.output + job.errors)[-1000:]}")
+    waited = json.loads(fences.output)["round_trip_ms"]
+    case.note(f"{result['taken']} calls taken, {result['refused']} refused in {result['seconds']} s; "
+              f"a fence of another took {waited['max']:.0f} ms at most, the monitor {1e3 * monitor.longest:.0f} ms")
+    expect(waited["max"] < PAUSE_MS, f"no pause of {PAUSE_MS} ms", waited)
+    expect(monitor.asked and monitor.longest < MONITOR_S, f"a monitor that answers within {MONITOR_S} s",
+           monitor.longest)
+    case.wait_for(lambda: (all(guest.stat(name) <= before[name] for name in LIVE), guest.stats()),
+                  f"no more of each of {', '.join(LIVE)} than before: {before}")
+    case.wait_for(lambda: (not servers(guest) - processes, servers(guest)), f"no process but {processes}")
+    return {name: value - before[name] for name, value in guest.stats().items()}
+
+
+def test_garbage(case):
+    """streams of random numbers end the contexts that they are sent to, and no others"""
+    more = left_alone(case, "garbage", 64)
+    expect(more["contexts-lost"] > 0, "contexts that were lost", more)
+
+
+def test_edits(case):
+    """so do commands that are cut short, or wrong in one word"""
+    more = left_alone(case, "edits", 52)
+    expect(more["contexts-lost"] > 0, "contexts that were lost", more)
+
+
+def test_sizes(case):
+    """blobs of absurd sizes are refused"""
+    more = left_alone(case, "sizes", 2)
+    expect(more["command-errors"] > 0, "commands that were refused", more)
+
+
+def test_killed(case):
+    """of processes that are killed at work nothing is left"""
+    more = left_alone(case, "killed", 24)
+    expect(more["contexts-created"] > 24, "a context and more of each", more)
+
+
+def test_fences(case):
+    """fences on rings that have no queue end their context"""
+    more = left_alone(case, "fences", 2000)
+    expect(more["contexts-lost"] == 1, "one context that was lost", more)
+
+
+def test_pending(case):
+    """fences that never signal do not keep others out of the queue: their context is ended"""
+    more = left_alone(case, "pending", 1000)
+    expect(more["contexts-lost"] == 1, "one context that was lost", more)
+    expect("places of the control queue: its process is ended" in case.guest.qemu_log(), "the log to say why",
+           case.guest.last_words())
+
+
+def test_contexts(case):
+    """more contexts than there may be are refused, those that are there go on"""
+    more = left_alone(case, "contexts", 300, seconds=10)
+    expect(more["contexts-created"] < 300 and more["command-errors"] > 0, "contexts that were refused", more)
+
+
+def test_deadlock(case):
+    """a context's threads that wait for each other stop nobody else; work for it does not fill the queue"""
+    more = left_alone(case, "deadlock", 300)
+    expect(more["contexts-lost"] == 1, "one context that was lost", more)
