@@ -60,7 +60,7 @@ lib:             ## build libvenusgpu; prints where it is installed
 qemu:            ## build QEMU with the device; prints the program's path
 	@scripts/build-qemu.sh
 
-module:          ## build the device as a module for Debian's own QEMU; prints the path of a script that runs that with it
+module:          ## build the device as a module for Debian's own QEMU; prints the path of what runs that with it
 	@scripts/build-module.sh
 
 image:           ## make the guest image; prints its directory

@@ -51,7 +51,8 @@ make_headers() {
 
 # module_files: the names of what the module is built from, each with a zero byte.
 module_files() {
-    (cd "$top/qemu" && find meson.build meson_options.txt module hw/display/virtio-gpu-venus include ui -type f -print0) |
+    (cd "$top/qemu" &&
+        find meson.build meson_options.txt module hw/display/virtio-gpu-venus include ui -type f -print0) |
         LC_ALL=C sort -z
 }
 

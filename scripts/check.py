@@ -375,8 +375,8 @@ SUITES = {suite.__name__.replace("_", "-"): suite for suite in
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
 ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "legacy"}
 # The guest images that suites need.
-IMAGES = {"guest": (), "present": (), "module": (), "guest-module": (), "legacy": (), "guest-aarch64": ("--arch", "aarch64"),
-          "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
+IMAGES = {"guest": (), "present": (), "module": (), "guest-module": (), "legacy": (),
+          "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
 
 
 def check(name):

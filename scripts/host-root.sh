@@ -194,7 +194,8 @@ if [ ! -d "$root" ]; then
     unlock
 fi
 if [ -n "$with_qemu" ]; then
-    root_with_qemu=$root-stock-qemu-$( (printf '%s\n' "${stock_qemu[@]}" "${stock_qemu_windows[@]}" "${stock_qemu_modules[@]}"
+    root_with_qemu=$root-stock-qemu-$( (
+        printf '%s\n' "${stock_qemu[@]}" "${stock_qemu_windows[@]}" "${stock_qemu_modules[@]}"
         declare -f make_root_with_qemu) | key_of)
     if [ ! -d "$root_with_qemu" ]; then
         need apt-get:apt dpkg-deb:dpkg

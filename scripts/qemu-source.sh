@@ -94,7 +94,7 @@ if [ -n "$revision" ] && [ $# = 0 ]; then
         done
         unlock
     fi
-    [ -d "$sources" ] || die "Debian has no source package of QEMU $revision any more; update the QEMU that is installed"
+    [ -d "$sources" ] || die "Debian has no source of QEMU $revision any more; update the QEMU that is installed"
     touch -c "$sources"
     printf '%s\n' "$sources"
     exit

@@ -5,7 +5,6 @@ There are two doors: an object that is preloaded into QEMU, as the script qemu-s
 with the names of QEMU's own for OpenGL, from a directory of their own (QEMU_MODULE_DIR).
 """
 
-import json
 import os
 import re
 import subprocess
@@ -51,7 +50,8 @@ def test_libraries(case):
 def test_no_qemu(case):
     """where QEMU is not installed, the wrapper says so"""
     done = run(*in_root(*root_of(case)), "env", "QEMU_SYSTEM_X86_64=/nowhere", qemu_of(case), "-M", "none")
-    expect(done.returncode == 1 and "there is no /nowhere; install QEMU" in done.stderr, "a line that says so", done.stderr)
+    expect(done.returncode == 1 and "there is no /nowhere; install QEMU" in done.stderr, "a line that says so",
+           done.stderr)
 
 
 def test_preloaded(case):
@@ -70,8 +70,8 @@ def test_masked(case):
 def test_masked_options(case):
     """what virtio-gpu-gl is told to do Venus is taken there too, and nothing that would turn it off"""
     for options, wanted in (("blob=on,venus=on", None), ("venus=off", "leave it out")):
-        done = subprocess.run([*in_root(*root_of(case)), STOCK, "-M", "q35", "-display", "none", "-S", "-monitor", "stdio",
-                               "-nodefaults", "-device", f"virtio-gpu-gl-pci,hostmem=64M,{options}"], input="quit\n",
+        done = subprocess.run([*in_root(*root_of(case)), STOCK, "-M", "q35", "-display", "none", "-S",
+                               "-monitor", "stdio", "-nodefaults", "-device", f"virtio-gpu-gl-pci,hostmem=64M,{options}"], input="quit\n",
                               capture_output=True, text=True, timeout=60, check=False,
                               env={**os.environ, "QEMU_MODULE_DIR": str(modules())})
         expect((wanted in done.stderr if wanted else done.returncode == 0 and not done.stderr),
@@ -86,7 +86,8 @@ def test_leaves_environment(case):
         servers = family(guest.process.pid) - {guest.process.pid}
         expect(servers, "a render server", "none")
         for server in servers:
-            found = re.findall(r"(?:^|\0)(LD_PRELOAD=[^\0]*)", Path(f"/proc/{server}/environ").read_text(encoding="utf-8"))
+            environment = Path(f"/proc/{server}/environ").read_text(encoding="utf-8")
+            found = re.findall(r"(?:^|\0)(LD_PRELOAD=[^\0]*)", environment)
             expect(found and "preload.so" not in found[0] and mark in found[0], f"LD_PRELOAD with {mark} alone", found)
 
 
@@ -115,7 +116,8 @@ def test_refuses_others(case):
         for says, wanted in (("QEMU emulator version 10.0.13", "build-qemu.sh"),
                              ("QEMU emulator version 11.1.3 (Debian 1:11.1.3+ds-1~bpo13+1)", "build-qemu.sh"),
                              ("QEMU emulator version 10.0.2 (Fedora 10.0.2-1)", "build-qemu.sh"),
-                             ("QEMU emulator version 10.0.13 (Debian 1:10.0.13+ds-0+deb13u1)", "install Debian's package")):
+                             ("QEMU emulator version 10.0.13 (Debian 1:10.0.13+ds-0+deb13u1)",
+                              "install Debian's package")):
             other.write_text(f"#!/bin/sh\necho '{says}'\necho 'Copyright'\n", encoding="utf-8")
             other.chmod(0o755)
             done = run(BUILD, "--qemu", other)
@@ -145,7 +147,8 @@ def test_other_qemu_at_run_time(case):
         done = run(*in_root(*root_of(case)), folder / "bin" / wrapper.name, "-M", "none", "-display", "none", "-S",
                    "-device", "virtio-gpu-venus-pci")
         expect(done.returncode == 1 and re.search(r"was built for Debian's QEMU 1:10\.0\.", done.stderr) and
-               len(done.stderr.strip().splitlines()) == 2, "two lines that name the QEMU", f"{done.returncode}: {done.stderr}")
+               len(done.stderr.strip().splitlines()) == 2, "two lines that name the QEMU",
+               f"{done.returncode}: {done.stderr}")
 
 
 def test_regions_warn(case):
@@ -162,5 +165,5 @@ def test_guest_of_mask(case):
             as guest:
         summary = guest.run(f"{VENUS} vulkaninfo --summary").output
         expect("DRIVER_ID_MESA_VENUS" in summary, "Venus", summary[-1000:])
-        expect(json.loads(guest.run("blob_cycle --rounds 20 --others 64").output.splitlines()[-1])["cycle_ms"]["count"] == 20,
-               "20 rounds with blobs", guest.qemu_log())
+        result = guest.run_json("blob_cycle --rounds 20 --others 64")
+        expect(result["cycle_ms"]["count"] == 20, "20 rounds with blobs", result)
