@@ -4,11 +4,11 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict scripts unit renderer samples qtest guest present asan tsan guest-aarch64 \
-          guest-backports guest-forky legacy
+suites := strict scripts unit renderer samples qtest guest present module asan tsan guest-aarch64 \
+          guest-backports guest-forky guest-module legacy
 
 .NOTPARALLEL:
-.PHONY: help demo check examples figures bench $(suites:%=check-%) lib qemu image clean cache-clean
+.PHONY: help demo check examples figures bench $(suites:%=check-%) lib qemu module image clean cache-clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 23
@@ -29,11 +29,13 @@ check-samples:   ## the samples, with the library installed: built, run, and the
 check-qtest:     ## the QEMU device, driven over its queues
 check-guest:     ## a Linux guest: our programs, vulkaninfo, vkcube, vkmark
 check-present:   ## frames on the host's screen by its Vulkan: pictures, faults, X11, Wayland
+check-module:    ## Debian's own QEMU with the device as a module, and a guest in it
 check-asan:      ## unit, renderer and presenting tests under AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan:      ## unit, renderer and presenting tests under ThreadSanitizer
 check-guest-aarch64: ## an emulated aarch64 guest, in a second QEMU; not part of check
 check-guest-backports: ## a guest with the kernel of Debian's backports; not part of check
 check-guest-forky: ## a guest of the next Debian, as it is today; not part of check
+check-guest-module: ## all guest tests in Debian's own QEMU with the module; not part of check
 check-legacy:    ## the archived OpenGL device, in another QEMU (6 minutes to build); not part of check
 $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3
@@ -57,6 +59,9 @@ lib:             ## build libvenusgpu; prints where it is installed
 
 qemu:            ## build QEMU with the device; prints the program's path
 	@scripts/build-qemu.sh
+
+module:          ## build the device as a module for Debian's own QEMU; prints the path of what runs that with it
+	@scripts/build-module.sh
 
 image:           ## make the guest image; prints its directory
 	@scripts/guest-image.sh

@@ -49,10 +49,11 @@ options=(
 
 legacy_options=(--enable-{opengl,virglrenderer,build-legacy-virtio-gpu})
 
+# What is only for building the device outside of QEMU's tree is left out.
 overlay_files() {
     [ -d "$overlay" ] || return 0
-    (cd "$overlay" && find . -path ./patches -prune -o -type f ! -name '*.orig' ! -name '*.rej' \
-        ! -name '*~' ! -path '*/__pycache__/*' -print) | LC_ALL=C sort
+    (cd "$overlay" && find . \( -path ./patches -o -path ./module -o -path './meson*' \) -prune -o \
+        -type f ! -name '*.orig' ! -name '*.rej' ! -name '*~' ! -path '*/__pycache__/*' -print) | LC_ALL=C sort
 }
 
 # Puts together what the tree is to look like, and brings the tree to it.

@@ -30,6 +30,9 @@ MOST_DETAILS = 12  # lines of a failure, in the summary; all of them are in the 
 
 children = set()  # process groups that run now, for stop()
 
+# Of the guest tests, what the suite module runs: the ways in, each part of the device, and pictures.
+MODULE_TESTS = ("module.", "qemu.", "vulkaninfo.", "device.", "frame.", "vkcube.", "regions.")
+
 
 class CannotStart(Exception):
     """A suite could not be run at all; says why in one line."""
@@ -314,6 +317,23 @@ def guest(log):
     return guest_program(log)
 
 
+def module_program(log, *options):
+    """Guests in Debian's own QEMU, which has the device as a module."""
+    made_by("build-module.sh")
+    made_by("guest-image.sh")
+    return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--module", *options], log, 2400)
+
+
+def module(log):
+    """The device as a module: how it gets into Debian's QEMU, and whether a guest has all of it there."""
+    return module_program(log, *MODULE_TESTS)
+
+
+def guest_module(log):
+    """All that the suites guest and present run, in Debian's QEMU."""
+    return module_program(log) + module_program(log, "--present")
+
+
 def present(log):
     """Presenting: the library's own tests, then guests on an X server and on a Wayland compositor."""
     return meson_suites(["present"], None, log) + guest_program(log, "--present")
@@ -350,13 +370,13 @@ def legacy(log):
 
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
-          (strict, scripts, unit, renderer, samples, qtest, guest, present, asan, tsan, guest_aarch64, guest_backports,
-           guest_forky, legacy)}
+          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, asan, tsan, guest_aarch64,
+           guest_backports, guest_forky, guest_module, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
-ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "legacy"}
+ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "legacy"}
 # The guest images that suites need.
-IMAGES = {"guest": (), "present": (), "legacy": (), "guest-aarch64": ("--arch", "aarch64"),
-          "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
+IMAGES = {"guest": (), "present": (), "module": (), "guest-module": (), "legacy": (),
+          "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
 
 
 def check(name):

@@ -3,9 +3,10 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl | --cross | --tidy]
+# usage: host-root.sh [--why | --without-egl | --stock-qemu | --cross | --tidy]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
+#   --stock-qemu   the same Debian with its own QEMU, which our module is loaded into
 #   --cross        another, small Debian 13, in which programs for aarch64 guests are built
 #   --tidy         another, small Debian 13, which has clang-tidy and what the library includes
 # HOST_ROOT=/ insists on this machine's own system, HOST_ROOT=debian on the Debian 13.
@@ -38,6 +39,10 @@ tidy_packages=(
     clang-tidy clang python3 meson ninja-build pkgconf libc6-dev libvirglrenderer-dev uthash-dev libvulkan-dev
     libdrm-dev libxcb1-dev libwayland-dev wayland-protocols glslang-tools
 )
+# Debian's own QEMU with what it depends on, and of its windows SDL's: the others need a lot.
+stock_qemu=(qemu-system-x86)
+stock_qemu_windows=(qemu-system-gui qemu-system-modules-opengl)
+stock_qemu_modules=(ui-sdl.so ui-opengl.so)
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs
     Xvfb xdotool weston edid-decode)
 modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 zlib slirp
@@ -99,13 +104,43 @@ make_root_without_egl() {
     mv -T "$work/root" "$root-without-egl"
 }
 
+# Only what they hold: to run QEMU from there, no package has to be set up.
+make_root_with_qemu() {
+    local apt=(-o Dir::Etc::SourceList="$root/etc/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o Dir::Etc::PreferencesParts="$root/etc/apt/preferences.d"
+        -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$root/var/lib/dpkg/status"
+        -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Retries=3)
+    local package module
+    mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+    cd "$work/cache/archives"
+    apt-get "${apt[@]}" update
+    apt-get "${apt[@]}" install --download-only --no-install-recommends -y "${stock_qemu[@]}"
+    cp -al "$root" "$work/root"
+    for package in *.deb; do
+        echo "$package"
+        dpkg-deb -x "$package" "$work/root"
+    done
+    mkdir "$work/windows"
+    cd "$work/windows"
+    apt-get "${apt[@]}" download "${stock_qemu_windows[@]}"
+    for package in *.deb; do
+        dpkg-deb -x "$package" .
+    done
+    for module in "${stock_qemu_modules[@]}"; do
+        cp -a usr/lib/*/qemu/"$module" "$work"/root/usr/lib/*/qemu/
+    done
+    mv -T "$work/root" "$root_with_qemu"
+}
+
 why=
 without_egl=
+with_qemu=
 cross=
 tidy=
 case ${1:-} in
 --why) why=1 ;;
 --without-egl) without_egl=1 ;;
+--stock-qemu) with_qemu=1 ;;
 --cross) cross=1 ;;
 --tidy) tidy=1 ;;
 --help) usage; exit ;;
@@ -127,6 +162,8 @@ elif [ -z "$lacks" ]; then
 fi
 if [ -z "$lacks" ] && [ -z "$without_egl$cross" ]; then
     [ -z "$why" ] || say "host root: this machine's own system"
+    [ -z "$with_qemu" ] || command -v qemu-system-x86_64 >/dev/null ||
+        die "this machine has no QEMU; install it (on Debian: apt-get install qemu-system-x86)"
     echo /
     exit
 fi
@@ -155,6 +192,21 @@ if [ ! -d "$root" ]; then
         prune "$cache/root" "$root" 14
     fi
     unlock
+fi
+if [ -n "$with_qemu" ]; then
+    root_with_qemu=$root-stock-qemu-$( (
+        printf '%s\n' "${stock_qemu[@]}" "${stock_qemu_windows[@]}" "${stock_qemu_modules[@]}"
+        declare -f make_root_with_qemu) | key_of)
+    if [ ! -d "$root_with_qemu" ]; then
+        need apt-get:apt dpkg-deb:dpkg
+        lock host-root
+        if [ ! -d "$root_with_qemu" ]; then
+            step_dir host-root
+            run_step "host root with $debian_name's QEMU" make_root_with_qemu
+        fi
+        unlock
+    fi
+    root=$root_with_qemu
 fi
 if [ -n "$without_egl" ]; then
     if [ ! -d "$root-without-egl" ]; then

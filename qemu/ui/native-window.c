@@ -11,6 +11,7 @@
 #include "system/runstate.h"
 #include "system/runstate-action.h"
 #include "system/system.h"
+#include "ui/native-compat.h"
 #include "ui/native-window.h"
 
 /* What is there */
@@ -86,20 +87,20 @@ void native_window_resized(QemuConsole *con, uint32_t width, uint32_t height)
     QemuUIInfo info = {
         .width = width,
         .height = height,
-        .refresh_rate = dpy_get_ui_info(con)->refresh_rate,
+        .refresh_rate = qemu_console_get_ui_info(con)->refresh_rate,
     };
 
     if (width && height) {
-        dpy_set_ui_info(con, &info, true);
+        qemu_console_set_ui_info(con, &info, true);
     }
 }
 
 void native_window_refreshed(QemuConsole *con, uint32_t refresh_mhz)
 {
-    QemuUIInfo info = *dpy_get_ui_info(con);
+    QemuUIInfo info = *qemu_console_get_ui_info(con);
 
     info.refresh_rate = refresh_mhz;
-    dpy_set_ui_info(con, &info, true);
+    qemu_console_set_ui_info(con, &info, true);
 }
 
 void native_window_closed(void)

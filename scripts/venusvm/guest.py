@@ -130,7 +130,7 @@ class Guest:
         self.preload = ["env", f"LD_PRELOAD={preloaded}"] if preloaded else []
         self.env, self.in_root = dict(os.environ, **(env or {})), list(in_root)
         self.accel, self.accel_why = (accel, f"{accel}: as asked for") if accel else \
-            pick_accel(self.qemu, self.image, arch)
+            pick_accel(self.qemu, self.image, arch, self.in_root)
         self.process = self.monitor = self.port = None
         self.lock = threading.Lock()
         self.jobs, self.next_job, self.boot_id = {}, 1, None
@@ -445,7 +445,7 @@ def latency_percentile(before, after, share):
 
 # --- which accelerator ----------------------------------------------------------------------------
 
-def pick_accel(qemu, image, arch="x86_64"):
+def pick_accel(qemu, image, arch="x86_64", in_root=()):
     """The accelerator to use and why: ("kvm" | "hvf" | "tcg", one line).
 
     That /dev/kvm opens says little: some machines have one that cannot run an ordinary kernel. So let it
@@ -471,17 +471,17 @@ def pick_accel(qemu, image, arch="x86_64"):
     except (OSError, ValueError, KeyError):
         pass
     accel, why = "tcg", "tcg: KVM is there, but cannot run the guest's kernel (slow)"
-    if kernel_runs(qemu, kernel, "kvm", MACHINES[arch]):
+    if kernel_runs(qemu, kernel, "kvm", MACHINES[arch], in_root):
         accel, why = "kvm", "kvm: it runs the guest's kernel"
     memory.parent.mkdir(parents=True, exist_ok=True)
     memory.write_text(json.dumps({"key": key, "accel": accel, "why": why}), encoding="utf-8")
     return accel, why
 
 
-def kernel_runs(qemu, kernel, accel, machine, timeout=10):
+def kernel_runs(qemu, kernel, accel, machine, in_root=(), timeout=10):
     """Whether a kernel gets as far as looking for its root, which there is none of."""
-    command = [SCRIPTS / "in-root.sh", "--die-with-parent", "--", qemu, "-nodefaults", "-M", machine["machine"],
-               "-accel", accel, "-cpu", "host", "-m", "512M", "-display", "none", "-no-reboot",
+    command = [SCRIPTS / "in-root.sh", "--die-with-parent", *in_root, "--", qemu, "-nodefaults", "-M",
+               machine["machine"], "-accel", accel, "-cpu", "host", "-m", "512M", "-display", "none", "-no-reboot",
                "-serial", "stdio", "-kernel", kernel, "-append", f"console={machine['console']} panic=-1"]
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,

@@ -14,7 +14,7 @@ from venusvm import picture  # noqa: F401
 from venusvm import screen as screens
 from venusvm.expect import Failed, expect  # noqa: F401
 from venusvm.guest import TOP
-from venusvm.host import IN_ROOT, LAVAPIPE, host_tools, json_on_host, on_host  # noqa: F401
+from venusvm.host import IN_ROOT, LAVAPIPE, STOCK_QEMU, host_tools, in_root, json_on_host, on_host  # noqa: F401
 from venusvm.screen import VENUS  # noqa: F401
 
 OUT = TOP / "out" / "check" / "guest"
@@ -83,8 +83,26 @@ class Case:
         self.wait_for(question, f"stat-{name} = {value}", timeout)
 
 
-def without_egl():
+def root_of(case):
+    """Options of in-root.sh for the root that the QEMU runs in."""
+    return case.options.get("in_root", [])
+
+
+def is_stock(case):
+    """Whether the QEMU is Debian's own, with the device as a module."""
+    return STOCK_QEMU in root_of(case)
+
+
+def need_patch(case, what):
+    """Skips a test of what one of our patches of QEMU itself does, where QEMU has none of them."""
+    if is_stock(case):
+        raise Skipped(f"Debian's QEMU lacks the patch: {what}")
+
+
+def without_egl(case):
     """Options of in-root.sh for a host with no OpenGL; makes that root, so that no QEMU waits for it."""
+    if is_stock(case):
+        raise Skipped("the root without OpenGL has no QEMU of Debian's")
     guests.made_by("host-root.sh", "--without-egl")
     return ["--without-egl"]
 
@@ -120,9 +138,9 @@ def complaints(guest):
             if line.strip() and line != KEYBOARD and not OF_PROGRAMS.search(line)]
 
 
-def offered_devices(qemu):
+def offered_devices(qemu, root=()):
     """The names of all devices that a QEMU program has."""
-    return set(re.findall(r'^name "([^"]+)"', on_host([qemu, "-device", "help"]), re.MULTILINE))
+    return set(re.findall(r'^name "([^"]+)"', on_host([qemu, "-device", "help"], root=root), re.MULTILINE))
 
 
 # weston 16.0 aborts when a monitor is pulled out just before it draws for that: one without a head has no colour format.

@@ -10,6 +10,7 @@ from venusvm.guest import TOP, made_by
 
 LAVAPIPE = {"VK_DRIVER_FILES": "/usr/share/vulkan/icd.d/lvp_icd.json"}
 IN_ROOT = [str(TOP / "scripts" / "in-root.sh"), "--die-with-parent", "--"]
+STOCK_QEMU = "--stock-qemu"  # an option of in-root.sh: the same root, with Debian's own QEMU
 
 
 def host_tools():
@@ -17,9 +18,14 @@ def host_tools():
     return made_by("tools-disk.sh", "--dir")
 
 
-def on_host(command, timeout=120, **environment):
+def in_root(*options):
+    """What runs a command in a variant of the host's root."""
+    return [*IN_ROOT[:-1], *options, "--"]
+
+
+def on_host(command, timeout=120, root=(), **environment):
     """Runs a program in the host's root with lavapipe, and returns what it printed."""
-    done = subprocess.run([*IN_ROOT, *map(str, command)], timeout=timeout, check=False,
+    done = subprocess.run([*in_root(*root), *map(str, command)], timeout=timeout, check=False,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, env={**os.environ, **LAVAPIPE, **environment})
     if done.returncode:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests of QEMU with a Linux guest, printing TAP.
 
-usage: run.py [--present | --legacy | --aarch64] [--list] [--accel ACCEL] [--qemu PROGRAM] [--variant VARIANT]
-              [NAME...]     NAME: part of a test's name, such as vkcube
+usage: run.py [--present | --legacy | --aarch64] [--list] [--accel ACCEL] [--qemu PROGRAM | --module]
+              [--variant VARIANT] [NAME...]     NAME: part of a test's name, such as vkcube
 
 A test is a function test_* of one of the modules below, in the order in which they stand there; its
 first line of documentation is its name in the output. Where a test fails, what it expected and what it
@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from venusvm import guest as guests  # noqa: E402
 from venusvm.expect import Failed  # noqa: E402
-from venusvm.harness import Case, Skipped  # noqa: E402
+from venusvm.harness import STOCK_QEMU, Case, Skipped  # noqa: E402
 from venusvm.program import run  # noqa: E402
 from venusvm.shared_guest import SharedGuest  # noqa: E402
 
@@ -36,6 +36,8 @@ PRESENT = ("test_present", "test_outputs")  # with --present: a suite of its own
 # tried there.
 ONLY_PC = ("test_qemu", "test_desktops", "test_displays", "test_quirks", "test_sleep")
 AARCH64 = ("test_aarch64", *(name for name in MODULES if name not in ONLY_PC))
+# With --module, that is, in Debian's QEMU with the device as a module: before all others.
+MODULE, MODULE_PRESENT = ("test_module",), ("test_module_windows",)
 LEGACY = ("test_legacy",)  # with --legacy: another, which wants a QEMU of its own
 
 
@@ -93,10 +95,13 @@ def main():
     parser.add_argument("--aarch64", action="store_true", help="the tests of an aarch64 guest instead")
     parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
     parser.add_argument("--qemu", help="another QEMU than the one that scripts/build-qemu.sh makes")
+    parser.add_argument("--module", action="store_true",
+                        help="Debian's own QEMU, with the device as scripts/build-module.sh makes it")
     parser.add_argument("--variant", help="another guest: one of the variants of scripts/guest-image.sh")
     arguments = parser.parse_args()
-    tests = collect(arguments.name, PRESENT if arguments.present else LEGACY if arguments.legacy
-                    else AARCH64 if arguments.aarch64 else MODULES)
+    first = () if not arguments.module else MODULE_PRESENT if arguments.present else MODULE
+    tests = collect(arguments.name, first + (PRESENT if arguments.present else LEGACY if arguments.legacy
+                                             else AARCH64 if arguments.aarch64 else MODULES))
     if not tests:
         parser.error(f"no test has {' or '.join(arguments.name)} in its name; see --list")
     if arguments.list:
@@ -106,6 +111,8 @@ def main():
     guests.end_on_signals()
     options = {"accel": arguments.accel, "qemu": arguments.qemu,
                "arch": "aarch64" if arguments.aarch64 else "x86_64"}
+    if arguments.module:
+        options.update(qemu=guests.made_by("build-module.sh"), in_root=[STOCK_QEMU])
     if arguments.variant:
         options["image"] = guests.made_by("guest-image.sh", "--arch", options["arch"], "--variant", arguments.variant)
     print(f"1..{len(tests)}", flush=True)

@@ -39,7 +39,7 @@ def test_sdl_and_vnc(case):
 
 def test_private_memory(case):
     """with guest memory that is not shared, and no OpenGL libraries on the host, it works too"""
-    with case.another_guest(in_root=without_egl(), memory_share="off") as guest:
+    with case.another_guest(in_root=without_egl(case), memory_share="off") as guest:
         summary = guest.run(f"{VENUS} vulkaninfo --summary").output
         expect("DRIVER_ID_MESA_VENUS" in summary, "Venus in vulkaninfo", summary[-1500:])
         seen = guest.run_json(f"{VENUS} frame")["crc32"]

@@ -5,8 +5,8 @@ import json
 import re
 import subprocess
 
-from venusvm.harness import (ARCHIVED, ARCHIVED_DEVICES, IN_ROOT, TOP, expect, guests, offered_devices, on_host,
-                             own_qemu, qemu_of, without_egl)
+from venusvm.harness import (ARCHIVED, ARCHIVED_DEVICES, TOP, expect, guests, in_root, need_patch, offered_devices,
+                             on_host, own_qemu, qemu_of, root_of, without_egl)
 
 FOREIGN = re.compile(r"lib(EGL|GL|GLX|GLESv2|OpenGL|gbm|epoxy)\b")
 DEVICE = "virtio-gpu-venus-pci"
@@ -16,10 +16,10 @@ def needed(path):
     return re.findall(r"\(NEEDED\).*\[(.*)\]", on_host(["readelf", "-d", path]))
 
 
-def start(case, *options, in_root=(), environment=()):
+def start(case, *options, root=None, environment=()):
     """Starts QEMU with a machine that does not run, and tells its monitor to quit."""
-    command = [*IN_ROOT[:-1], *in_root, "--", "env", *environment, str(qemu_of(case)), "-nodefaults", "-M", "q35", "-accel",
-               "tcg", "-display", "none", "-S", "-monitor", "stdio", *options]
+    command = [*in_root(*(root_of(case) if root is None else root)), "env", *environment, str(qemu_of(case)),
+               "-nodefaults", "-M", "q35", "-accel", "tcg", "-display", "none", "-S", "-monitor", "stdio", *options]
     return subprocess.run(command, input="quit\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, timeout=60, check=False)
 
@@ -37,7 +37,7 @@ def test_libraries(case):
 
 def test_without_egl(case):
     """QEMU starts with the device where there is no libEGL and no libGL"""
-    done = start(case, "-device", DEVICE, in_root=without_egl())
+    done = start(case, "-device", DEVICE, root=without_egl(case))
     expect(done.returncode == 0, "status 0", f"{done.returncode}: {done.stderr}")
 
 
@@ -64,7 +64,7 @@ def test_default_window(case):
     said = re.search(r"^\| `hostmem` \| (\d+)G \|", (TOP / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     expect(said, "hostmem and its default in README.md", None)
     for device in (DEVICE, "virtio-vga-venus"):
-        offered = on_host([qemu_of(case), "-device", f"{device},help"])
+        offered = on_host([qemu_of(case), "-device", f"{device},help"], root=root_of(case))
         found = re.search(r"hostmem=.*\(default: (\d+)\)", offered)
         expect(found and int(found[1]) == int(said[1]) << 30, f"hostmem={said[1]}G of {device}", found and found[1])
         done = start(case, "-device", device)
@@ -73,6 +73,7 @@ def test_default_window(case):
 
 def test_too_large_for_sdl(case):
     """a picture that is larger than SDL's largest texture: a line says so, and QEMU goes on"""
+    need_patch(case, "ui/sdl2: say why a picture is not shown")
     preload = guests.made_by("build-lib.sh", "--build-dir") / "tests" / "standin" / "libstandin-small-textures.so"
     done = start(case, "-device", f"{DEVICE},xres=1920", "-display", "sdl,gl=off",
                  environment=[f"LD_PRELOAD={preload}", "SDL_VIDEODRIVER=dummy", "SDL_RENDER_DRIVER=software"])

@@ -6,11 +6,12 @@ the guest's processors, in threads of their own, notify virtqueues. TCG must not
 would stand still for good, with nothing in flight in the device (qemu/patches/ours/0007).
 """
 
-from venusvm.harness import VENUS, expect, host_tools, json_on_host
+from venusvm.harness import VENUS, expect, host_tools, json_on_host, need_patch
 
 
 def test_memory_regions(case):
     """with a memory region for each blob, everything works too, and the counters say which way it went"""
+    need_patch(case, "accel/tcg: keep the section of an I/O access in the TLB entry")
     with case.another_guest(properties={"x-window-regions": "on"}) as guest:
         result = guest.run_json("blob_cycle --rounds 30 --others 256", timeout=120)
         case.note(f"256 others: {result['cycle_ms']['median']:.2f} ms a cycle")

@@ -2,6 +2,9 @@
  * virtio-gpu-venus: the differences between QEMU 10.0 and later releases, and
  * between these and one with our patches
  *
+ * Which patches there are a header often cannot tell.  A module for a QEMU that
+ * has none is built with VENUS_UNPATCHED_QEMU.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
@@ -9,8 +12,14 @@
 #define VENUS_COMPAT_H
 
 #include "hw/virtio/virtio-gpu.h"
+#if QEMU_VERSION_MAJOR >= 11
+#include "hw/core/qdev-properties.h"
+#include "hw/core/qdev-properties-system.h"
+#else
 #include "hw/qdev-properties.h"
 #include "hw/qdev-properties-system.h"
+#endif
+#include "system/tcg.h"
 
 /* A class_init function's second parameter points to this. */
 #if QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR == 0
@@ -45,6 +54,33 @@ static inline void venus_resize_control_queue(VirtIODevice *vdev,
     virtio_add_queue(vdev, 256, kick);
 }
 #endif
+
+/*
+ * Whether a processor of the guest's can lose an access to a device while the
+ * memory map changes.  Those that TCG emulates can, up to QEMU 10.2 and without
+ * our patch of it.
+ */
+static inline bool venus_map_is_fragile(void)
+{
+#if defined(VENUS_UNPATCHED_QEMU) && QEMU_VERSION_MAJOR < 11
+    return tcg_enabled();
+#else
+    return false;
+#endif
+}
+
+/*
+ * Whether QEMU's display names the window of output @index, if it has one.  By
+ * itself SDL does so for the first only.
+ */
+static inline bool venus_window_is_named(unsigned index)
+{
+#ifdef VENUS_UNPATCHED_QEMU
+    return index == 0;
+#else
+    return true;
+#endif
+}
 
 /* The name that the user gave to output @index's monitor, or NULL. */
 static inline const char *venus_output_name(VirtIOGPUBase *g, unsigned index)

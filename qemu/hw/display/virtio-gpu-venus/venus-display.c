@@ -23,6 +23,7 @@
 #include "qemu/lockable.h"
 #include "qemu/log.h"
 #include "trace.h"
+#include "ui/native-compat.h"
 #include "venus-compat.h"
 #include "venus-internal.h"
 
@@ -111,7 +112,7 @@ static void venus_set_image(VirtIOGPUVenus *v, unsigned index,
                                     : NULL;
 
     if (surface || s->ds) {
-        dpy_gfx_replace_surface(s->con, surface);
+        qemu_console_set_surface(s->con, surface);
     }
     s->ds = surface;
     g_clear_pointer(&v->display.known[index], qemu_pixman_image_unref);
@@ -174,7 +175,7 @@ void venus_display_show_again(VirtIOGPUVenus *v, unsigned index)
         venus_set_image(v, index, image);
         qemu_pixman_image_unref(image);
     } else if (s->ds) {
-        dpy_gfx_update_full(s->con);
+        qemu_console_update_full(s->con);
     }
 }
 
@@ -193,9 +194,9 @@ static void venus_apply_damage(VirtIOGPUVenus *v, unsigned index,
     if (damage->x >= width || damage->y >= height) {
         return;
     }
-    dpy_gfx_update(s->con, damage->x, damage->y,
-                   MIN(damage->width, width - damage->x),
-                   MIN(damage->height, height - damage->y));
+    qemu_console_update(s->con, damage->x, damage->y,
+                        MIN(damage->width, width - damage->x),
+                        MIN(damage->height, height - damage->y));
 }
 
 /*
@@ -214,10 +215,11 @@ static void venus_apply_cursor(VirtIOGPUVenus *v, unsigned index,
     QemuConsole *con = VIRTIO_GPU_BASE(v)->scanout[index].con;
 
     if (p->image) {
-        dpy_cursor_define(con, p->image);
+        qemu_console_set_cursor(con, p->image);
     }
-    dpy_mouse_set(con, venus_pointer_place(p->cursor.x),
-                  venus_pointer_place(p->cursor.y), p->cursor.visible);
+    qemu_console_set_mouse(con, venus_pointer_place(p->cursor.x),
+                           venus_pointer_place(p->cursor.y),
+                           p->cursor.visible);
 }
 
 /* Apply @p, which is ours alone, and release what it holds. */
@@ -392,7 +394,7 @@ void venus_display_attach(VirtIOGPUVenus *v)
 
     g->hw_ops = &venus_hw_ops;
     for (i = 0; i < g->conf.max_outputs; i++) {
-        graphic_console_set_hwops(g->scanout[i].con, &venus_hw_ops, v);
+        qemu_graphic_console_set_hwops(g->scanout[i].con, &venus_hw_ops, v);
     }
 }
 
@@ -404,7 +406,7 @@ void venus_display_reset(VirtIOGPUVenus *v)
     venus_display_bh(v);
     for (i = 0; i < g->conf.max_outputs; i++) {
         venus_apply_frame(v, i, NULL);
-        dpy_mouse_set(g->scanout[i].con, 0, 0, false);
+        qemu_console_set_mouse(g->scanout[i].con, 0, 0, false);
     }
     virtio_gpu_base_reset(g);
 }

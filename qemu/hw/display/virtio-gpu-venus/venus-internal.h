@@ -15,8 +15,8 @@
 #ifndef VENUS_INTERNAL_H
 #define VENUS_INTERNAL_H
 
-#include "hw/qdev-properties.h"
 #include "hw/virtio/virtio-gpu-venus.h"
+#include "venus-compat.h"
 
 /* The two virtqueues: venus-queue.c */
 void venus_queue_init(VirtIOGPUVenus *v);

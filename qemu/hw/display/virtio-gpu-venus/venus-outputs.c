@@ -20,6 +20,7 @@
 #include "qemu/ctype.h"
 #include "qemu/cutils.h"
 #include "trace.h"
+#include "ui/native-compat.h"
 #include "venus-compat.h"
 #include "venus-internal.h"
 
@@ -70,13 +71,13 @@ static void venus_apply_output(VirtIOGPUVenus *v, unsigned index)
 {
     QemuConsole *con = VIRTIO_GPU_BASE(v)->scanout[index].con;
     const VenusOutput *output = &v->outputs[index];
-    QemuUIInfo info = *dpy_get_ui_info(con);
+    QemuUIInfo info = *qemu_console_get_ui_info(con);
 
     info.width = output->width;
     info.height = output->height;
     /* These were the size of another screen. */
     info.width_mm = info.height_mm = 0;
-    dpy_set_ui_info(con, &info, false);
+    qemu_console_set_ui_info(con, &info, false);
     /* It does nothing where only that has changed which it does not know. */
     venus_outputs_ui_info(v, index, &info);
 }
@@ -195,7 +196,7 @@ static void venus_get_output(Object *obj, Visitor *visitor, const char *name,
     if (!qdev_is_realized(DEVICE(v))) {
         venus_first_size(v, index, &told.width, &told.height);
     } else if (v->resize) {
-        info = dpy_get_ui_info(VIRTIO_GPU_BASE(v)->scanout[index].con);
+        info = qemu_console_get_ui_info(VIRTIO_GPU_BASE(v)->scanout[index].con);
         told.width = info->width;
         told.height = info->height;
     }

@@ -112,6 +112,12 @@ static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
             return cover;
         }
         own.kind = VENUS_GPU_TARGET_HEADLESS;
+        if (native_window_is_given() && !venus_window_is_named(index)) {
+            venus_warn_once(v, "this QEMU does not say which window an output "
+                            "other than the first is in: showing those through "
+                            "QEMU's own display");
+            return nowhere;
+        }
         if (native_window_is_given()) {
             venus_warn_once(v, "QEMU's window is not one of X11, so frames are "
                             "presented where nobody sees them: use "

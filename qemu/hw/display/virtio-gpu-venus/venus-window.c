@@ -27,6 +27,7 @@
 #include "qemu/osdep.h"
 #include "hw/virtio/virtio-bus.h"
 #include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
 #include "system/kvm.h"
@@ -75,6 +76,11 @@ static void venus_region_map(VirtIOGPUVenus *v, struct venus_gpu_region *region)
     if (!venus_region_fits(v)) {
         venus_gpu_region_mapped(v->gpu, region, -ENOMEM);
         return;
+    }
+    if (venus_map_is_fragile()) {
+        warn_report_once("virtio-gpu-venus: memory regions come and go, and "
+                         "this QEMU's TCG can lose accesses to devices "
+                         "meanwhile, so that the guest stands still: use KVM");
     }
     v->window.num_regions++;
     r = VENUS_REGION(object_new(TYPE_VENUS_REGION));

@@ -5,7 +5,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "../virtio-vga.h"
+#include "hw/display/virtio-vga.h"
 #include "hw/display/vga.h"
 #include "hw/virtio/virtio-gpu-venus.h"
 #include "qemu/module.h"
