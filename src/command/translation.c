@@ -57,7 +57,7 @@ static int add(struct translation *translation, uint64_t addr, uint64_t len)
         last->len += len;
         return 0;
     }
-    if (translation->num_found == translation->room) {
+    if (!translation->found || translation->num_found == translation->room) {
         unsigned more = translation->room ? translation->room * 2 : 16;
         struct run *found = realloc(translation->found, more * sizeof(*found));
         if (!found)
