@@ -27,13 +27,14 @@ void venus_queue_reset(VirtIOGPUVenus *v);
 void venus_queue_command_done(void *opaque, void *tag, uint32_t written);
 
 /* Guest addresses behind an IOMMU: venus-iommu.c */
-bool venus_iommu_is_on(VirtIOGPUVenus *v);
-/*
- * A copy of a command, @size bytes to be freed with g_free(), in which guest
- * memory has physical addresses; NULL if it is a command without any.
- */
-void *venus_iommu_translate_command(VirtIOGPUVenus *v,
-                                    const VirtQueueElement *elem, size_t *size);
+void venus_iommu_init(VirtIOGPUVenus *v);
+void venus_iommu_finish(VirtIOGPUVenus *v);
+/* Whether there may be one: without, nothing is to be translated. */
+bool venus_iommu_is_wanted(VirtIOGPUVenus *v);
+/* After venus_gpu_reset(): nobody waits for answers any more. */
+void venus_iommu_reset(VirtIOGPUVenus *v);
+void venus_iommu_translate(void *opaque,
+                           struct venus_gpu_translation *translation);
 
 /* Consoles, their surfaces and cursors: venus-display.c */
 void venus_display_init(VirtIOGPUVenus *v);

@@ -19,7 +19,6 @@
 #include "hw/virtio/virtio-bus.h"
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
-#include "qemu/units.h"
 #include "trace.h"
 #include "venus-internal.h"
 
@@ -28,19 +27,10 @@
 struct VenusCommand {
     VirtQueueElement elem;      /* first: virtqueue_pop() allocates all of it */
     VirtQueue *vq;
-    struct iovec translated;    /* what the library reads instead, or NULL */
     uint32_t written;           /* bytes; valid on the list done */
     QTAILQ_ENTRY(VenusCommand) in_flight_next;
     QSIMPLEQ_ENTRY(VenusCommand) done_next;
 };
-
-/*
- * Behind an IOMMU one command can ask for some 260,000 translations, and a
- * guest can queue as many such commands as a queue holds.  After so long others
- * get the BQL; and where so much is translated, the rest waits in the queue.
- */
-#define VENUS_TURN_US 2000
-#define VENUS_MAX_TRANSLATED (64 * MiB)
 
 static bool venus_queue_submit(VirtIOGPUVenus *v, VenusCommand *cmd)
 {
@@ -53,17 +43,6 @@ static bool venus_queue_submit(VirtIOGPUVenus *v, VenusCommand *cmd)
         .tag = cmd,
     };
 
-    if (venus_iommu_is_on(v)) {
-        cmd->translated.iov_base =
-            venus_iommu_translate_command(v, &cmd->elem,
-                                          &cmd->translated.iov_len);
-        if (cmd->translated.iov_base) {
-            request.out = &cmd->translated;
-            request.num_out = 1;
-            v->queues.translated += cmd->translated.iov_len;
-        }
-    }
-
     QTAILQ_INSERT_TAIL(&v->queues.in_flight, cmd, in_flight_next);
     trace_virtio_gpu_venus_submit(cmd, index, cmd->elem.out_num,
                                   cmd->elem.in_num);
@@ -72,26 +51,16 @@ static bool venus_queue_submit(VirtIOGPUVenus *v, VenusCommand *cmd)
                             &request) == 0;
 }
 
-static void venus_command_free(VirtIOGPUVenus *v, VenusCommand *cmd)
-{
-    if (cmd->translated.iov_base) {
-        v->queues.translated -= cmd->translated.iov_len;
-    }
-    g_free(cmd->translated.iov_base);
-    g_free(cmd);
-}
-
 static void venus_queue_drop(VirtIOGPUVenus *v, VenusCommand *cmd)
 {
     QTAILQ_REMOVE(&v->queues.in_flight, cmd, in_flight_next);
     virtqueue_detach_element(cmd->vq, &cmd->elem, 0);
-    venus_command_free(v, cmd);
+    g_free(cmd);
 }
 
 void venus_queue_kick(VirtIODevice *vdev, VirtQueue *vq)
 {
     VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(vdev);
-    int64_t end = g_get_monotonic_time() + VENUS_TURN_US;
     VenusCommand *cmd;
 
     if (!virtio_queue_ready(vq)) {
@@ -100,22 +69,13 @@ void venus_queue_kick(VirtIODevice *vdev, VirtQueue *vq)
 
     do {
         virtio_queue_set_notification(vq, 0);
-        while (v->queues.translated < VENUS_MAX_TRANSLATED &&
-               (cmd = virtqueue_pop(vq, sizeof(*cmd)))) {
+        while ((cmd = virtqueue_pop(vq, sizeof(*cmd)))) {
             cmd->vq = vq;
-            cmd->translated.iov_base = NULL;
             if (!venus_queue_submit(v, cmd)) {
                 venus_queue_drop(v, cmd);
                 virtio_error(vdev, "virtio-gpu-venus: no memory for a command");
                 return;
             }
-            if (venus_iommu_is_on(v) && g_get_monotonic_time() > end) {
-                qemu_bh_schedule(v->queues.more_bh);
-                return;
-            }
-        }
-        if (v->queues.translated >= VENUS_MAX_TRANSLATED) {
-            return; /* venus_queue_bh() goes on */
         }
         virtio_queue_set_notification(vq, 1);
     } while (!virtio_queue_empty(vq));
@@ -138,20 +98,10 @@ void venus_queue_command_done(void *opaque, void *tag, uint32_t written)
     }
 }
 
-static void venus_queue_more_bh(void *opaque)
-{
-    VirtIODevice *vdev = opaque;
-
-    for (int i = 0; i < VENUS_NUM_QUEUES; i++) {
-        venus_queue_kick(vdev, virtio_get_queue(vdev, i));
-    }
-}
-
 static void venus_queue_bh(void *opaque)
 {
     VirtIOGPUVenus *v = opaque;
     VirtIODevice *vdev = VIRTIO_DEVICE(v);
-    bool was_full = v->queues.translated >= VENUS_MAX_TRANSLATED;
     unsigned filled[VENUS_NUM_QUEUES] = { 0 };
     QSIMPLEQ_HEAD(, VenusCommand) done = QSIMPLEQ_HEAD_INITIALIZER(done);
     VenusCommand *cmd;
@@ -167,10 +117,7 @@ static void venus_queue_bh(void *opaque)
         QTAILQ_REMOVE(&v->queues.in_flight, cmd, in_flight_next);
         i = virtio_get_queue_index(cmd->vq);
         virtqueue_fill(cmd->vq, &cmd->elem, cmd->written, filled[i]++);
-        venus_command_free(v, cmd);
-    }
-    if (was_full) {
-        qemu_bh_schedule(v->queues.more_bh);
+        g_free(cmd);
     }
     for (i = 0; i < VENUS_NUM_QUEUES; i++) {
         if (filled[i]) {
@@ -201,13 +148,10 @@ void venus_queue_init(VirtIOGPUVenus *v)
     QSIMPLEQ_INIT(&v->queues.done);
     qemu_mutex_init(&v->queues.lock);
     v->queues.bh = virtio_bh_new_guarded(DEVICE(v), venus_queue_bh, v);
-    v->queues.more_bh =
-        virtio_bh_new_guarded(DEVICE(v), venus_queue_more_bh, v);
 }
 
 void venus_queue_finish(VirtIOGPUVenus *v)
 {
     qemu_bh_delete(v->queues.bh);
-    qemu_bh_delete(v->queues.more_bh);
     qemu_mutex_destroy(&v->queues.lock);
 }

@@ -40,7 +40,7 @@
 /*
  * Only plain RAM is mapped.  Anything else would go through a bounce buffer and
  * MMIO handlers, which need the BQL; and the window is what the library itself
- * puts there.  Addresses are physical: venus-iommu.c has translated them.
+ * puts there.  Addresses are physical: venus-iommu.c translates others.
  */
 static void *venus_map_guest(void *opaque, uint64_t addr, uint64_t *len)
 {
@@ -162,6 +162,7 @@ static void venus_reset(VirtIODevice *vdev)
 
     trace_virtio_gpu_venus_reset();
     venus_gpu_reset(v->gpu);
+    venus_iommu_reset(v);
     venus_queue_reset(v);
     venus_window_flush(v);
     venus_display_reset(v);
@@ -266,6 +267,10 @@ static bool venus_create(VirtIOGPUVenus *v, Error **errp)
         ops.cursor_changed = NULL;
     }
 
+    if (venus_iommu_is_wanted(v)) {
+        ops.translate = venus_iommu_translate;
+    }
+
     v->gpu = venus_gpu_create(&config, &ops, v, &message);
     if (v->gpu) {
         return true;
@@ -287,12 +292,17 @@ static void venus_finish(VirtIOGPUVenus *v)
     VirtIOGPUBase *g = VIRTIO_GPU_BASE(v);
 
     venus_window_detach(v);
+    if (v->gpu) {
+        venus_gpu_reset(v->gpu);
+        venus_iommu_reset(v);
+    }
     venus_gpu_destroy(v->gpu);
     v->gpu = NULL;
     venus_window_finish(v);
     venus_present_finish(v);
     venus_display_finish(v);
     venus_queue_finish(v);
+    venus_iommu_finish(v);
     migrate_del_blocker(&g->migration_blocker);
 }
 
@@ -316,6 +326,7 @@ static void venus_realize(DeviceState *dev, Error **errp)
         return;
     }
     venus_queue_init(v);
+    venus_iommu_init(v);
     venus_display_init(v);
     venus_present_init(v);
     /* Before there are consoles, since these cannot be taken back. */

@@ -24,13 +24,17 @@ typedef struct VenusRegionJob VenusRegionJob;
 /* Commands on their way through the library: venus-queue.c */
 typedef struct VenusQueues {
     QEMUBH *bh;
-    QEMUBH *more_bh;
     QTAILQ_HEAD(, VenusCommand) in_flight;  /* under the BQL */
-    size_t translated;                      /* likewise: bytes of copies */
 
     QemuMutex lock;
     QSIMPLEQ_HEAD(, VenusCommand) done;     /* under @lock */
 } VenusQueues;
+
+typedef struct VenusIommu {
+    QEMUBH *bh;
+    QemuMutex lock;
+    GQueue asked;   /* struct venus_gpu_translation; under @lock */
+} VenusIommu;
 
 /* What the library wants one output to show: venus-display.c */
 typedef struct VenusPending {
@@ -122,6 +126,7 @@ struct VirtIOGPUVenus {
 
     struct venus_gpu *gpu;
     VenusQueues queues;
+    VenusIommu iommu;
     VenusDisplay display;
     VenusPresent present;
     VenusWindow window;
