@@ -5,8 +5,8 @@
  *
  *   fence_ring [--rounds 1000] [--warmup 20] [--ring 0] [--depth 1] [--seconds 0]
  *
- * Ring 0 is the context's own; other rings belong to Vulkan queues, and a fence on a ring that has
- * no queue never signals. With a depth, that many fences are in flight; they must come back in order.
+ * Ring 0 is the context's own; other rings belong to Vulkan queues. The renderer refuses a fence on a ring that has
+ * no queue, and the context is lost. With a depth, that many fences are in flight; they must come back in order.
  * After --seconds the rounds stop.
  */
 #include <poll.h>
