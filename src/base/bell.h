@@ -32,13 +32,14 @@ void bell_ring(struct bell *bell);
 
 /*
  * Wait in the middle of a command until the bell rings, and look again then. Returns false, at once, if
- * nothing may be waited for. Device thread, as the next two.
+ * nothing may be waited for. Device thread.
  */
 bool bell_wait(struct bell *bell);
-/* The same, until a time on the clock; false also if that has come. */
+/* The same, until a time on the clock; false also if that has come. Device thread. */
 bool bell_wait_until(struct bell *bell, uint64_t time_ns);
 
-/* Sleep, having nothing to do: until a time, or for ever if that is 0. Returns whether the bell has rung. */
+/* Sleep, having nothing to do: until a time, or for ever if that is 0. Returns whether the bell has rung. Device
+ * thread. */
 bool bell_sleep(struct bell *bell, uint64_t time_ns);
 
 #endif

@@ -20,9 +20,10 @@ enum budget_item {
     BUDGET_BLOB_MEMORY, /* bytes of HOST3D and HOST3D_GUEST blobs */
     BUDGET_RANGES,      /* address ranges of this process, of which the kernel allows so many */
     /*
-     * Descriptors of this process. Each resource has one at hand: its memory's, ours or virglrenderer's. Another
-     * one goes to whoever shows a blob, to a GPU that imports it, and to the renderer where that gets a 2D
-     * resource; all of these do without, or say no, where none is left.
+     * Descriptors of this process. Each resource has one at hand: its memory's, ours or virglrenderer's. A blob takes
+     * another one when it is shown, and one more when a GPU imports it. A 2D resource takes another one when the
+     * renderer gets it. Where none is left, the blob is shown by its pointer, and the renderer does not get the
+     * 2D resource.
      */
     BUDGET_DESCRIPTORS,
     BUDGET_ITEMS,

@@ -31,11 +31,11 @@ struct log {
 void log_init(struct log *log, const struct venus_gpu_ops *ops, void *opaque);
 void log_finish(struct log *log);
 
-/* Any thread, as the next. */
+/* Any thread. */
 void log_line(struct log *log, enum venus_gpu_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A warning of the renderer's. */
+/* A warning of the renderer's. Any thread. */
 void log_renderer_line(struct log *log, const char *line);
 
 #endif

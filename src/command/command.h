@@ -20,7 +20,7 @@ struct command {
     size_t readable, writable; /* bytes in the request's iovecs */
 
     struct virtio_gpu_ctrl_hdr hdr;  /* native-endian copy; zero until executed */
-    const struct command_type *type; /* likewise NULL */
+    const struct command_type *type; /* its row of the table; NULL until executed */
     const char *name;                /* the command's name, for the log */
     uint32_t waits_for;              /* a context that it waits for, or 0, and since when (places.c) */
     uint64_t waits_since_ns;
@@ -68,8 +68,8 @@ void command_finish(struct command *cmd, enum virtio_gpu_ctrl_type result);
 /* Whether it asks for a fence on a ring of its context. */
 bool command_wants_ring_fence(const struct command *cmd);
 
-/* It is executed later: if it has a fence of the device's timeline, that comes before the fences of those that
- * are executed from now on. */
+/* The command is executed later. If it has a fence of the device's timeline, that fence comes before the fences of
+ * commands that are executed from now on. */
 void command_take_place(struct command *cmd);
 
 /* Make the response wait for one thing more, or one less. The last one may free the command.
@@ -77,8 +77,11 @@ void command_take_place(struct command *cmd);
 void command_hold(struct command *cmd);
 void command_release(struct command *cmd);
 
-/* Tell the front end of all that was answered, in that order: some answers wait for others (command.c), and
- * must not when the device thread waits for somebody. With the services' lock held, as the next ones. */
+/*
+ * Tell the front end of all answers, in their order. Some answers wait for later ones (command.c); they must not
+ * while the device thread waits for somebody. This and the functions up to commands_forget_locked() are called
+ * with the services' lock held.
+ */
 void commands_deliver(struct commands *commands);
 
 /* Whether some answers wait for others. */

@@ -2,10 +2,10 @@
 /*
  * Commands that wait for the process of a context, while those of other contexts go on.
  *
- * The renderer waits for such a process where it has to answer, or where it does not read what it is sent; and
- * a guest can make it hang, or just keep it busy. So the process is asked first, by a fence that nobody
- * else waits for, whether it has read what was sent before. Commands of a context that takes its time
- * are parked, and with them, in their order, those that are about resources which these are about.
+ * The renderer waits for such a process where the process has to answer, or does not read what it is sent. A
+ * guest can make it hang, or just keep it busy. So the process is asked first, by a fence that nobody
+ * else waits for, whether it has read what was sent before (inbox.h). If a context takes its time, its commands
+ * are parked. Later commands about the same resources are parked behind them, and the order is kept.
  */
 #ifndef PARK_H
 #define PARK_H

@@ -57,7 +57,7 @@ struct memory *memory_new(struct services *services, void *ptr, size_t size);
 /* Zeroed memory that can be shared by its descriptor; takes its size of BUDGET_MEMORY. NULL on failure. */
 struct memory *memory_create(struct services *services, size_t size);
 
-/* Pages side by side, in place: the first size bytes of these. NULL where they cannot be aliased. */
+/* The first size bytes of some pages, side by side, in place. NULL where the pages cannot be aliased. */
 struct memory *memory_alias_pages(struct services *services, const struct iovec *pages,
                                   unsigned num_pages, size_t size);
 

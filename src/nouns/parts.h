@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A device is its parts. What is in a part only the file knows that it is named after; this is for those
- * who need several of them.
+ * A device is its parts. Only the file that is named after a part knows what is in it. This header is for files
+ * that need several parts.
  *
- * All belong to the device thread, unless their headers say other. The device thread runs commands one after the
- * other (thread.c); handlers, one per command, live in the file of the noun they are about.
+ * The parts belong to the device thread, unless their headers say otherwise. The device thread runs commands one
+ * after the other (thread.c). Each command has a handler, in the file of the noun that it is about.
  */
 #ifndef PARTS_H
 #define PARTS_H

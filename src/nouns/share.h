@@ -24,7 +24,7 @@ void share_end(struct venus_gpu *gpu, struct resource *resource);
 
 /*
  * Transfer rows from the backing to such a resource: only those pixels that the guest has written since
- * it last transferred them. All of it lies within both. Returns how many bytes these were.
+ * it last transferred them. The rows lie within both. Returns how many bytes of such pixels there were.
  */
 uint64_t share_transfer(struct resource *resource, uint64_t from, uint64_t to, size_t row,
                         uint32_t height);

@@ -32,14 +32,15 @@ int present_set_target(struct present *present, unsigned scanout,
                        const struct venus_gpu_target *their_target);
 void present_stop_all(struct present *present);
 
-/* The scanout shows that frame from now on; NULL: nothing. Device thread, as the next ones. */
+/* The scanout shows that frame from now on; NULL: nothing. Device thread. */
 void present_show(struct present *present, unsigned scanout, struct venus_gpu_frame *frame);
 
-/* Take over a flush of what the scanout shows. false: nobody presents it. */
+/* Take over a flush of what the scanout shows. false: nobody presents it.
+ * Device thread. */
 bool present_flush(struct present *present, unsigned scanout, const struct venus_gpu_rect *rect,
                    struct venus_gpu_flush *flush);
 
-/* The pointer of that scanout. */
+/* The pointer of that scanout. Device thread. */
 void present_pointer(struct present *present, unsigned scanout,
                      const struct venus_gpu_cursor *cursor);
 

@@ -58,9 +58,9 @@ bool presenter_stop(struct presenter *presenter, unsigned patience_ms);
 void presenter_begin_locked(struct presenter *presenter, struct venus_gpu_frame *frame,
                             const struct venus_gpu_cursor *cursor);
 
-/* The scanout shows that frame from now on; NULL: nothing. Device thread, as the next two. */
+/* The scanout shows that frame from now on; NULL: nothing. Device thread. */
 void presenter_show(struct presenter *presenter, struct venus_gpu_frame *frame);
-/* Take over a flush. false: it shows nothing any more. */
+/* Take over a flush. false: it shows nothing any more. Device thread. */
 bool presenter_flush(struct presenter *presenter, const struct venus_gpu_rect *rect,
                      struct venus_gpu_flush *flush);
 void presenter_set_pointer(struct presenter *presenter, const struct venus_gpu_cursor *cursor);

@@ -61,9 +61,9 @@ struct surface_kind {
     int (*fd)(struct surface *surface);
     /* Take what the window system has sent, without waiting, and send what is to be sent. */
     void (*dispatch)(struct surface *surface);
-    /* Show or hide it. May be NULL, as the next. */
+    /* Show or hide it. May be NULL. */
     void (*show)(struct surface *surface, bool shown);
-    /* Called right before each vkQueuePresentKHR(). */
+    /* Called right before each vkQueuePresentKHR(). May be NULL. */
     void (*about_to_present)(struct surface *surface);
     /*
      * The frame has another size now: make the window that large too, before a frame of that size is
