@@ -18,7 +18,8 @@ from venusvm.processes import family
 # What has the render node's group and nothing else.
 NOBODY = "setpriv --reuid=nobody --regid=nogroup --groups=$(stat -c %g /dev/dri/renderD128) --inh-caps=-all"
 # How long the others may stand still, and QEMU's monitor: many times what it takes, on a host that has other work.
-PAUSE_MS, MONITOR_S = 5000, 1
+# What hangs is held up for ten seconds or for ever (render-timeout, docs/design.md); a busy machine takes one or two.
+PAUSE_MS, MONITOR_S = 5000, 5
 LIVE = ("contexts", "resources", "blobs", "mapped", "fences-pending")
 
 
