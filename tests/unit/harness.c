@@ -726,6 +726,19 @@ uint32_t submit(uint32_t context_id, const void *data, uint32_t size)
     return type;
 }
 
+struct sent *send_submit(uint32_t context_id, uint32_t size, uint32_t flags)
+{
+    struct virtio_gpu_cmd_submit *request = calloc(1, sizeof(*request) + size);
+    request->hdr.type = le32(VIRTIO_GPU_CMD_SUBMIT_3D);
+    request->hdr.ctx_id = le32(context_id);
+    request->hdr.flags = le32(flags);
+    request->size = le32(size);
+    struct sent *sent =
+        send_control(request, sizeof(*request) + size, sizeof(struct virtio_gpu_ctrl_hdr));
+    free(request);
+    return sent;
+}
+
 struct sent *send_fence(uint32_t context_id, uint8_t ring_idx, uint64_t fence_id)
 {
     struct virtio_gpu_cmd_submit request = { REQUEST(SUBMIT_3D) };

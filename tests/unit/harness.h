@@ -197,6 +197,8 @@ uint32_t destroy_context(uint32_t context_id);
 uint32_t attach_resource(uint32_t context_id, uint32_t id);
 uint32_t detach_resource(uint32_t context_id, uint32_t id);
 uint32_t submit(uint32_t context_id, const void *data, uint32_t size);
+/* A command stream of zeroes, sent without waiting. */
+struct sent *send_submit(uint32_t context_id, uint32_t size, uint32_t flags);
 /* An empty submission with a fence on a ring of the context. */
 struct sent *send_fence(uint32_t context_id, uint8_t ring_idx, uint64_t fence_id);
 uint32_t map_blob(uint32_t id, uint64_t offset);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A context whose process reads nothing for a while: its commands wait, in order, and no others. */
-#include <stdlib.h>
 #include <time.h>
 
 #include "device/device.h"
@@ -13,20 +12,6 @@ static void start(uint32_t max_call_ms)
     vm_start(&(struct vm_options){ .max_call_ms = max_call_ms });
     assert_ok(create_context(BUSY));
     assert_ok(create_context(OTHER));
-}
-
-/* A command stream, sent without waiting. */
-static struct sent *send_submit(uint32_t context_id, uint32_t size, uint32_t flags)
-{
-    struct virtio_gpu_cmd_submit *request = calloc(1, sizeof(*request) + size);
-    request->hdr.type = le32(VIRTIO_GPU_CMD_SUBMIT_3D);
-    request->hdr.ctx_id = le32(context_id);
-    request->hdr.flags = le32(flags);
-    request->size = le32(size);
-    struct sent *sent =
-        send_control(request, sizeof(*request) + size, sizeof(struct virtio_gpu_ctrl_hdr));
-    free(request);
-    return sent;
 }
 
 /* It has something to read, which it does not. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A program that fills the control queue with what waits loses its context, and no other does. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "device/device.h"
@@ -17,19 +16,6 @@ static void start(void)
     fake_set_fences(FAKE_FENCES_WHEN_SAID);
     for (uint32_t id = HUNG; id <= THIRD; id++)
         assert_ok(create_context(id));
-}
-
-static struct sent *send_submit(uint32_t context_id, uint32_t size, uint32_t flags)
-{
-    struct virtio_gpu_cmd_submit *request = calloc(1, sizeof(*request) + size);
-    request->hdr.type = le32(VIRTIO_GPU_CMD_SUBMIT_3D);
-    request->hdr.ctx_id = le32(context_id);
-    request->hdr.flags = le32(flags);
-    request->size = le32(size);
-    struct sent *sent =
-        send_control(request, sizeof(*request) + size, sizeof(struct virtio_gpu_ctrl_hdr));
-    free(request);
-    return sent;
 }
 
 static void check_lost(uint32_t id)
