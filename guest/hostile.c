@@ -98,7 +98,10 @@ static int open_context(void)
     return fd;
 }
 
-/* Until what was submitted has been read, or has ended the context: a closed one reads nothing more. */
+/*
+ * Until what was submitted has been read, or has ended the context: a closed one reads nothing more. Nobody has to have
+ * noticed that it ended until something more is sent to it.
+ */
 static void wait_until_read(int fd)
 {
     int fence = virtgpu_fence(fd, 0);
@@ -205,6 +208,7 @@ static void garbage(long rounds, struct chance *chance)
         submit(fd, words, 2 * sizeof *words);
         leave_fence(fd, chance_below(chance, RINGS));
         wait_until_read(fd);
+        submit(fd, words, 2 * sizeof *words);
         close(fd);
     }
 }
@@ -225,6 +229,7 @@ static void edits(long rounds, struct chance *chance)
         submit_stream(fd, &stream);
         submit_stream(fd, &other);
         wait_until_read(fd);
+        submit_stream(fd, &other);
         close(fd);
     }
 }
