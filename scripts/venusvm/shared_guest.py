@@ -4,6 +4,7 @@
 import time
 
 from venusvm import guest as guests
+from venusvm.screen import HELD
 
 
 class SharedGuest:
@@ -37,10 +38,22 @@ class SharedGuest:
                 job.signal(9)
             for job in running:
                 job.wait(20)
+            if running:
+                self.settle()
             return None
         words = f"QEMU ended with status {guest.process.returncode}\n{guest.last_words()}"
         self.close()
         return words
+
+    def settle(self, timeout=10):
+        """Waits until the device gives no more back: programs have ended before all that they held is."""
+        deadline, before = time.monotonic() + timeout, None
+        while time.monotonic() < deadline:
+            now = {name: self.guest.stat(name) for name in HELD}
+            if now == before:
+                return
+            before = now
+            time.sleep(1)
 
     def close(self):
         if self.guest:
