@@ -137,8 +137,8 @@ static void last_line(const char *text, char *line, size_t size)
     snprintf(line, size, "%.*s", (int)(end - begin), begin);
 }
 
-static void add_failure(struct report *report, const struct examination *examination, bool is_hanging,
-                        int status, const char *errors)
+static void add_failure(struct report *report, const struct examination *examination,
+                        bool is_hanging, int status, const char *errors)
 {
     char last[400] = "", reason[700];
     if (errors)
@@ -156,8 +156,8 @@ static void add_failure(struct report *report, const struct examination *examina
     report_add(report, LEVEL_ERROR, examination->id, "", reason, examination->remedy);
 }
 
-static void __attribute__((noreturn)) run_here(const struct examination *examination, void *arg,
-                                               int findings, int errors)
+static void __attribute__((noreturn))
+run_here(const struct examination *examination, void *arg, int findings, int errors)
 {
     int nothing = open("/dev/null", O_RDWR);
     setpgid(0, 0);

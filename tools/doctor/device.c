@@ -41,7 +41,8 @@ void examine_virglrenderer(void *unused)
     void *library = dlopen("libvirglrenderer.so.1", RTLD_LAZY | RTLD_LOCAL);
     if (!library) {
         report_finding(LEVEL_ERROR, "virglrenderer", "",
-                       "Install virglrenderer 1.0 or newer (Debian 13: libvirglrenderer1)", "%s", dlerror());
+                       "Install virglrenderer 1.0 or newer (Debian 13: libvirglrenderer1)", "%s",
+                       dlerror());
         return;
     }
     struct link_map *map = NULL;
@@ -80,27 +81,31 @@ void examine_server(void *unused)
     (void)unused;
     const char *path = find_server();
     if (!path || access(path, X_OK) != 0)
-        report_finding(LEVEL_ERROR, "render-server", path ? path : "",
-                       "Install virglrenderer's render server (Debian 13: virgl-server), or name it in "
-                       "RENDER_SERVER_EXEC_PATH",
-                       "%s", path ? strerror(errno) : "there is no virgl_render_server");
+        report_finding(
+            LEVEL_ERROR, "render-server", path ? path : "",
+            "Install virglrenderer's render server (Debian 13: virgl-server), or name it in "
+            "RENDER_SERVER_EXEC_PATH",
+            "%s", path ? strerror(errno) : "there is no virgl_render_server");
     else if (!dlopen("libm.so.6", RTLD_LAZY | RTLD_LOCAL))
-        report_finding(LEVEL_WARNING, "render-server", path,
-                       "Install the C library's libm.so.6: lavapipe needs it for pow() and the like",
-                       "the device loads libm.so.6 into it for lavapipe's sake, and cannot: %s", dlerror());
+        report_finding(
+            LEVEL_WARNING, "render-server", path,
+            "Install the C library's libm.so.6: lavapipe needs it for pow() and the like",
+            "the device loads libm.so.6 into it for lavapipe's sake, and cannot: %s", dlerror());
     else
-        report_finding(LEVEL_OK, "render-server", path, "",
-                       "it is there, and so is libm.so.6, which the device loads into it for lavapipe's sake");
+        report_finding(
+            LEVEL_OK, "render-server", path, "",
+            "it is there, and so is libm.so.6, which the device loads into it for lavapipe's sake");
 }
 
 /* ---- the device ---------------------------------------------------------------------------------- */
 
 static struct {
-    struct venus_gpu *(*create)(const struct venus_gpu_config *, const struct venus_gpu_ops *, void *,
-                                char **);
+    struct venus_gpu *(*create)(const struct venus_gpu_config *, const struct venus_gpu_ops *,
+                                void *, char **);
     void (*destroy)(struct venus_gpu *);
     void (*reset)(struct venus_gpu *);
-    int (*submit)(struct venus_gpu *, enum venus_gpu_queue, const struct venus_gpu_request *, size_t);
+    int (*submit)(struct venus_gpu *, enum venus_gpu_queue, const struct venus_gpu_request *,
+                  size_t);
     const char *(*renderer_name)(const struct venus_gpu *);
     const char *(*version)(void);
 } library;
@@ -109,10 +114,11 @@ static bool load_library(void)
 {
     void *handle = dlopen("libvenusgpu.so.0", RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
-        report_finding(LEVEL_ERROR, "device", "",
-                       "Install the libraries that it needs; a symbol that is missing is of an older release "
-                       "than the one that it was built with",
-                       "the device's library cannot be loaded: %s", dlerror());
+        report_finding(
+            LEVEL_ERROR, "device", "",
+            "Install the libraries that it needs; a symbol that is missing is of an older release "
+            "than the one that it was built with",
+            "the device's library cannot be loaded: %s", dlerror());
         return false;
     }
     *(void **)&library.create = dlsym(handle, "venus_gpu_create");
@@ -125,7 +131,8 @@ static bool load_library(void)
         library.renderer_name && library.version)
         return true;
     report_finding(LEVEL_ERROR, "device", "", "Install the doctor's own release of libvenusgpu",
-                   "libvenusgpu.so.0 is of another release than the doctor (" VENUS_GPU_VERSION ")");
+                   "libvenusgpu.so.0 is of another release than the doctor (" VENUS_GPU_VERSION
+                   ")");
     return false;
 }
 
@@ -195,9 +202,10 @@ static void report_refusal(char *message)
     char *why = message ? message : (char *)"out of memory", *what_to_do = NULL;
     if (message && (what_to_do = strchr(message, '\n')))
         *what_to_do++ = '\0';
-    report_finding(LEVEL_ERROR, "device", "",
-                   what_to_do ? what_to_do : "Mend what is marked above, if anything is, and run this again",
-                   "it does not start: %s%s%s", why, *last_log ? " The renderer says: " : "", last_log);
+    report_finding(
+        LEVEL_ERROR, "device", "",
+        what_to_do ? what_to_do : "Mend what is marked above, if anything is, and run this again",
+        "it does not start: %s%s%s", why, *last_log ? " The renderer says: " : "", last_log);
     free(message);
 }
 
@@ -226,15 +234,17 @@ void examine_device(void *unused)
     double created = now_ms();
     if (has_context) {
         report_fact("device-works", "yes");
-        report_finding(LEVEL_OK, "device", library.renderer_name(gpu), "",
-                       "libvenusgpu %s started with its render server in %.0f ms, and a context in %.1f ms",
-                       library.version(), started - begin, created - started);
+        report_finding(
+            LEVEL_OK, "device", library.renderer_name(gpu), "",
+            "libvenusgpu %s started with its render server in %.0f ms, and a context in %.1f ms",
+            library.version(), started - begin, created - started);
     } else {
-        report_finding(LEVEL_ERROR, "device", library.renderer_name(gpu),
-                       "Run it again with RENDER_SERVER_EXEC_PATH naming another render server, or with another "
-                       "driver (VK_DRIVER_FILES)",
-                       "it starts, but the render server makes no context%s%s",
-                       *last_log ? ": " : "", last_log);
+        report_finding(
+            LEVEL_ERROR, "device", library.renderer_name(gpu),
+            "Run it again with RENDER_SERVER_EXEC_PATH naming another render server, or with another "
+            "driver (VK_DRIVER_FILES)",
+            "it starts, but the render server makes no context%s%s", *last_log ? ": " : "",
+            last_log);
     }
     library.reset(gpu);
     library.destroy(gpu);

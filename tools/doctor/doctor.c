@@ -30,20 +30,24 @@ static const char usage[] =
 
 enum { STATUS_USAGE = 3 };
 
-static const struct examination vulkan = { "vulkan-driver", "asking the Vulkan drivers",
-                                           "VK_DRIVER_FILES=MANIFEST tries one driver alone; remove or "
-                                           "update the one that fails",
-                                           20, examine_vulkan };
+static const struct examination vulkan = {
+    "vulkan-driver", "asking the Vulkan drivers",
+    "VK_DRIVER_FILES=MANIFEST tries one driver alone; remove or "
+    "update the one that fails",
+    20, examine_vulkan
+};
 static const struct examination virglrenderer = { "virglrenderer", "loading virglrenderer",
                                                   "Install virglrenderer again", 5,
                                                   examine_virglrenderer };
 static const struct examination server = { "render-server", "looking for the render server",
                                            "Install virglrenderer's render server again", 5,
                                            examine_server };
-static const struct examination device = { "device", "starting the device",
-                                           "Try another Vulkan driver (VK_DRIVER_FILES=MANIFEST), or a "
-                                           "newer virglrenderer",
-                                           40, examine_device };
+static const struct examination device = {
+    "device", "starting the device",
+    "Try another Vulkan driver (VK_DRIVER_FILES=MANIFEST), or a "
+    "newer virglrenderer",
+    40, examine_device
+};
 static const struct examination kvm = { "kvm", "trying KVM",
                                         "Run QEMU with -accel tcg, and update the host's kernel", 5,
                                         examine_kvm };
@@ -112,9 +116,12 @@ int main(int argc, char **argv)
 {
     enum { JSON = 256, ASCII, QEMU, MODULES, HELP, VERSION };
     static const struct option options[] = {
-        { "json", no_argument, NULL, JSON },          { "ascii", no_argument, NULL, ASCII },
-        { "qemu", required_argument, NULL, QEMU },    { "modules", required_argument, NULL, MODULES },
-        { "help", no_argument, NULL, HELP },          { "version", no_argument, NULL, VERSION },
+        { "json", no_argument, NULL, JSON },
+        { "ascii", no_argument, NULL, ASCII },
+        { "qemu", required_argument, NULL, QEMU },
+        { "modules", required_argument, NULL, MODULES },
+        { "help", no_argument, NULL, HELP },
+        { "version", no_argument, NULL, VERSION },
         { NULL, 0, NULL, 0 },
     };
     struct report report = { NULL, 0, NULL, 0 };
@@ -124,13 +131,27 @@ int main(int argc, char **argv)
     bool utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case JSON: json = true; break;
-        case ASCII: utf8 = false; break;
-        case QEMU: choice.program = optarg; break;
-        case MODULES: choice.modules = optarg; break;
-        case HELP: fputs(usage, stdout); return 0;
-        case VERSION: puts(VENUS_GPU_VERSION); return 0;
-        default: fputs("See venus-gpu-doctor --help\n", stderr); return STATUS_USAGE;
+        case JSON:
+            json = true;
+            break;
+        case ASCII:
+            utf8 = false;
+            break;
+        case QEMU:
+            choice.program = optarg;
+            break;
+        case MODULES:
+            choice.modules = optarg;
+            break;
+        case HELP:
+            fputs(usage, stdout);
+            return 0;
+        case VERSION:
+            puts(VENUS_GPU_VERSION);
+            return 0;
+        default:
+            fputs("See venus-gpu-doctor --help\n", stderr);
+            return STATUS_USAGE;
         }
     }
     if (optind < argc) {

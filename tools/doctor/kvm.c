@@ -16,7 +16,8 @@
 #include "examine.h"
 #include "report.h"
 
-static const char slow[] = "Without KVM the guest's processors are emulated: it works, slowly (-accel tcg)";
+static const char slow[] =
+    "Without KVM the guest's processors are emulated: it works, slowly (-accel tcg)";
 
 #ifdef __x86_64__
 #ifndef KVM_CAP_DISABLE_QUIRKS2
@@ -32,8 +33,9 @@ static const uint8_t code[] = { 0xb0, 42, 0xe6, 0x10, 0xf4 };
 
 static void fill_memory(uint8_t *memory)
 {
-    uint64_t *pml4 = (void *)(memory + PML4), *pdpt = (void *)(memory + PDPT), *pd = (void *)(memory + PD);
-    pml4[0] = PDPT | 3;   /* present, writable */
+    uint64_t *pml4 = (void *)(memory + PML4), *pdpt = (void *)(memory + PDPT),
+             *pd = (void *)(memory + PD);
+    pml4[0] = PDPT | 3; /* present, writable */
     pdpt[0] = PD | 3;
     pd[0] = 0 | 3 | 0x80; /* 2 MiB at 0 */
     memcpy(memory + CODE, code, sizeof(code));
@@ -45,8 +47,9 @@ static int start_in_64_bit(int vcpu)
     struct kvm_regs regs = { .rip = CODE, .rsp = MEMORY, .rflags = 2 };
     if (ioctl(vcpu, KVM_GET_SREGS, &sregs) < 0)
         return -1;
-    struct kvm_segment segment = { .limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .s = 1,
-                                   .l = 1, .g = 1 };
+    struct kvm_segment segment = {
+        .limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1
+    };
     sregs.cs = segment;
     segment.type = 3;
     segment.selector = 16;
@@ -127,18 +130,20 @@ void examine_kvm(void *unused)
     if (kvm < 0) {
         int error = errno;
         char remedy[300];
-        snprintf(remedy, sizeof(remedy), "%s. %s",
-                 error == EACCES || error == EPERM
-                     ? "Add this user to the group kvm, and log in again"
-                     : "Turn virtualization on in the firmware, or nested virtualization on the host's host, and "
-                       "load kvm_intel or kvm_amd",
-                 slow);
+        snprintf(
+            remedy, sizeof(remedy), "%s. %s",
+            error == EACCES || error == EPERM
+                ? "Add this user to the group kvm, and log in again"
+                : "Turn virtualization on in the firmware, or nested virtualization on the host's host, and "
+                  "load kvm_intel or kvm_amd",
+            slow);
         report_finding(LEVEL_WARNING, "kvm", "", remedy, "/dev/kvm: %s", strerror(error));
         return;
     }
     int version = ioctl(kvm, KVM_GET_API_VERSION, 0);
     if (version != KVM_API_VERSION) {
-        report_finding(LEVEL_WARNING, "kvm", "", slow, "/dev/kvm is not KVM's version %d", KVM_API_VERSION);
+        report_finding(LEVEL_WARNING, "kvm", "", slow, "/dev/kvm is not KVM's version %d",
+                       KVM_API_VERSION);
         return;
     }
     int vm = ioctl(kvm, KVM_CREATE_VM, 0);

@@ -21,7 +21,8 @@ static int try_memfd(size_t size)
     int fd = memfd_create("doctor", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
         return -1;
-    char *window = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *window =
+        mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     char *placed = window == MAP_FAILED ? MAP_FAILED
                                         : mmap(window + size, size, PROT_READ | PROT_WRITE,
                                                MAP_SHARED | MAP_FIXED, fd, 0);
@@ -34,14 +35,15 @@ static int try_memfd(size_t size)
 
 static void examine_udmabuf(int memfd, size_t size)
 {
-    static const char effect[] = "a guest's screen buffers are shared with no GPU";
+    static const char effect[] = "without it no GPU reads a guest's screen buffers where they are";
     int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
     if (device < 0) {
         bool refused = errno == EACCES || errno == EPERM;
-        report_finding(LEVEL_WARNING, "udmabuf", "",
-                       refused ? "Let this user open /dev/udmabuf (on many systems: the group kvm)"
-                               : "Load the kernel's module udmabuf (modprobe udmabuf), if the kernel has it",
-                       "/dev/udmabuf: %s; %s", strerror(errno), effect);
+        report_finding(
+            LEVEL_WARNING, "udmabuf", "",
+            refused ? "Let this user open /dev/udmabuf (on many systems: the group kvm)"
+                    : "Load the kernel's module udmabuf (modprobe udmabuf), if the kernel has it",
+            "/dev/udmabuf: %s; %s", strerror(errno), effect);
         return;
     }
     struct udmabuf_create create = { .memfd = (uint32_t)memfd,
@@ -60,9 +62,10 @@ static void examine_pages(void)
     if (page <= 4096)
         report_finding(LEVEL_OK, "pages", "", "", "pages of %ld bytes", page);
     else
-        report_finding(LEVEL_WARNING, "pages", "",
-                       "Use a guest's kernel with pages of the same size, or Linux 7.2 or newer in the guest",
-                       "pages of %ld bytes: a guest with smaller ones cannot map every blob", page);
+        report_finding(
+            LEVEL_WARNING, "pages", "",
+            "Use a guest's kernel with pages of the same size, or Linux 7.2 or newer in the guest",
+            "pages of %ld bytes: a guest with smaller ones cannot map every blob", page);
 }
 
 static void examine_descriptors(void)
@@ -77,10 +80,11 @@ static void examine_descriptors(void)
     /* QEMU raises its own limit to the hard one. */
     unsigned long room = rule_resources(limit.rlim_max);
     bool few = room < 16384;
-    report_finding(few ? LEVEL_WARNING : LEVEL_OK, "descriptors", "",
-                   few ? "Raise the hard limit to 65536 or more (ulimit -Hn; LimitNOFILE= of a unit)" : "",
-                   "a hard limit of %lu descriptors has room for %lu of a guest's at a time",
-                   (unsigned long)limit.rlim_max, room);
+    report_finding(
+        few ? LEVEL_WARNING : LEVEL_OK, "descriptors", "",
+        few ? "Raise the hard limit to 65536 or more (ulimit -Hn; LimitNOFILE= of a unit)" : "",
+        "a hard limit of %lu descriptors has room for %lu pictures and blobs of a guest",
+        (unsigned long)limit.rlim_max, room);
 }
 
 void examine_memory(void *unused)

@@ -112,7 +112,8 @@ void examine_qemu(void *arg)
     if (program) {
         char *version = first_line(bounded_output(asked));
         if (!version || !strstr(version, "QEMU")) {
-            report_finding(LEVEL_ERROR, "qemu", program, "Install QEMU again, or name another: --qemu PROGRAM",
+            report_finding(LEVEL_ERROR, "qemu", program,
+                           "Install QEMU again, or name another: --qemu PROGRAM",
                            "it does not say its version: it does not run, or is none of QEMU's");
             return;
         }
@@ -127,7 +128,7 @@ void examine_qemu(void *arg)
     struct verdict verdict;
     enum qemu_way way = rule_qemu(&seen, &verdict);
     report_finding(verdict.level, "qemu",
-                   program          ? program
+                   program           ? program
                    : choice->program ? choice->program
                                      : name,
                    verdict.remedy, "%s", verdict.reason);

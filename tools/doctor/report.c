@@ -56,8 +56,9 @@ void report_finding(enum level level, const char *id, const char *subject, const
     clean(why);
     clean_copy(about, subject);
     clean_copy(what_to_do, remedy);
-    int len = snprintf(line, sizeof(line), "%d" SEPARATOR "%s" SEPARATOR "%s" SEPARATOR "%s" SEPARATOR
-                       "%s\n", level, id, about, why, what_to_do);
+    int len = snprintf(line, sizeof(line),
+                       "%d" SEPARATOR "%s" SEPARATOR "%s" SEPARATOR "%s" SEPARATOR "%s\n", level,
+                       id, about, why, what_to_do);
     write_line(line, (size_t)len);
 }
 
@@ -168,7 +169,8 @@ void report_print(const struct report *report, const char *command, bool utf8, F
         const struct finding *finding = &report->findings[i];
         fprintf(file, "%s %s", utf8 ? utf8_marks[finding->level] : ascii_marks[finding->level],
                 finding->id);
-        if (*finding->subject) {
+        /* What a driver's device can do follows the device: its name is not said again. */
+        if (*finding->subject && (i == 0 || strcmp(finding->subject, finding[-1].subject) != 0)) {
             fputs(" (", file);
             print_text(finding->subject, utf8, file);
             putc(')', file);
@@ -187,8 +189,8 @@ void report_print(const struct report *report, const char *command, bool utf8, F
         fprintf(file, "\nThis host cannot run the device yet: %zu thing%s to mend first. Then:\n\n",
                 errors, ending(errors));
     else if (warnings)
-        fprintf(file, "\nThis host can run the device; %zu thing%s could be better. Run:\n\n", warnings,
-                ending(warnings));
+        fprintf(file, "\nThis host can run the device; %zu thing%s could be better. Run:\n\n",
+                warnings, ending(warnings));
     else
         fputs("\nThis host can run the device, and well. Run:\n\n", file);
     fputs("    ", file);

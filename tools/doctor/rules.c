@@ -11,7 +11,8 @@ static void say(struct verdict *verdict, enum level level, const char *reason, c
     snprintf(verdict->remedy, sizeof(verdict->remedy), "%s", remedy);
 }
 
-void rule_virglrenderer(const struct virglrenderer_seen *seen, bool has_nvidia, struct verdict *verdict)
+void rule_virglrenderer(const struct virglrenderer_seen *seen, bool has_nvidia,
+                        struct verdict *verdict)
 {
     if (!seen->has_submit_cmd2 && !seen->works) {
         say(verdict, LEVEL_ERROR, "older than release 1.0, the first that the device can use",
@@ -23,9 +24,10 @@ void rule_virglrenderer(const struct virglrenderer_seen *seen, bool has_nvidia, 
                           : seen->has_log_callback ? "release 1.1"
                                                    : "release 1.0";
     if (has_nvidia && !seen->has_map_fixed) {
-        snprintf(verdict->reason, sizeof(verdict->reason),
-                 "%s: its render server loads the driver before it forks, which NVIDIA's does not survive",
-                 release);
+        snprintf(
+            verdict->reason, sizeof(verdict->reason),
+            "%s: its render server loads the driver before it forks, which NVIDIA's does not survive",
+            release);
         snprintf(verdict->remedy, sizeof(verdict->remedy), "Install virglrenderer 1.3");
         verdict->level = LEVEL_ERROR;
         return;
@@ -42,8 +44,8 @@ enum qemu_way rule_qemu(const struct qemu_seen *seen, struct verdict *verdict)
     }
     if (seen->has_device) {
         say(verdict, LEVEL_OK, "", "");
-        snprintf(verdict->reason, sizeof(verdict->reason), "%.200s, which was built with the device",
-                 seen->version);
+        snprintf(verdict->reason, sizeof(verdict->reason),
+                 "%.200s, which was built with the device", seen->version);
         return QEMU_BUILT_IN;
     }
     if (seen->module_stamp && seen->has_stamp) {
@@ -56,15 +58,17 @@ enum qemu_way rule_qemu(const struct qemu_seen *seen, struct verdict *verdict)
     if (seen->module_stamp) {
         snprintf(verdict->reason, sizeof(verdict->reason),
                  "%.200s, and the module that is here was built for another", seen->version);
-        snprintf(verdict->remedy, sizeof(verdict->remedy),
-                 "Install the module for this QEMU; scripts/build-module.sh makes the one for Debian 13's");
+        snprintf(
+            verdict->remedy, sizeof(verdict->remedy),
+            "Install the module for this QEMU; scripts/build-module.sh makes the one for Debian 13's");
     } else {
-        snprintf(verdict->reason, sizeof(verdict->reason), "%.200s, without the device or its module",
-                 seen->version);
-        snprintf(verdict->remedy, sizeof(verdict->remedy), "%s",
-                 strstr(seen->version, "version 10.0.") && strstr(seen->version, "(Debian 1:")
-                     ? "scripts/build-module.sh makes the module for it, in a minute; then --modules DIRECTORY"
-                     : "scripts/build-qemu.sh builds one that has the device; then --qemu PROGRAM");
+        snprintf(verdict->reason, sizeof(verdict->reason),
+                 "%.200s, without the device or its module", seen->version);
+        snprintf(
+            verdict->remedy, sizeof(verdict->remedy), "%s",
+            strstr(seen->version, "version 10.0.") && strstr(seen->version, "(Debian 1:")
+                ? "scripts/build-module.sh makes the module for it, in a minute; then --modules DIRECTORY"
+                : "scripts/build-qemu.sh builds one that has the device; then --qemu PROGRAM");
     }
     return QEMU_NONE;
 }
@@ -72,19 +76,21 @@ enum qemu_way rule_qemu(const struct qemu_seen *seen, struct verdict *verdict)
 bool rule_guest_pat(const struct pat_seen *seen, struct verdict *verdict)
 {
     if (!seen->is_intel) {
-        say(verdict, LEVEL_OK, "the processor is not Intel's: KVM follows the guest's memory types", "");
+        say(verdict, LEVEL_OK, "the processor is not Intel's: KVM follows the guest's memory types",
+            "");
         return false;
     }
     if (!seen->kvm_runs || !seen->has_discrete) {
         say(verdict, LEVEL_OK,
-            seen->kvm_runs ? "no GPU with memory of its own: KVM need not follow the guest's memory types"
-                           : "without KVM nothing overrides the guest's memory types",
+            seen->kvm_runs
+                ? "no GPU with memory of its own: KVM need not follow the guest's memory types"
+                : "without KVM nothing overrides the guest's memory types",
             "");
         return false;
     }
     if (seen->kvm_can_honor && seen->qemu_can_honor) {
-        say(verdict, LEVEL_OK, "KVM can be told to follow the guest's memory types: the command line does",
-            "");
+        say(verdict, LEVEL_OK,
+            "KVM can be told to follow the guest's memory types: the command line does", "");
         return true;
     }
     say(verdict, LEVEL_WARNING,
@@ -113,12 +119,15 @@ char *rule_command_line(const struct command_line *line)
         return NULL;
     fprintf(file, "%s -M %s", line->qemu ? line->qemu : fallback, is_arm ? "virt" : "q35");
     if (line->kvm)
-        fprintf(file, " -accel kvm%s -cpu host", line->honor_guest_pat ? ",honor-guest-pat=on" : "");
+        fprintf(file, " -accel kvm%s -cpu host",
+                line->honor_guest_pat ? ",honor-guest-pat=on" : "");
     else
         fprintf(file, " -accel tcg,thread=multi -cpu max");
     fprintf(file, " -smp 2 -m 4G");
     if (line->memfd)
-        fprintf(file, " -object memory-backend-memfd,id=mem,size=4G,share=on -machine memory-backend=mem");
+        fprintf(
+            file,
+            " -object memory-backend-memfd,id=mem,size=4G,share=on -machine memory-backend=mem");
     fprintf(file, " -device %s", is_arm ? "virtio-gpu-venus-pci" : "virtio-vga-venus");
     fprintf(file, " -display %s", line->window ? "sdl" : "none -vnc 127.0.0.1:0");
     fprintf(file, " -drive if=virtio,file=guest.qcow2");

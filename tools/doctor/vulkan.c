@@ -50,7 +50,8 @@ static unsigned report_broken_drivers(char *errors)
         seen[count++] = library;
         report_finding(LEVEL_WARNING, "vulkan-driver", library,
                        "Install the library that is missing, or remove the driver's manifest",
-                       "the Vulkan loader cannot load it: %s", reason ? reason : "it does not say why");
+                       "the Vulkan loader cannot load it: %s",
+                       reason ? reason : "it does not say why");
     }
     return count;
 }
@@ -69,12 +70,13 @@ static void report_nvidia(void)
             strcat(missing, libraries[i]);
         }
     }
-    report_finding(LEVEL_WARNING, "vulkan-driver", "NVIDIA",
-                   *missing ? "Install what is missing (Debian: libegl1, libx11-6, libxext6, and the driver's "
-                              "own libraries)"
-                            : "vulkaninfo and the kernel's log (dmesg) may tell more",
-                   "NVIDIA's kernel module runs, and its Vulkan driver offers no device%s%s",
-                   *missing ? "; it lacks" : "", missing);
+    report_finding(
+        LEVEL_WARNING, "vulkan-driver", "NVIDIA",
+        *missing ? "Install what is missing (Debian: libegl1, libx11-6, libxext6, and the driver's "
+                   "own libraries)"
+                 : "vulkaninfo and the kernel's log (dmesg) may tell more",
+        "NVIDIA's kernel module runs, and its Vulkan driver offers no device%s%s",
+        *missing ? "; it lacks" : "", missing);
 }
 
 /* ---- a device ------------------------------------------------------------------------------------ */
@@ -119,22 +121,24 @@ static void report_memory_extensions(const struct extensions *there, const char 
                    fd ? "its memory can be shared, so a guest can map it"
                       : "it lacks VK_KHR_external_memory_fd: a guest can map none of its memory");
     if (dma_buf && modifiers)
-        report_finding(LEVEL_OK, "dma-buf", name, "",
-                       "dma-bufs and modifiers: a guest's window system shares images without copies");
+        report_finding(
+            LEVEL_OK, "dma-buf", name, "",
+            "dma-bufs and modifiers: a guest's window system shares images without copies");
     else
-        report_finding(LEVEL_WARNING, "dma-buf", name,
-                       "In the guest set MESA_VK_WSI_DEBUG=sw. lavapipe has dma-bufs where there is a "
-                       "/dev/udmabuf",
-                       "it lacks %s%s%s: a guest's window system cannot share images",
-                       dma_buf ? "" : "VK_EXT_external_memory_dma_buf",
-                       dma_buf || modifiers ? "" : " and ",
-                       modifiers ? "" : "VK_EXT_image_drm_format_modifier");
+        report_finding(
+            LEVEL_WARNING, "dma-buf", name,
+            "In the guest set MESA_VK_WSI_DEBUG=sw. lavapipe has dma-bufs where there is a "
+            "/dev/udmabuf",
+            "it lacks %s%s%s: a guest's window system cannot share images",
+            dma_buf ? "" : "VK_EXT_external_memory_dma_buf", dma_buf || modifiers ? "" : " and ",
+            modifiers ? "" : "VK_EXT_image_drm_format_modifier");
     bool host = has(there, "VK_EXT_external_memory_host");
-    report_finding(host ? LEVEL_OK : LEVEL_WARNING, "external-memory-host", name,
-                   host ? "" : "present=surface lets QEMU's display show them instead",
-                   host ? "frames in the guest's memory are presented where they are"
-                        : "it lacks VK_EXT_external_memory_host: frames in the guest's memory are copied "
-                          "before they are presented");
+    report_finding(
+        host ? LEVEL_OK : LEVEL_WARNING, "external-memory-host", name,
+        host ? "" : "present=surface lets QEMU's display show them instead",
+        host ? "frames in the guest's memory are presented where they are"
+             : "it lacks VK_EXT_external_memory_host: frames in the guest's memory are copied "
+               "before they are presented");
     report_finding(LEVEL_OK, "map-memory-placed", name, "", "%s",
                    has(there, "VK_EXT_map_memory_placed")
                        ? "there is VK_EXT_map_memory_placed, which this release does not use"
@@ -148,7 +152,8 @@ static void report_device(VkInstance instance, VkPhysicalDevice device)
     VkPhysicalDeviceDriverProperties driver = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES
     };
-    VkPhysicalDeviceProperties2 properties = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+    VkPhysicalDeviceProperties2 properties = { .sType =
+                                                   VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
                                                .pNext = &driver };
     struct extensions there = { NULL, 0 };
     vkGetPhysicalDeviceProperties2(device, &properties);
@@ -156,9 +161,10 @@ static void report_device(VkInstance instance, VkPhysicalDevice device)
     uint32_t version = properties.properties.apiVersion;
     bool is_processor = properties.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
     report_finding(is_processor ? LEVEL_WARNING : LEVEL_OK, "vulkan-device", name,
-                   is_processor ? "If the host has a GPU, install its Vulkan driver, and let this user open "
-                                  "/dev/dri/renderD*"
-                                : "",
+                   is_processor
+                       ? "If the host has a GPU, install its Vulkan driver, and let this user open "
+                         "/dev/dri/renderD*"
+                       : "",
                    "Vulkan %u.%u by %s %s%s", VK_API_VERSION_MAJOR(version),
                    VK_API_VERSION_MINOR(version), driver.driverName, driver.driverInfo,
                    is_processor ? "; it renders on the processor, which is slow" : "");
@@ -173,12 +179,15 @@ static void report_device(VkInstance instance, VkPhysicalDevice device)
         abort();
     vkEnumerateDeviceExtensionProperties(device, NULL, &there.count, there.properties);
     report_memory_extensions(&there, name);
-    bool sync = has(&there, "VK_KHR_external_semaphore_fd") && has(&there, "VK_KHR_external_fence_fd") &&
-                exports_sync_fd(instance, device);
-    report_finding(sync ? LEVEL_OK : LEVEL_WARNING, "sync-fd", name,
-                   sync ? "" : "Programs that need no more than Vulkan 1.2 work; otherwise use a driver that has them",
-                   sync ? "fences and semaphores can be sync files"
-                        : "no sync files of fences or semaphores: the guest's Vulkan is 1.2");
+    bool sync = has(&there, "VK_KHR_external_semaphore_fd") &&
+                has(&there, "VK_KHR_external_fence_fd") && exports_sync_fd(instance, device);
+    report_finding(
+        sync ? LEVEL_OK : LEVEL_WARNING, "sync-fd", name,
+        sync
+            ? ""
+            : "Programs that need no more than Vulkan 1.2 work; otherwise use a driver that has them",
+        sync ? "fences and semaphores can be sync files"
+             : "no sync files of fences or semaphores: the guest's Vulkan is 1.2");
     free(there.properties);
 }
 
@@ -218,23 +227,25 @@ static VkInstance create_instance(VkResult *result)
     VkInstanceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
                                   .pApplicationInfo = &application };
     VkInstance instance = VK_NULL_HANDLE;
-    *result = vkCreateInstance ? vkCreateInstance(&info, NULL, &instance) : VK_ERROR_INITIALIZATION_FAILED;
+    *result = vkCreateInstance ? vkCreateInstance(&info, NULL, &instance)
+                               : VK_ERROR_INITIALIZATION_FAILED;
     return *result == VK_SUCCESS ? instance : VK_NULL_HANDLE;
 }
 
 void examine_vulkan(void *unused)
 {
     (void)unused;
+    setenv("VK_LOADER_DEBUG", "error", 1); /* read as it is loaded */
     void *loader = dlopen("libvulkan.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!loader) {
-        report_finding(LEVEL_ERROR, "vulkan-loader", "", "Install Vulkan's loader (Debian: libvulkan1)",
-                       "%s", dlerror());
+        report_finding(LEVEL_ERROR, "vulkan-loader", "",
+                       "Install Vulkan's loader (Debian: libvulkan1)", "%s", dlerror());
         return;
     }
-    setenv("VK_LOADER_DEBUG", "error", 1);
     get = (PFN_vkGetInstanceProcAddr)dlsym(loader, "vkGetInstanceProcAddr");
     if (!get) {
-        report_finding(LEVEL_ERROR, "vulkan-loader", "", "Install Vulkan's loader again (Debian: libvulkan1)",
+        report_finding(LEVEL_ERROR, "vulkan-loader", "",
+                       "Install Vulkan's loader again (Debian: libvulkan1)",
                        "libvulkan.so.1 is no Vulkan loader");
         return;
     }
@@ -262,17 +273,20 @@ void examine_vulkan(void *unused)
     if (!has_nvidia)
         report_nvidia();
     if (count == 0) {
-        report_finding(LEVEL_ERROR, "vulkan-device", "",
-                       broken ? "Mend the driver above, or install another (Debian: mesa-vulkan-drivers)"
-                              : "Install a Vulkan driver: Debian's mesa-vulkan-drivers has AMD's, Intel's, and "
-                                "lavapipe for any processor",
-                       "no Vulkan driver offers a device (VkResult %d)", (int)result);
+        report_finding(
+            LEVEL_ERROR, "vulkan-device", "",
+            broken
+                ? "Mend the driver above, or install another (Debian: mesa-vulkan-drivers)"
+                : "Install a Vulkan driver: Debian's mesa-vulkan-drivers has AMD's, Intel's, and "
+                  "lavapipe for any processor",
+            "no Vulkan driver offers a device (VkResult %d)", (int)result);
         return;
     }
     for (uint32_t i = 0; i < count; i++)
         report_device(instance, devices[i]);
     PFN_vkEnumerateInstanceExtensionProperties enumerate =
-        (PFN_vkEnumerateInstanceExtensionProperties)get(NULL, "vkEnumerateInstanceExtensionProperties");
+        (PFN_vkEnumerateInstanceExtensionProperties)get(NULL,
+                                                        "vkEnumerateInstanceExtensionProperties");
     if (enumerate)
         report_surfaces(enumerate);
 }
