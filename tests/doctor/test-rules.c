@@ -154,6 +154,7 @@ static void test_printing(void **state)
     assert_int_equal(report_worst(&report), 1);
     report_add(&report, LEVEL_ERROR, "qemu", "", "none", "some");
     assert_int_equal(report_worst(&report), 2);
+    report_free(&report);
 }
 
 static void hang(void *pid_file)
@@ -206,6 +207,7 @@ static void test_what_hangs_is_ended(void **state)
     pid_t child = atoi(report_get_fact(&report, "child"));
     assert_true(child > 0);
     assert_int_equal(kill(child, 0), -1); /* and what it had started is gone */
+    report_free(&report);
 }
 
 static void test_what_crashes_is_a_finding(void **state)
@@ -217,6 +219,7 @@ static void test_what_crashes_is_a_finding(void **state)
     assert_int_equal(report.num_findings, 1);
     assert_string_equal(report.findings[0].reason,
                         "starting was ended by signal 6 (Aborted); it said last: last words");
+    report_free(&report);
 }
 
 static void test_many_findings(void **state)
@@ -228,6 +231,7 @@ static void test_many_findings(void **state)
     assert_int_equal(report.num_findings, 500);
     for (int i = 0; i < 500; i++)
         assert_int_equal(atoi(report.findings[i].reason), i);
+    report_free(&report);
 }
 
 int main(void)

@@ -163,6 +163,8 @@ int main(int argc, char **argv)
         report_print_json(&report, command ? command : "", stdout);
     else
         report_print(&report, command ? command : "", utf8, stdout);
+    int status = (int)report_worst(&report);
     free(command);
-    return fflush(stdout) == 0 ? (int)report_worst(&report) : STATUS_USAGE;
+    report_free(&report);
+    return fflush(stdout) == 0 ? status : STATUS_USAGE;
 }

@@ -117,6 +117,23 @@ void report_read_line(struct report *report, char *line)
     }
 }
 
+void report_free(struct report *report)
+{
+    for (size_t i = 0; i < report->num_findings; i++) {
+        free(report->findings[i].id);
+        free(report->findings[i].subject);
+        free(report->findings[i].reason);
+        free(report->findings[i].remedy);
+    }
+    for (size_t i = 0; i < report->num_facts; i++) {
+        free(report->facts[i].name);
+        free(report->facts[i].value);
+    }
+    free(report->findings);
+    free(report->facts);
+    *report = (struct report){ .num_findings = 0 };
+}
+
 const char *report_get_fact(const struct report *report, const char *name)
 {
     for (size_t i = 0; i < report->num_facts; i++) {

@@ -51,6 +51,9 @@ void report_read_line(struct report *report, char *line);
 void report_add(struct report *report, enum level level, const char *id, const char *subject,
                 const char *reason, const char *remedy);
 
+/* Everything in it. */
+void report_free(struct report *report);
+
 /* The value of a fact, or NULL. */
 const char *report_get_fact(const struct report *report, const char *name);
 

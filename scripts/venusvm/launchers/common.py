@@ -15,9 +15,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from venusvm import guest as vm
+from venusvm import doctor, guest as vm
 
 # Where distributions put UEFI firmware, as (code, variables); the first that is there is taken.
 FIRMWARE = {
@@ -37,6 +38,7 @@ PACKAGES = {"x86_64": "ovmf (Fedora: edk2-ovmf)", "aarch64": "qemu-efi-aarch64 (
 PFLASH = {"aarch64": 64 << 20}  # the size of QEMU's flash there; a smaller file is padded
 MACHINE = {"x86_64": "q35", "aarch64": "virt"}
 HOST = vm.OURS
+SOON = 30  # seconds; a QEMU that has ended with an error by then did not start
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -252,11 +254,15 @@ class Launch:
         print("its serial port is this terminal; Ctrl-A X ends it", file=sys.stderr)
         # The root that QEMU runs in has another /var, but for where we stand.
         folder = folder if self.in_root and folder.is_relative_to("/var") else None
+        begin = time.monotonic()
         with subprocess.Popen(self.command(), cwd=folder) as child:
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda *_: child.terminate())
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the guest
-            return child.wait()
+            status = child.wait()
+        if status > 0 and self.in_root and time.monotonic() - begin < SOON:
+            doctor.explain(self.qemu)
+        return status
 
 
 def port_is_free(number):

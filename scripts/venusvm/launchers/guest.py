@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 
-from venusvm import guest as vm
+from venusvm import doctor, guest as vm
 from venusvm.launchers.common import Parser, check_display, existing, resolution, size
 
 DESCRIPTION = """\
@@ -180,7 +180,11 @@ def main():
         print(guest.shell_words())
         return 0
     try:
-        guest.start()
+        try:
+            guest.start()
+        except vm.GuestError:
+            doctor.explain(guest.qemu, guest.in_root)
+            raise
         if options.stats:
             threading.Thread(target=print_stats, args=(guest,), daemon=True).start()
         if options.vnc is not None:
