@@ -110,14 +110,23 @@ static const char *finding(const struct run *run, const char *id, const char *st
     return NULL;
 }
 
-#define assert_finding(run, id, status, word)         \
-    do {                                              \
-        const char *found = finding(run, id, status); \
-        if (!found || !strstr(found, word))           \
-            print_message("# %s\n", (run)->text);     \
-        assert_non_null(found);                       \
-        assert_non_null(strstr(found, word));         \
-    } while (0)
+/* What the doctor said, as comments of TAP. */
+static void show(const struct run *run)
+{
+    for (const char *line = run->text; *line; line += strcspn(line, "\n"), line += *line == '\n')
+        print_message("# %.*s\n", (int)strcspn(line, "\n"), line);
+}
+
+static void assert_finding(const struct run *run, const char *id, const char *status,
+                           const char *word)
+{
+    /* Its own three lines, not those of the next. */
+    const char *found = finding(run, id, status), *end = found ? strstr(found, "\"}") : NULL;
+    const char *at = found ? strstr(found, word) : NULL;
+    if (!at || !end || at > end)
+        show(run);
+    assert_true(at && end && at <= end);
+}
 
 static void test_this_machine(void **state)
 {

@@ -31,10 +31,22 @@ static void test_virglrenderer(void **state)
     seen = (struct virglrenderer_seen){ .has_submit_cmd2 = true, .has_log_callback = true };
     rule_virglrenderer(&seen, false, &verdict);
     assert_int_equal(verdict.level, LEVEL_OK);
-    assert_string_equal(verdict.reason, "release 1.1");
+    assert_string_equal(verdict.reason,
+                        "release 1.1; its render server loads the driver before it forks");
     rule_virglrenderer(&seen, true, &verdict);
     assert_int_equal(verdict.level, LEVEL_ERROR);
-    seen.has_map_fixed = true;
+    assert_non_null(strstr(verdict.remedy, "1.3"));
+    seen.works = true; /* and was looked at */
+    rule_virglrenderer(&seen, true, &verdict);
+    assert_int_equal(verdict.level, LEVEL_OK);
+    assert_string_equal(verdict.reason, "release 1.1");
+    seen.has_driver = true;
+    rule_virglrenderer(&seen, true, &verdict);
+    assert_int_equal(verdict.level, LEVEL_ERROR);
+    rule_virglrenderer(&seen, false, &verdict);
+    assert_int_equal(verdict.level, LEVEL_OK);
+    assert_string_equal(verdict.remedy, "");
+    seen = (struct virglrenderer_seen){ .has_submit_cmd2 = true, .has_map_fixed = true };
     rule_virglrenderer(&seen, true, &verdict);
     assert_int_equal(verdict.level, LEVEL_OK);
 }

@@ -4,6 +4,7 @@
  * and told to make a context, as a guest's first Vulkan program would. All three are loaded, not linked to, so
  * that their absence is a finding too.
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <endian.h>
 #include <errno.h>
@@ -196,6 +197,43 @@ static bool make_context(struct venus_gpu *gpu)
     return run(gpu, &create, sizeof(create)) == VIRTIO_GPU_RESP_OK_NODATA;
 }
 
+/* Whether a process has a Vulkan driver in its memory: a library that a manifest would name. */
+static bool has_driver(int pid)
+{
+    static const char *const names[] = { "/libvulkan_", "/libGLX_nvidia", "/libnvidia-vulkan" };
+    char path[64], line[1024];
+    bool found = false;
+    snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+    FILE *file = fopen(path, "re");
+    while (file && !found && fgets(line, sizeof(line), file)) {
+        for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+            found |= strstr(line, names[i]) != NULL;
+    }
+    if (file)
+        fclose(file);
+    return found;
+}
+
+/* The render server is our only child: whether it has the driver already, which its processes then inherit. */
+static bool server_has_driver(void)
+{
+    bool found = false;
+    DIR *threads = opendir("/proc/self/task");
+    for (struct dirent *thread; threads && (thread = readdir(threads));) {
+        char path[300];
+        int child;
+        snprintf(path, sizeof(path), "/proc/self/task/%s/children", thread->d_name);
+        FILE *file = fopen(path, "re");
+        while (file && fscanf(file, "%d", &child) == 1)
+            found |= has_driver(child);
+        if (file)
+            fclose(file);
+    }
+    if (threads)
+        closedir(threads);
+    return found;
+}
+
 /* The library's message: what happened, and on its second line what to do. */
 static void report_refusal(char *message)
 {
@@ -234,6 +272,8 @@ void examine_device(void *unused)
     double created = now_ms();
     if (has_context) {
         report_fact("device-works", "yes");
+        if (server_has_driver())
+            report_fact("server-has-driver", "yes");
         report_finding(
             LEVEL_OK, "device", library.renderer_name(gpu), "",
             "libvenusgpu %s started with its render server in %.0f ms, and a context in %.1f ms",

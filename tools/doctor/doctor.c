@@ -69,7 +69,8 @@ static void judge_virglrenderer(struct report *report)
     struct virglrenderer_seen seen = { .has_submit_cmd2 = is(report, "virgl-submit-cmd2"),
                                        .has_log_callback = is(report, "virgl-log-callback"),
                                        .has_map_fixed = is(report, "virgl-map-fixed"),
-                                       .works = is(report, "device-works") };
+                                       .works = is(report, "device-works"),
+                                       .has_driver = is(report, "server-has-driver") };
     if (!file)
         return; /* there is none, and that has been said */
     rule_virglrenderer(&seen, is(report, "nvidia"), &verdict);

@@ -23,22 +23,21 @@ void rule_virglrenderer(const struct virglrenderer_seen *seen, bool has_nvidia,
     const char *release = seen->has_map_fixed      ? "release 1.2 or newer"
                           : seen->has_log_callback ? "release 1.1"
                                                    : "release 1.0";
-    if (has_nvidia && !seen->has_map_fixed) {
-        snprintf(
-            verdict->reason, sizeof(verdict->reason),
-            "%s: its render server loads the driver before it forks, which NVIDIA's does not survive",
-            release);
-        snprintf(verdict->remedy, sizeof(verdict->remedy), "Install virglrenderer 1.3");
-        verdict->level = LEVEL_ERROR;
-        return;
-    }
-    say(verdict, LEVEL_OK, release, "");
+    /* Where the device does not start, nobody has looked: 1.1 loads it. */
+    bool loads_first = seen->works ? seen->has_driver : !seen->has_map_fixed;
+    bool is_fatal = has_nvidia && loads_first;
+    verdict->level = is_fatal ? LEVEL_ERROR : LEVEL_OK;
+    snprintf(verdict->reason, sizeof(verdict->reason), "%s%s%s", release,
+             loads_first ? "; its render server loads the driver before it forks" : "",
+             is_fatal ? ", which NVIDIA's does not survive" : "");
+    snprintf(verdict->remedy, sizeof(verdict->remedy), "%s",
+             is_fatal ? "Install virglrenderer 1.3, which loads it after that" : "");
 }
 
 enum qemu_way rule_qemu(const struct qemu_seen *seen, struct verdict *verdict)
 {
     if (!seen->version) {
-        say(verdict, LEVEL_ERROR, "there is none on the search path",
+        say(verdict, LEVEL_ERROR, "there is no such program",
             "Install QEMU (Debian 13: qemu-system-x86 and the device's module), or name one: --qemu PROGRAM");
         return QEMU_NONE;
     }
