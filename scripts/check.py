@@ -203,6 +203,10 @@ def strict(_log):
     results.append(Result("docs/environment.md lists what is read from the environment",
                           FAILED if environment.returncode else PASSED, "",
                           (environment.stdout + environment.stderr).splitlines()))
+    messages = subprocess.run([SCRIPTS / "messages.py"], text=True, capture_output=True, check=False)
+    results.append(Result("docs/messages.md lists what a person is told",
+                          FAILED if messages.returncode else PASSED, "",
+                          (messages.stdout + messages.stderr).splitlines()))
     tidy = subprocess.run([SCRIPTS / "tidy.sh"], text=True, capture_output=True, check=False)
     lines = (tidy.stdout + tidy.stderr).splitlines()
     results.append(Result("clang-tidy finds nothing", FAILED if tidy.returncode else PASSED, "",
