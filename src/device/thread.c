@@ -29,6 +29,7 @@
 #include "nouns/parts.h"
 #include "nouns/resource.h"
 #include "nouns/window.h"
+#include "platform/platform.h"
 #include "renderer/session.h"
 #include "renderer/watchdog.h"
 
@@ -244,6 +245,7 @@ static void *run(void *opaque)
     struct venus_gpu *gpu = thread->gpu;
     char *message = NULL;
 
+    platform_name_thread("venus-device");
     services_enter_device_thread(&gpu->services);
     const struct venus_gpu_ops *ops = &gpu->services.ops;
     threads_enter(&gpu->services.threads, VENUS_GPU_THREAD_DEVICE);

@@ -10,15 +10,10 @@
 #include <strings.h>
 
 #include "base/message.h"
+#include "platform/platform.h"
 
 /* Vulkan 1.3 for its dynamic rendering: one way to draw, without render passes and framebuffers. */
 #define API_VERSION VK_API_VERSION_1_3
-
-#ifdef __APPLE__
-static const char loader_name[] = "libvulkan.1.dylib";
-#else
-static const char loader_name[] = "libvulkan.so.1";
-#endif
 
 /* Extensions that are enabled wherever they are. */
 static const char *const surface_extensions[] = {
@@ -66,13 +61,15 @@ static bool load(struct vulkan *vk, const struct vulkan_choice *choice, char **e
 {
     vk->GetInstanceProcAddr = choice->get_instance_proc_addr;
     if (!vk->GetInstanceProcAddr) {
-        vk->library = dlopen(loader_name, RTLD_NOW | RTLD_LOCAL);
+        vk->library = dlopen(platform_vulkan_loader, RTLD_NOW | RTLD_LOCAL);
         if (!vk->library)
-            return refuse(error, "There is no Vulkan loader (%s) to present with.", loader_name);
+            return refuse(error, "There is no Vulkan loader (%s) to present with.",
+                          platform_vulkan_loader);
         vk->GetInstanceProcAddr =
             (PFN_vkGetInstanceProcAddr)dlsym(vk->library, "vkGetInstanceProcAddr");
     }
-    return vk->GetInstanceProcAddr || refuse(error, "%s is no Vulkan loader.", loader_name);
+    return vk->GetInstanceProcAddr ||
+           refuse(error, "%s is no Vulkan loader.", platform_vulkan_loader);
 }
 
 static bool create_instance(struct vulkan *vk, char **error)

@@ -15,14 +15,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 #include <unistd.h>
 #include <virglrenderer.h>
 
 #include "base/message.h"
 #include "base/protocol.h"
+#include "platform/platform.h"
 #include "renderer/link.h"
 #include "renderer/probe.h"
 #include "renderer/server.h"
@@ -98,11 +96,9 @@ static void listen_to_log(bool on)
 
 static const char *sandbox_hint(void)
 {
-#ifdef PR_GET_SECCOMP
-    if (prctl(PR_GET_SECCOMP) > 0)
+    if (platform_is_in_sandbox())
         return "\nThis process is in a sandbox: start the server outside, and hand over a socket to it "
                "(render-server=fd:N).";
-#endif
     return "";
 }
 
