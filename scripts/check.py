@@ -359,6 +359,15 @@ def guest_aarch64(log):
     return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--aarch64"], log, 2400)
 
 
+def polled(log):
+    """Fences that are asked for, as on macOS: the library's tests and a guest's."""
+    os.environ["VENUS_GPU_POLL_FENCES"] = "1"
+    try:
+        return meson_suites(["unit", "renderer"], None, log) + guest_program(log)
+    finally:
+        del os.environ["VENUS_GPU_POLL_FENCES"]
+
+
 def darwin(_log):
     """The library and the samples compile and link for macOS, by a compiler that brings its C library's headers."""
     exported = re.findall(r"^ *(venus_gpu_\w+);", (TOP / "src" / "venusgpu.map").read_text(encoding="utf-8"), re.M)
@@ -383,11 +392,11 @@ def legacy(log):
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
           (strict, scripts, unit, renderer, samples, qtest, guest, present, module, asan, tsan, guest_aarch64,
-           guest_backports, guest_forky, guest_module, darwin, legacy)}
+           guest_backports, guest_forky, guest_module, polled, darwin, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
-ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "darwin", "legacy"}
+ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "polled", "darwin", "legacy"}
 # The guest images that suites need.
-IMAGES = {"guest": (), "present": (), "module": (), "guest-module": (), "legacy": (),
+IMAGES = {"guest": (), "present": (), "module": (), "guest-module": (), "polled": (), "legacy": (),
           "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
 
 

@@ -239,6 +239,16 @@ static void turn_locked(struct thread *thread, struct due *due)
     pthread_mutex_lock(&gpu->services.lock);
 }
 
+/* Without the lock. */
+static bool poll_fences(void *opaque)
+{
+    struct venus_gpu *gpu = opaque;
+    if (!fences_are_pending(gpu->fences))
+        return false;
+    session_poll(gpu->session);
+    return fences_are_pending(gpu->fences);
+}
+
 static void *run(void *opaque)
 {
     struct thread *thread = opaque;
@@ -254,6 +264,8 @@ static void *run(void *opaque)
     int error = session_start(gpu->session, &message);
 
     pthread_mutex_lock(&gpu->services.lock);
+    if (session_polls_fences(gpu->session))
+        bell_set_poll(&gpu->bell, poll_fences, gpu);
     thread->start_error = error;
     thread->start_message = message;
     thread->started = true;
@@ -265,6 +277,7 @@ static void *run(void *opaque)
             reset_locked(thread);
         else
             turn_locked(thread, &due);
+        bell_poll(&gpu->bell);
     }
     forget_commands_locked(thread);
     pthread_mutex_unlock(&gpu->services.lock);

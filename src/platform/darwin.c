@@ -106,6 +106,11 @@ ssize_t platform_receive(int fd, struct msghdr *msg)
     return size;
 }
 
+bool platform_has_fence_events(void)
+{
+    return false;
+}
+
 int platform_server_socket(void)
 {
     return SOCK_STREAM;

@@ -109,6 +109,11 @@ ssize_t platform_receive(int fd, struct msghdr *msg)
     return recvmsg(fd, msg, MSG_CMSG_CLOEXEC);
 }
 
+bool platform_has_fence_events(void)
+{
+    return true;
+}
+
 int platform_server_socket(void)
 {
     return SOCK_SEQPACKET;

@@ -51,6 +51,9 @@ int platform_socketpair(int type, int fds[2]);
 /* recvmsg(); and so are those that come with the message. */
 ssize_t platform_receive(int fd, struct msghdr *msg);
 
+/* Whether virglrenderer's thread for fences works: it wants an eventfd. */
+bool platform_has_fence_events(void);
+
 /* What kind of socket virglrenderer speaks to its render server over. */
 int platform_server_socket(void);
 
