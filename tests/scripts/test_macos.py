@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+"""What a Mac gets: the build by its dry run and with stand-ins of a Mac's programs. No Mac is needed, and none is tried."""
+
+import os
+import plistlib
+import re
+import shlex
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+SCRIPTS = TOP / "scripts"
+PACKAGING = TOP / "packaging"
+FOR_A_MAC = [SCRIPTS / "build-macos.sh"]
+
+# What bash 3.2 lacks, or what it understands otherwise.
+NEWER_BASH = {"mapfile": r"\b(mapfile|readarray)\b", "associative arrays": r"\b(declare|local|typeset) -[a-z]*[An]",
+              "changing case": r"\$\{\w+(\^|,)", "&>>": r"&>>", "|&": r"\|&", "coproc": r"\bcoproc\b",
+              "a variable for a descriptor": r"\{\w+\}[<>]", "negative index": r"\[-\d+\]", "[[ -v": r"\[\[? -v ",
+              "${x@Q}": r"\$\{[\w@*\[\]]+@[A-Za-z]\}", "EPOCHSECONDS": r"\bEPOCH(SECONDS|REALTIME)\b", "wait -n": r"\bwait -n\b",
+              # With set -u an empty array ends the script.
+              "arrays": r"\$\{\w+\[@\]\}"}
+# What the programs of GNU have, and macOS' have not.
+GNU = {"sed -i": r"\bsed -i\b", "readlink -f": r"\breadlink -f\b", "find -printf": r"-printf\b", "cp --": r"\bcp --\w",
+       "stat -c": r"\bstat -c\b", "sort -z": r"\bsort -\w*z", "sha256sum": r"\bsha256sum\b", "nproc": r"\bnproc\b",
+       "timeout": r"^\s*timeout \d", "date +%N": r"\bdate .*%N", "grep -P": r"\bgrep -\w*P", "mktemp -p": r"\bmktemp .*-p\b",
+       "base64 -w": r"\bbase64 -w", "setsid": r"\bsetsid\b", "flock": r"\bflock\b", "env -C": r"\benv -C\b"}
+
+
+def versions(name):
+    return re.search(rf"(?m)^{name}=(\S+)$", (SCRIPTS / "versions.sh").read_text(encoding="utf-8"))[1]
+
+
+class OldBash(unittest.TestCase):
+    def test_nothing_is_newer_than_macos_own(self):
+        for script in FOR_A_MAC:
+            text = "\n".join(line for line in script.read_text(encoding="utf-8").splitlines()
+                             if not line.lstrip().startswith("#"))
+            for what, pattern in {**NEWER_BASH, **GNU}.items():
+                with self.subTest(script=script.name, what=what):
+                    self.assertEqual([match[0] for match in re.finditer(pattern, text, re.M)], [])
+
+
+class Build(unittest.TestCase):
+    """The build, with a home of its own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="venus-macos-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name).resolve()
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+
+    def start(self, *words):
+        return subprocess.run([SCRIPTS / "build-macos.sh", *words], env=self.environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    def commands(self, *words):
+        """The command lines of a dry run, as lists of words; it leaves nothing behind."""
+        done = self.start("--dry-run", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
+        return [shlex.split(line, comments=True) for line in done.stdout.splitlines()]
+
+    def at(self, commands, *words):
+        """Where the one command is that has those words."""
+        found = [i for i, command in enumerate(commands) if set(words) <= set(command)]
+        self.assertEqual(len(found), 1, words)
+        return found[0]
+
+
+class DryRun(Build):
+    def test_the_order(self):
+        commands = self.commands("--prefix", "/opt/it")
+        virgl, library = self.at(commands, "setup", "-Dvenus=true"), self.at(commands, "setup", str(TOP))
+        patches = [i for i, command in enumerate(commands) if command[0] == "patch"]
+        copies = [i for i, command in enumerate(commands) if command[0] == "cp"]
+        configure = self.at(commands, "--enable-hvf")
+        signing = self.at(commands, "codesign")
+        self.assertLess(self.at(commands, "brew"), virgl)
+        self.assertLess(patches[0], virgl)
+        self.assertLess(virgl, library)
+        self.assertLess(library, patches[1])
+        self.assertLess(max(patches), min(copies))
+        self.assertLess(max(copies), configure)
+        self.assertEqual(signing, len(commands) - 1)
+
+    def test_virglrenderer(self):
+        """the version that is pinned, with all that a Mac needs and no OpenGL"""
+        commands = self.commands()
+        self.at(commands, "fetch", versions("virglrenderer_macos_git"), versions("virglrenderer_macos_ref"))
+        self.at(commands, "checkout", versions("virglrenderer_macos_commit"))
+        setup = commands[self.at(commands, "setup", "-Dvenus=true")]
+        for option in ("-Dvulkan-dload=false", "-Drender-server-worker=process", "-Dplatforms=",
+                       "-Dminigbm_allocation=false"):
+            self.assertIn(option, setup)
+
+    def test_qemu(self):
+        commands = self.commands("--prefix", "/opt/it")
+        self.at(commands, "curl", versions("qemu_macos_url"))
+        configure = commands[self.at(commands, "--enable-hvf")]
+        for option in ("--enable-virtio-gpu-venus", "--enable-cocoa", "--disable-opengl", "--disable-virglrenderer",
+                       "--prefix=/opt/it", "--without-default-features"):
+            self.assertIn(option, configure)
+        signing = commands[-1]
+        self.assertEqual(signing[signing.index("--entitlements") + 1],
+                         str(PACKAGING / "macos" / "hypervisor.entitlements"))
+        self.assertRegex(signing[-1], r"^/opt/it/bin/qemu-system-(aarch64|x86_64)$")
+
+    def test_every_patch_and_file_goes_into_qemu(self):
+        commands = self.commands()
+        patches = [Path(command[-1]) for command in commands if command[0] == "patch"]
+        ours = PACKAGING / "macos" / "patches"
+        self.assertEqual(patches, [*sorted(ours.glob("virglrenderer-*")),
+                                   *sorted((TOP / "qemu/patches/upstream").glob("*.patch")),
+                                   *sorted((TOP / "qemu/patches/ours").glob("*.patch")), *sorted(ours.glob("qemu-*"))])
+        self.assertEqual(set(ours.iterdir()) - set(patches), set())
+        copied = {command[1] for command in commands if command[0] == "cp"}
+        device = TOP / "qemu/hw/display/virtio-gpu-venus"
+        self.assertLessEqual({str(path) for path in device.iterdir()}, copied)
+        self.assertFalse([path for path in copied if "/module/" in path or "/patches/" in path])
+        folders = {command[-1] for command in commands if command[:2] == ["mkdir", "-p"]}
+        self.assertLessEqual({os.path.dirname(command[2]) for command in commands if command[0] == "cp"}, folders)
+
+    def test_the_version_is_one_that_the_patches_are_for(self):
+        known = re.search(r"(?m)^qemu_versions=\((.*)\)$", (SCRIPTS / "versions.sh").read_text(encoding="utf-8"))[1]
+        self.assertIn(versions("qemu_macos_version"), known.split())
+        self.assertIn(f"qemu-{versions('qemu_macos_version')}.tar.xz", versions("qemu_macos_url"))
+
+    def test_options(self):
+        commands = self.commands("--jobs", "3", "--tests", "--no-brew")
+        self.assertFalse([command for command in commands if command[0] == "brew"])
+        self.assertEqual([command[command.index("-j") + 1] for command in commands if "-j" in command], ["3"] * 3)
+        self.assertIn("-Dtests=true", commands[self.at(commands, "setup", str(TOP))])
+        self.assertIn("cmocka", self.commands("--tests")[self.at(self.commands("--tests"), "brew")])
+
+    def test_a_prefix_with_a_blank(self):
+        commands = self.commands("--prefix", "/a b")
+        self.assertIn("--prefix=/a b", commands[self.at(commands, "setup", str(TOP))])
+
+    def test_what_is_missing_is_said_with_what_to_do(self):
+        if os.uname().sysname == "Darwin":
+            self.skipTest("this is a Mac")
+        done = self.start("--dry-run")
+        self.assertIn("not here: this is no Mac: on Linux use scripts/build-qemu.sh\n", done.stderr)
+        done = self.start()
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        self.assertEqual(done.stderr, "build-macos.sh: this is no Mac: on Linux use scripts/build-qemu.sh\n")
+
+
+# Stand-ins: each notes how it was called, and does what those behind it count on.
+PROGRAMS = {
+    "uname": 'if [ "$1" = -m ]; then echo arm64; else echo Darwin; fi',
+    "sw_vers": "echo 26.1",
+    "xcode-select": "echo /Library/Developer",
+    "sysctl": "echo 8",
+    "brew": 'if [ "$1" = --prefix ]; then echo /opt/homebrew; fi',
+    "python3": 'mkdir -p "$3/bin"; cp "$STAND_INS/true" "$3/bin/pip"',
+    "git": "",
+    "patch": "",
+    "true": "",
+    "curl": 'while [ "$1" != --output ]; do shift; done; echo archive >"$2"',
+    "shasum": "",
+    "tar": 'while [ "$1" != -C ]; do shift; done; mkdir -p "$2/qemu-VERSION"; '
+           'cp "$STAND_INS/true" "$2/qemu-VERSION/configure"',
+    "meson": 'if [ "$1" = setup ]; then mkdir -p "$2"; touch "$2/build.ninja"; fi',
+    "ninja": 'case $* in *install) mkdir -p "$HOME/prefix/bin"; cp "$STAND_INS/qemu" "$HOME/prefix/bin/qemu-system-aarch64";; '
+             'esac',
+    "qemu": 'echo \'name "virtio-gpu-venus-pci", bus PCI\'',
+    "codesign": "",
+}
+
+
+class StandIns(Build):
+    """The build as on a Mac, with stand-ins for all that it runs but the shell's own and POSIX' tools."""
+
+    def setUp(self):
+        super().setUp()
+        self.bin, self.log = self.folder / "bin", self.folder / "log"
+        self.bin.mkdir()
+        for name, body in PROGRAMS.items():
+            self.program(name, body.replace("VERSION", versions("qemu_macos_version")))
+        self.environment.update(PATH=f"{self.bin}:{os.environ['PATH']}", STAND_INS=str(self.bin), LOG=str(self.log))
+
+    def program(self, name, body):
+        path = self.bin / name
+        path.write_text(f'#!/bin/sh\necho "${{0##*/}} $*" >>"$LOG"\n{body}\n', encoding="utf-8")
+        path.chmod(0o755)
+
+    def build(self):
+        """What the build printed, and the programs that it called."""
+        self.log.write_text("", encoding="utf-8")
+        done = self.start("--prefix", str(self.folder / "prefix"))
+        return done, self.log.read_text(encoding="utf-8").splitlines()
+
+    def test_it_ends_with_qemu(self):
+        done, called = self.build()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, f"{self.folder}/prefix/bin/qemu-system-aarch64\n")
+        self.assertTrue([line for line in called if line.startswith("configure ") and "aarch64-softmmu" in line])
+        self.assertTrue([line for line in called if line.startswith("codesign ")])
+        source = self.folder / f".cache/virtio-gpu-venus/macos/source/qemu-{versions('qemu_macos_version')}"
+        self.assertTrue((source / "hw/display/virtio-gpu-venus/virtio-gpu-venus.c").is_file())
+
+    def test_what_is_done_is_not_done_again(self):
+        self.build()
+        done, called = self.build()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertFalse([line for line in called if line.startswith(("git ", "curl ", "configure ", "patch ", "ninja "))])
+        self.assertTrue([line for line in called if line.startswith("meson compile")])
+
+    def test_what_failed_is_done_again(self):
+        self.program("ninja", "exit 1")
+        done, _ = self.build()
+        self.assertEqual((done.returncode, done.stdout), (3, ""), done.stderr)
+        self.assertRegex(done.stderr.splitlines()[-1], "^build-macos.sh: this failed: ninja ")
+        self.program("ninja", PROGRAMS["ninja"])
+        done, called = self.build()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue([line for line in called if line.startswith("configure ")])
+        self.assertFalse([line for line in called if line.startswith("git ")])
+
+    def test_a_patch_that_does_not_apply(self):
+        self.program("patch", 'case $* in *hvf*) exit 1;; esac')
+        done, called = self.build()
+        self.assertEqual(done.returncode, 3)
+        self.assertFalse([line for line in called if line.startswith("configure ")])
+
+    def test_another_archive(self):
+        self.program("shasum", "exit 1")
+        done, called = self.build()
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("is not what it was: remove it, and try again", done.stderr)
+        self.assertFalse([line for line in called if line.startswith("tar ")])
+
+    def test_a_qemu_without_the_device(self):
+        self.program("qemu", "echo nothing")
+        done, _ = self.build()
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        self.assertIn("does not run, or lacks the device", done.stderr)
+
+    def test_what_a_mac_lacks(self):
+        for name, body, says in (("sw_vers", "echo 11.7", "macOS is older than 12"),
+                                 ("xcode-select", "exit 2", "run xcode-select --install")):
+            with self.subTest(name):
+                kept = (self.bin / name).read_text(encoding="utf-8")
+                self.program(name, body)
+                done, called = self.build()
+                self.assertEqual((done.returncode, done.stderr.count("\n")), (3, 1))
+                self.assertIn(says, done.stderr)
+                self.assertFalse([line for line in called if line.startswith("brew install")])
+                (self.bin / name).write_text(kept, encoding="utf-8")
+
+
+class Files(unittest.TestCase):
+    def test_entitlements(self):
+        with open(PACKAGING / "macos" / "hypervisor.entitlements", "rb") as file:
+            self.assertEqual(plistlib.load(file), {"com.apple.security.hypervisor": True})
+
+
+del Build  # what all of them share is no test
+
+if __name__ == "__main__":
+    unittest.main()
