@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a Mac gets: the build by its dry run and with stand-ins of a Mac's programs. No Mac is needed, and none is tried."""
 
+import contextlib
+import io
 import os
 import plistlib
 import re
@@ -9,6 +11,10 @@ import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
+
+from venusvm.guest import GuestError
+from venusvm.launchers import alpine, common
 
 TOP = Path(__file__).resolve().parents[2]
 SCRIPTS = TOP / "scripts"
@@ -251,6 +257,97 @@ class StandIns(Build):
                 self.assertIn(says, done.stderr)
                 self.assertFalse([line for line in called if line.startswith("brew install")])
                 (self.bin / name).write_text(kept, encoding="utf-8")
+
+
+class Alpine(unittest.TestCase):
+    """run-alpine.sh as on a Mac, by its dry run."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="venus-macos-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name).resolve()
+        self.disk = self.folder / "disk.img"
+        self.disk.write_bytes(b"\0" * 4096)
+        self.firmware("share")
+        self.start_with(HOME=str(self.folder), FIRMWARE_DIRS=str(self.folder / "share"))
+
+    def start_with(self, **environment):
+        patch = mock.patch.dict(os.environ, environment, clear=True)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def firmware(self, share):
+        """As QEMU installs it, Homebrew's and ours."""
+        folder = self.folder / share / "qemu"
+        folder.mkdir(parents=True)
+        for name in ("edk2-aarch64-code.fd", "edk2-arm-vars.fd", "edk2-x86_64-code.fd", "edk2-i386-vars.fd"):
+            (folder / name).write_bytes(b"")
+        return folder
+
+    def main(self, *words, arch="aarch64", dry=True):
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
+            self.status = alpine.main(["run", "--disk", str(self.disk), *(["--dry-run"] if dry else []), *words],
+                                      common.Host(mac=True, arch=arch))
+        return shlex.split(out.getvalue())
+
+    def value(self, words, option):
+        return words[words.index(option) + 1]
+
+    def test_apple_processor(self):
+        words = self.main()
+        self.assertEqual(words[0], "qemu-system-aarch64")
+        self.assertEqual(self.value(words, "-accel"), "hvf")
+        self.assertEqual(self.value(words, "-cpu"), "host")
+        self.assertEqual(self.value(words, "-M"), "virt,highmem=on,memory-backend=mem")
+        self.assertEqual(self.value(words, "-object"), "memory-backend-shm,id=mem,size=2G,share=on")
+        self.assertEqual(self.value(words, "-display"), "none")
+        self.assertIn("virtio-gpu-venus-pci,id=gpu,hostmem=1G,xres=1280,yres=800", words)
+
+    def test_intel_processor(self):
+        words = self.main(arch="x86_64")
+        self.assertEqual((words[0], self.value(words, "-accel")), ("qemu-system-x86_64", "hvf"))
+        self.assertEqual(self.value(words, "-M"), "q35,memory-backend=mem")
+
+    def test_the_other_processor_is_emulated(self):
+        self.assertIn("tcg", self.value(self.main("--arch", "x86_64"), "-accel"))
+
+    def test_window(self):
+        """Cocoa's, for which neither DISPLAY nor WAYLAND_DISPLAY is set"""
+        self.assertEqual(self.value(self.main("--window"), "-display"), "cocoa")
+
+    def test_firmware_of_our_own_qemu(self):
+        del os.environ["FIRMWARE_DIRS"]
+        ours = self.firmware(".cache/virtio-gpu-venus/macos/prefix/share")
+        with mock.patch.object(common, "PLACES_ON_A_MAC", str(self.folder / "share")):
+            code, _ = common.find_firmware(None, "aarch64", None, common.Host(True, "aarch64"))
+            self.assertEqual(code.parent, ours)
+            (ours / "edk2-arm-vars.fd").unlink()
+            code, _ = common.find_firmware(None, "aarch64", None, common.Host(True, "aarch64"))
+            self.assertEqual(code.parent, self.folder / "share" / "qemu")
+
+    def test_no_firmware(self):
+        os.environ["FIRMWARE_DIRS"] = str(self.folder / "nowhere")
+        with self.assertRaises(SystemExit) as ended:
+            self.main()
+        self.assertIn("install qemu (brew install qemu), or give --firmware", str(ended.exception))
+
+    def test_homebrews_places(self):
+        for prefix in ("/opt/homebrew", "/usr/local"):
+            for place in (f"{prefix}/share", f"{prefix}/opt/qemu/share"):
+                self.assertIn(place, common.PLACES_ON_A_MAC.split(":"))
+
+    def test_the_qemu_that_was_built(self):
+        """it is run as it is, in no root; where it is not, what builds it is said"""
+        with self.assertRaisesRegex(GuestError, "run scripts/build-macos.sh, or give --qemu"):
+            self.main(dry=False)
+        qemu = self.folder / ".cache/virtio-gpu-venus/macos/prefix/bin/qemu-system-aarch64"
+        qemu.parent.mkdir(parents=True)
+        qemu.write_text(f"#!/bin/sh\necho \"$@\" >{self.folder}/words\nexit 7\n", encoding="utf-8")
+        qemu.chmod(0o755)
+        with mock.patch("signal.signal"):
+            self.main("--ssh", "off", dry=False)
+        self.assertEqual(self.status, 7)
+        self.assertIn("-accel hvf", (self.folder / "words").read_text(encoding="utf-8"))
 
 
 class Files(unittest.TestCase):
