@@ -8,7 +8,8 @@
 # usage: guest-image.sh [--arch ARCH] [--variant VARIANT]
 #   --arch ARCH        of the guest's processor: x86_64 (the default) or aarch64
 #   --variant VARIANT  a newer guest: backports (Debian 13 with the kernel of its backports) or forky (the next
-#                      Debian, as it is on that day)
+#                      Debian, as it is on that day); or 16k (for aarch64: a kernel with pages of 16 KiB, as a Mac
+#                      has them)
 # GUEST_IMAGE=DIR: your own directory of that layout instead, for x86_64.
 #
 # The image holds nothing of ours but /sbin/venus-init, which hands over to /opt/venus/init on a second
@@ -23,7 +24,7 @@ while [ $# -gt 0 ]; do
     --help) usage; exit ;;
     --arch) [ $# -gt 1 ] || die "--arch takes a processor"; arch=$2; shift ;;
     --arch=*) arch=${1#*=} ;;
-    --variant) [ $# -gt 1 ] || die "--variant takes backports or forky"; variant=$2; shift ;;
+    --variant) [ $# -gt 1 ] || die "--variant takes backports, forky or 16k"; variant=$2; shift ;;
     --variant=*) variant=${1#*=} ;;
     *) die "unknown option $1; see $program --help" ;;
     esac
@@ -53,6 +54,10 @@ backports)
     variant_options=(--setup-hook="printf 'Package: linux-image-* linux-base\nPin: release n=$debian_suite-backports\nPin-Priority: 900\n' \
         >\"\$1/etc/apt/preferences.d/linux\"")
     ;;
+16k)
+    [ "$arch" = aarch64 ] || die "--variant 16k goes with --arch aarch64: other processors have pages of 4 KiB"
+    packages[0]=linux-image-arm64-16k
+    ;;
 forky)
     debian_suite=forky
     debian_name="Debian forky"
@@ -60,7 +65,7 @@ forky)
     # It has no backports yet. What a mirror has of it may be past its date, as a snapshot's is.
     variant_options=(--setup-hook="sed -i '/backports/d; s/^deb /deb [check-valid-until=no] /' \"\$1/etc/apt/sources.list\"")
     ;;
-*) die "--variant takes backports or forky, not $variant" ;;
+*) die "--variant takes backports, forky or 16k, not $variant" ;;
 esac
 
 # What a virtual machine never has; a third of the kernel's modules.
@@ -247,6 +252,7 @@ else
     name="guest image for $arch"
 fi
 [ "$variant" != backports ] || name="$name with backports' kernel"
+[ "$variant" != 16k ] || name="$name with pages of 16 KiB"
 key=$( (
     printf '%s\n' "$debian_suite" "${packages[@]}" "${excluded[@]}" "$venus_init" "$initrd_init" \
         "$make_initrd" "$finish" "$lay_out$set_up" "${variant_options[@]}"
