@@ -9,17 +9,21 @@ import re
 import shlex
 import subprocess
 import tempfile
+import time
 import unittest
+import zlib
 from pathlib import Path
 from unittest import mock
 
 from venusvm.guest import GuestError
+from venusvm import mac_report
+from venusvm.console import Console, Ended, TooLong
 from venusvm.launchers import alpine, common
 
 TOP = Path(__file__).resolve().parents[2]
 SCRIPTS = TOP / "scripts"
 PACKAGING = TOP / "packaging"
-FOR_A_MAC = [SCRIPTS / "build-macos.sh"]
+FOR_A_MAC = [SCRIPTS / "build-macos.sh", SCRIPTS / "macos-report.sh"]
 
 # What bash 3.2 lacks, or what it understands otherwise.
 NEWER_BASH = {"mapfile": r"\b(mapfile|readarray)\b", "associative arrays": r"\b(declare|local|typeset) -[a-z]*[An]",
@@ -350,7 +354,230 @@ class Alpine(unittest.TestCase):
         self.assertIn("-accel hvf", (self.folder / "words").read_text(encoding="utf-8"))
 
 
+class Serial(unittest.TestCase):
+    """A guest's shell on a pipe: here a shell of this machine's."""
+
+    def start(self, script):
+        console = Console(["sh", "-c", script])
+        self.addCleanup(console.close)
+        return console
+
+    def booted(self):
+        console = self.start("echo booting; sleep 0.2; printf 'guest# '; exec sh 2>&1")
+        console.boot(20)
+        return console
+
+    def test_status_and_output(self):
+        console = self.booted()
+        self.assertEqual(console.run("echo one; echo two >&2; (exit 3)", 20), (3, "one\ntwo\n"))
+        self.assertEqual(console.run("true", 20), (0, ""))
+
+    def test_too_long(self):
+        console = self.booted()
+        with self.assertRaises(TooLong):
+            console.run("sleep 2", 0.2)
+        self.assertEqual(console.run("echo after", 20)[1].splitlines()[-1], "after")
+
+    def test_its_end(self):
+        console = self.booted()
+        with self.assertRaises(Ended):
+            console.run("exit 1", 20)
+        with self.assertRaises(Ended):
+            self.start("echo no shell here").boot(20)
+
+    def test_nothing_is_left(self):
+        console = self.booted()
+        child = int(console.run("sleep 1000 & echo $!", 20)[1])
+        console.close()
+        with self.assertRaises(ProcessLookupError):
+            for _ in range(100):
+                os.kill(child, 0)
+                time.sleep(0.05)
+
+
+COUNTS = '{"pages": 10, "stale": %d, "wrong": 0, "later": 0}'
+TIMES = '{"median": 0.5, "p99": 1.5}'
+# What a Mac and a guest have, where all is well.
+A_MAC = {
+    "sw_vers": "printf 'ProductName:\\t\\tmacOS\\nProductVersion:\\t26.1\\n'",
+    "uname": "echo Darwin",
+    "sysctl": 'case $2 in hw.pagesize) echo 16384;; kern.hv_support) echo 1;; *) echo some;; esac',
+    "brew": "echo molten-vk 1.4.2",
+    "clang": "echo clang",
+    "vulkaninfo": "echo 'deviceName = Apple M9'",
+    "codesign": "echo '[Key] com.apple.security.hypervisor'",
+    "meson": "printf 'Ok:                 28\\nFail:               0\\n'",
+    "qemu": 'case "$*" in *--version*) echo QEMU 10.2.2;; *"-device help"*) echo \'name "virtio-gpu-venus-pci"\';; '
+            '*) echo "$@" >"$WORDS"; PATH=$GUEST:$PATH; printf "guest# "; exec sh 2>&1;; esac',
+}
+A_GUEST = {
+    "getconf": "echo 16384",
+    "dmesg": "echo drm",
+    "vulkaninfo": "echo 'deviceName = Virtio-GPU Venus (Apple M9)'; echo 'VK_KHR_swapchain : extension'",
+    "coherency": f"echo '{{\"device_to_cpu\": {COUNTS % 0}, \"cpu_to_device\": {COUNTS % 0}}}'",
+    "fence_ring": f"echo '{{\"round_trip_ms\": {TIMES}}}'",
+    "queue_sync": f"echo '{{\"wait_ms\": {TIMES}}}'",
+    "vk_memory": f'echo "{{\\"others_mapped\\": $4, \\"cycle_ms\\": {{0}}, \\"map_ms\\": {{0}}}}"'.replace(
+        "{0}", TIMES.replace('"', '\\"')),
+    "triangle": "echo '{\"crc32\": \"0badcafe\"}'",
+    "compute": "echo '{}'",
+    "vkcube_anim": "echo '{\"frames\": 120, \"fps\": 60}'",
+    "wl": "echo '{\"frames\": 120, \"fps\": 60}'",
+}
+
+
+class Report(unittest.TestCase):
+    """The first run's report, on a Mac and a guest of stand-ins."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="venus-macos-")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name).resolve()
+        for name in ("mac", "guest", "disks", "build"):
+            (self.folder / name).mkdir()
+        for name in ("disks/vmlinuz", "disks/initrd.img", "disks/disk.img", "disks/tools.img", "build/build.ninja",
+                     "driver.json"):
+            (self.folder / name).write_bytes(b"")
+        for where, programs in (("mac", A_MAC), ("guest", A_GUEST)):
+            for name, body in programs.items():
+                self.program(where, name, body)
+        environment = {"PATH": f"{self.folder}/mac:{os.environ['PATH']}", "HOME": str(self.folder),
+                       "GUEST": str(self.folder / "guest"), "WORDS": str(self.folder / "words")}
+        for patch in (mock.patch.dict(os.environ, environment, clear=True),
+                      mock.patch.object(mac_report, "manifests", lambda: [str(self.folder / "driver.json")])):
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def program(self, where, name, body):
+        path = self.folder / where / name
+        path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def report(self, *words, mac=True):
+        """What each step has come to, by its name; the report and the exit status are kept."""
+        path = self.folder / "out" / "report.txt"
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            self.status = mac_report.main(
+                ["--no-build", "--output", str(path), "--qemu", str(self.folder / "mac" / "qemu"), "--build-dir",
+                 str(self.folder / "build"), "--guest", str(self.folder / "disks"), *words],
+                common.Host(mac, "aarch64"))
+        self.said, self.text = out.getvalue(), path.read_text(encoding="utf-8")
+        lines = re.findall(r"(?m)^(PASS|FAIL|SKIP) ((?:disks: )?[^:\n]+): (.*)$", self.text)
+        return {name: (status, why) for status, name, why in lines}
+
+    def test_all_is_well(self):
+        steps = self.report()
+        self.assertEqual({name: step for name, step in steps.items() if step[0] != "PASS"},
+                         {"build": ("SKIP", "as asked for")})
+        self.assertEqual(self.status, 0)
+        self.assertEqual(len(steps), 22)
+        self.assertEqual(steps["disks: boot"][1].split(", ")[1], "pages of 16384 bytes")
+        self.assertIn("21 passed, 0 failed, 1 skipped", self.said)
+        self.assertIn("open an issue of the project", self.said)
+        self.assertNotIn(str(self.folder), self.text)
+
+    def test_how_the_guest_is_run(self):
+        self.report()
+        words = (self.folder / "words").read_text(encoding="utf-8")
+        for some in ("-accel hvf", "-cpu host", "virt,highmem=on,memory-backend=mem", "memory-backend-shm",
+                     "console=ttyAMA0", "venus.shell", "snapshot=on"):
+            self.assertIn(some, words)
+
+    def test_the_first_thing_in_a_guest_is_coherency(self):
+        names = list(self.report())
+        self.assertEqual(names[names.index("disks: boot") + 1], "disks: coherency, without feedback")
+
+    def test_stale_pages(self):
+        """they fail where they were seen, and nothing else does"""
+        self.program("guest", "coherency",
+                     f"echo '{{\"device_to_cpu\": {COUNTS % 7}, \"cpu_to_device\": {COUNTS % 0}}}'; exit 1")
+        steps = self.report()
+        self.assertEqual({name for name, step in steps.items() if step[0] == "FAIL"},
+                         {"disks: coherency, without feedback", "disks: coherency"})
+        self.assertIn("device to cpu: of 10 pages 7 stale", steps["disks: coherency"][1])
+        self.assertEqual(self.status, 1)
+
+    def test_a_program_that_hangs_with_feedback(self):
+        """it is stopped; the next step has a guest"""
+        self.program("guest", "coherency", 'case $VN_PERF in "") sleep 1000;; *) '
+                     + A_GUEST["coherency"] + ";; esac")
+        steps = self.report("--limit", "2")
+        self.assertEqual(steps["disks: coherency, without feedback"][0], "PASS")
+        self.assertEqual(steps["disks: coherency"], ("FAIL", "it did not end in 2 s"))
+        self.assertEqual(steps["disks: fences"][0], "PASS")
+
+    def test_qemu_that_ends(self):
+        """it is started again for the steps behind"""
+        self.program("guest", "coherency", "kill -9 $PPID")
+        steps = self.report()
+        self.assertEqual(steps["disks: coherency"], ("FAIL", "QEMU has ended"))
+        self.assertEqual(steps["disks: boot again"][0], "PASS")
+        self.assertEqual(steps["disks: swapchain"][0], "PASS")
+
+    def test_qemu_that_does_not_start(self):
+        self.program("mac", "qemu", "echo hv_vm_create failed; exit 1")
+        steps = self.report()
+        self.assertEqual(steps["disks: boot"], ("FAIL", "QEMU has ended"))
+        self.assertEqual(steps["disks: coherency"], ("SKIP", "there is no guest that runs"))
+        self.assertIn("hv_vm_create failed", self.text)
+
+    def test_what_a_guest_has_wrong(self):
+        for name, body, step, says in (
+                ("triangle", "echo \"{\\\"crc32\\\": \\\"$(date +%s)$$\\\"}\"", "triangle", "differ"),
+                ("triangle", f"echo '{{\"crc32\": \"{zlib.crc32(bytes(640 * 480 * 4)):08x}\"}}'", "triangle", "all zeros"),
+                ("vulkaninfo", "echo 'deviceName = llvmpipe'", "vulkaninfo", "no device of Venus'"),
+                ("vulkaninfo", "echo 'deviceName = Virtio-GPU Venus'", "swapchain", "no VK_KHR_swapchain"),
+                ("vk_memory", "echo '{\"others_mapped\": 31}'", "memory, 64 more mapped", "31 of 64"),
+                ("fence_ring", "echo 'fence_ring: no such ioctl' >&2; exit 1", "fences", "no such ioctl"),
+                ("compute", "echo nothing", "compute", "printed no result, but: nothing")):
+            with self.subTest(says):
+                kept = (self.folder / "guest" / name).read_text(encoding="utf-8")
+                self.program("guest", name, body)
+                status, why = self.report()[f"disks: {step}"]
+                self.assertEqual(status, "FAIL")
+                self.assertIn(says, why)
+                (self.folder / "guest" / name).write_text(kept, encoding="utf-8")
+
+    def test_what_a_mac_has_wrong(self):
+        for name, body, step, says in (
+                ("sysctl", "echo 0", "macOS", "no hypervisor"),
+                ("codesign", "echo nothing", "QEMU's signature", "lacks the entitlement"),
+                ("vulkaninfo", "echo nothing", "vulkaninfo", "names no device"),
+                ("meson", "printf 'Ok:  3\\nFail:  1\\n'; exit 1", "unit tests", "Ok 3, Fail 1"),
+                ("meson", "echo 'No suitable tests defined.'", "renderer tests", "no test ran")):
+            with self.subTest(says):
+                kept = (self.folder / "mac" / name).read_text(encoding="utf-8")
+                self.program("mac", name, body)
+                status, why = self.report("--limit", "30")[step]
+                self.assertEqual(status, "FAIL")
+                self.assertIn(says, why)
+                (self.folder / "mac" / name).write_text(kept, encoding="utf-8")
+
+    def test_no_driver(self):
+        (self.folder / "driver.json").unlink()
+        self.assertEqual(self.report()["Vulkan drivers"][0], "FAIL")
+
+    def test_elsewhere_what_needs_a_mac_is_skipped(self):
+        steps = self.report(mac=False)
+        self.assertEqual({name for name, step in steps.items() if step[0] == "SKIP"},
+                         {"macOS", "Homebrew", "Vulkan drivers", "build", "QEMU's signature"})
+        self.assertEqual(steps["macOS"][1], "this is no Mac")
+
+    def test_a_guest_that_is_not_whole(self):
+        (self.folder / "disks" / "tools.img").unlink()
+        self.assertEqual(self.report()["disks: boot"], ("SKIP", "~/disks has no tools.img"))
+
+
 class Files(unittest.TestCase):
+    def test_the_places_of_drivers(self):
+        """MoltenVK's as its package installs it, in each of Homebrew's prefixes; and KosmicKrisp's"""
+        places = mac_report.manifests()
+        for prefix in ("/opt/homebrew", "/usr/local"):
+            for folder in (prefix, f"{prefix}/opt/molten-vk"):
+                for kind in ("etc", "share"):
+                    self.assertIn(f"{folder}/{kind}/vulkan/icd.d/MoltenVK_icd.json", places)
+        self.assertTrue([place for place in places if "kosmickrisp" in place])
+
     def test_entitlements(self):
         with open(PACKAGING / "macos" / "hypervisor.entitlements", "rb") as file:
             self.assertEqual(plistlib.load(file), {"com.apple.security.hypervisor": True})
