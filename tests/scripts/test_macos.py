@@ -569,6 +569,14 @@ class Report(unittest.TestCase):
 
 
 class Files(unittest.TestCase):
+    def test_formula(self):
+        """it depends on what build-macos.sh would install, and leaves the rest to that"""
+        text = (PACKAGING / "homebrew" / "virtio-gpu-venus.rb").read_text(encoding="utf-8")
+        done = subprocess.run([SCRIPTS / "build-macos.sh", "--dry-run"], capture_output=True, text=True, check=True)
+        packages = re.search(r"(?m)^brew install (.*)$", done.stdout)[1].split()
+        self.assertEqual(sorted(re.findall(r'(?m)^ *depends_on "([^"]+)"', text)), sorted(packages))
+        self.assertEqual(text.count("scripts/build-macos.sh\""), 1)
+
     def test_the_places_of_drivers(self):
         """MoltenVK's as its package installs it, in each of Homebrew's prefixes; and KosmicKrisp's"""
         places = mac_report.manifests()
