@@ -7,4 +7,4 @@ if ! command -v python3 >/dev/null; then
     echo "macos-report.sh: there is no python3: run xcode-select --install" >&2
     exit 1
 fi
-exec python3 "$here/macos_report.py" "$@"
+exec env PYTHONPATH="$here" python3 -m venusvm.mac_report "$@"

@@ -19,6 +19,7 @@ import time
 import zlib
 from pathlib import Path
 
+from venusvm import program
 from venusvm.console import Console, Ended, TooLong
 from venusvm.guest import MACHINES, SCRIPTS, TOP
 from venusvm.launchers import common
@@ -451,3 +452,7 @@ def main(arguments=None, host=common.HERE):
 
 def no_guest(_):
     raise Skipped("none was given (--guest)")
+
+
+if __name__ == "__main__":
+    program.run(main, "macos-report.sh")
