@@ -83,7 +83,7 @@ class Build(unittest.TestCase):
 class DryRun(Build):
     def test_the_order(self):
         commands = self.commands("--prefix", "/opt/it")
-        virgl, library = self.at(commands, "setup", "-Dvenus=true"), self.at(commands, "setup", str(TOP))
+        virgl, library = self.at(commands, "setup", "-Dvenus=true"), self.at(commands, "setup", "-Dtests=false", str(TOP))
         patches = [i for i, command in enumerate(commands) if command[0] == "patch"]
         copies = [i for i, command in enumerate(commands) if command[0] == "cp"]
         configure = self.at(commands, "--enable-hvf")
@@ -141,8 +141,8 @@ class DryRun(Build):
     def test_options(self):
         commands = self.commands("--jobs", "3", "--tests", "--no-brew")
         self.assertFalse([command for command in commands if command[0] == "brew"])
-        self.assertEqual([command[command.index("-j") + 1] for command in commands if "-j" in command], ["3"] * 3)
-        self.assertIn("-Dtests=true", commands[self.at(commands, "setup", str(TOP))])
+        self.assertEqual([command[command.index("-j") + 1] for command in commands if "-j" in command], ["3"] * 4)
+        self.assertGreater(self.at(commands, "setup", "-Dtests=true"), self.at(commands, "codesign"))
         self.assertIn("cmocka", self.commands("--tests")[self.at(self.commands("--tests"), "brew")])
 
     def test_a_prefix_with_a_blank(self):
@@ -468,11 +468,11 @@ class Report(unittest.TestCase):
     def test_all_is_well(self):
         steps = self.report()
         self.assertEqual({name: step for name, step in steps.items() if step[0] != "PASS"},
-                         {"build": ("SKIP", "as asked for")})
+                         {"build": ("SKIP", "as asked for"), "build of the tests": ("SKIP", "as asked for")})
         self.assertEqual(self.status, 0)
         self.assertEqual(len(steps), 22)
         self.assertEqual(steps["disks: boot"][1].split(", ")[1], "pages of 16384 bytes")
-        self.assertIn("21 passed, 0 failed, 1 skipped", self.said)
+        self.assertIn("20 passed, 0 failed, 2 skipped", self.said)
         self.assertIn("open an issue of the project", self.said)
         self.assertNotIn(str(self.folder), self.text)
 
@@ -560,7 +560,7 @@ class Report(unittest.TestCase):
     def test_elsewhere_what_needs_a_mac_is_skipped(self):
         steps = self.report(mac=False)
         self.assertEqual({name for name, step in steps.items() if step[0] == "SKIP"},
-                         {"macOS", "Homebrew", "Vulkan drivers", "build", "QEMU's signature"})
+                         {"macOS", "Homebrew", "Vulkan drivers", "build", "build of the tests", "QEMU's signature"})
         self.assertEqual(steps["macOS"][1], "this is no Mac")
 
     def test_a_guest_that_is_not_whole(self):
