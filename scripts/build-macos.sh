@@ -6,7 +6,7 @@
 # usage: build-macos.sh [--prefix DIR] [--jobs N] [--tests] [--no-brew] [--dry-run]
 #   --prefix DIR  where to install (~/.cache/virtio-gpu-venus/macos/prefix)
 #   --jobs N      compile N files at a time (as many as there are processors)
-#   --tests       build the library's tests too
+#   --tests       build the library's tests too, at the end, in a directory of their own
 #   --no-brew     install nothing with Homebrew: you have done so
 #   --dry-run     print every command that would run, and run none; on any system
 # What is done already is not done again; remove ~/.cache/virtio-gpu-venus/macos to begin anew.
@@ -19,7 +19,7 @@ program=${0##*/}
 cache=${XDG_CACHE_HOME:-${HOME:?is not set}/.cache}/virtio-gpu-venus/macos
 prefix=$cache/prefix
 jobs=
-tests=false
+tests=
 brew=yes
 dry=
 
@@ -30,7 +30,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     --prefix) [ $# -gt 1 ] || die "--prefix takes a directory"; prefix=$2; shift ;;
     --jobs) [ $# -gt 1 ] || die "--jobs takes a number"; jobs=$2; shift ;;
-    --tests) tests=true ;;
+    --tests) tests=yes ;;
     --no-brew) brew= ;;
     --dry-run) dry=yes ;;
     --help) sed -n '/^# SPDX/d; 2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit ;;
@@ -132,7 +132,7 @@ homebrew=$(brew --prefix 2>/dev/null || echo /opt/homebrew)
 
 packages="meson ninja pkgconf glslang uthash libepoxy vulkan-headers vulkan-loader vulkan-tools molten-vk
     glib pixman libslirp dtc libpng"
-[ "$tests" = false ] || packages="$packages cmocka"
+[ -z "$tests" ] || packages="$packages cmocka"
 
 patches=$top/packaging/macos/patches
 entitlements=$top/packaging/macos/hypervisor.entitlements
@@ -175,14 +175,19 @@ fi
 # --- libvenusgpu --------------------------------------------------------------------------------
 
 # meson knows itself what has changed.
+# library DIRECTORY OPTION: the library, built there.
+library() {
+    if [ -n "$dry" ] || ! [ -f "$1/build.ninja" ]; then
+        run meson setup "$1" "$top" "--prefix=$prefix" --libdir=lib --buildtype=debugoptimized "$2" \
+            -Dx11=disabled -Dwayland=disabled "-Dc_args=-I$homebrew/include"
+    else
+        run meson configure "$1" "--prefix=$prefix"
+    fi
+    run meson compile -C "$1" -j "$jobs"
+}
+
 say "==> libvenusgpu"
-if [ -n "$dry" ] || ! [ -f "$cache/build/libvenusgpu/build.ninja" ]; then
-    run meson setup "$cache/build/libvenusgpu" "$top" "--prefix=$prefix" --libdir=lib --buildtype=debugoptimized \
-        "-Dtests=$tests" -Dx11=disabled -Dwayland=disabled "-Dc_args=-I$homebrew/include"
-else
-    run meson configure "$cache/build/libvenusgpu" "--prefix=$prefix" "-Dtests=$tests"
-fi
-run meson compile -C "$cache/build/libvenusgpu" -j "$jobs"
+library "$cache/build/libvenusgpu" -Dtests=false
 run meson install -C "$cache/build/libvenusgpu"
 
 # --- QEMU ---------------------------------------------------------------------------------------
@@ -241,6 +246,10 @@ fi
 
 # Whatever has changed the program since the linker signed it, such as its installation, has made that void.
 run codesign --force --sign - --entitlements "$entitlements" "$qemu"
+if [ -n "$tests" ]; then
+    say "==> the library's tests"
+    library "$cache/build/tests" -Dtests=true
+fi
 if [ -z "$dry" ]; then
     "$qemu" -device help 2>/dev/null | grep -q virtio-gpu-venus-pci || die "$qemu does not run, or lacks the device"
     say "boot a guest: scripts/run-alpine.sh; try everything: scripts/macos-report.sh; read: docs/macos.md"

@@ -62,7 +62,7 @@ class Run:
         self.options, self.host = options, host
         self.results, self.details = [], []
         self.qemu = options.qemu or common.mac_prefix() / "bin" / f"qemu-system-{options.arch}"
-        self.build = options.build_dir or common.mac_prefix().parent / "build" / "libvenusgpu"
+        self.build = options.build_dir or common.mac_prefix().parent / "build" / "tests"
         self.guest = None
 
     def note(self, title, text):
@@ -218,8 +218,16 @@ def vulkan(run):
 def build(run):
     if not run.options.build:
         raise Skipped("as asked for")
-    run.must(SCRIPTS / "build-macos.sh", "--tests", limit=3600)
+    run.must(SCRIPTS / "build-macos.sh", limit=3600)
     return "build-macos.sh"
+
+
+@on_a_mac
+def build_tests(run):
+    if not run.options.build:
+        raise Skipped("as asked for")
+    run.must(SCRIPTS / "build-macos.sh", "--tests", limit=1800)
+    return "build-macos.sh --tests"
 
 
 @on_a_mac
@@ -420,7 +428,7 @@ def parse(arguments, host):
                         help="the report (out/macos-report.txt)")
     parser.add_argument("--limit", metavar="SECONDS", type=int, help="the most that any command may take")
     parser.add_argument("--qemu", metavar="PROGRAM", help="another QEMU than build-macos.sh's")
-    parser.add_argument("--build-dir", metavar="DIR", type=Path, help="another build of the library than build-macos.sh's")
+    parser.add_argument("--build-dir", metavar="DIR", type=Path, help="another build of the tests than build-macos.sh's")
     parser.add_argument("--accel", choices=["hvf", "kvm", "tcg"], help="hvf on a Mac, else tcg")
     parser.add_argument("--arch", choices=sorted(MACHINES), default=host.arch, help="of the guests; this machine's if not given")
     options = parser.parse_args(arguments)
@@ -438,8 +446,8 @@ def main(arguments=None, host=common.HERE):
     try:
         for name, function in (("macOS", macos), ("Homebrew", homebrew), ("Vulkan drivers", drivers),
                                ("vulkaninfo", vulkan), ("build", build), ("QEMU's signature", signature),
-                               ("QEMU's device", device), ("unit tests", suite("unit", 600)),
-                               ("renderer tests", suite("renderer", 900)), ("presenter's tests", suite("present", 900))):
+                               ("QEMU's device", device), ("build of the tests", build_tests),
+                               ("unit tests", suite("unit", 600)), ("renderer tests", suite("renderer", 900))):
             run.step(name, function)
         for folder in options.guest:
             guest_steps(run, folder.resolve())
