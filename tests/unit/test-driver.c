@@ -145,12 +145,12 @@ static void test_the_loader_is_sent_elsewhere(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define IN_FOLDER(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_is_installed),         TEST(test_the_first_that_is_there),
-        TEST(test_one_that_leads_nowhere),       TEST(test_somebody_has_chosen),
-        TEST(test_the_loader_finds_one),         TEST(test_the_loader_finds_one_at_home),
-        TEST(test_the_loader_is_sent_elsewhere),
+        IN_FOLDER(test_nothing_is_installed),         IN_FOLDER(test_the_first_that_is_there),
+        IN_FOLDER(test_one_that_leads_nowhere),       IN_FOLDER(test_somebody_has_chosen),
+        IN_FOLDER(test_the_loader_finds_one),         IN_FOLDER(test_the_loader_finds_one_at_home),
+        IN_FOLDER(test_the_loader_is_sent_elsewhere),
     };
     return cmocka_run_group_tests_name("driver", tests, NULL, NULL);
 }
