@@ -12,7 +12,7 @@
 
 enum { MOST_PATH = 128, NUM_MANIFESTS = 3, NUM_FOLDERS = 2 };
 
-static char top[MOST_PATH], manifests[NUM_MANIFESTS][MOST_PATH], folders[NUM_FOLDERS][MOST_PATH];
+static char top[32], manifests[NUM_MANIFESTS][MOST_PATH], folders[NUM_FOLDERS][MOST_PATH];
 static const char *manifest_list[NUM_MANIFESTS + 1], *folder_list[NUM_FOLDERS + 1];
 static const struct driver_places places = { manifest_list, folder_list };
 
