@@ -6,7 +6,7 @@
  * used without OpenGL (NO_VIRGL), with each context in a process of the render server
  * (RENDER_SERVER), and with fences reported from virglrenderer's own thread as they signal
  * (THREAD_SYNC | ASYNC_FENCE_CB): that thread calls context_fence() below, once per fence, in order
- * per ring. It waits for an eventfd; where there is none, poll() calls it. Fences of the device as a whole do not exist without OpenGL (device.h has its own).
+ * per ring. It waits for an eventfd; where there is none, poll() calls it. Fences of the device as a whole do not exist without OpenGL (command.h has them).
  */
 #include "renderer/renderer.h"
 
