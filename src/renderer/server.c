@@ -65,7 +65,8 @@ static char **environment(void)
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {
-        bool is_it = platform_preload && strncmp(environ[i], platform_preload_variable, name) == 0 &&
+        bool is_it = platform_preload &&
+                     strncmp(environ[i], platform_preload_variable, name) == 0 &&
                      environ[i][name] == '=';
         if (!is_it)
             copy[at++] = environ[i];
@@ -185,7 +186,7 @@ void server_kill(const struct server *server)
     if (server->is_a_group) {
         kill(-pid, SIGKILL);
     } else {
-        kill(pid, SIGSTOP); /* so that it starts no more of them */
+        kill(pid, SIGSTOP);          /* so that it starts no more of them */
         platform_kill_children(pid); /* those that serve contexts */
         kill(pid, SIGKILL);
     }
