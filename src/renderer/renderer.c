@@ -259,6 +259,8 @@ static void capset_fill(uint32_t version, void *data)
 
 static int context_create(uint32_t context_id, const char *name, uint32_t name_len)
 {
+    if (!state.link) /* the last attempt to start it anew failed */
+        return -EIO;
     link_expect(state.link, context_id);
     int ret = virgl_renderer_context_create_with_flags(context_id, VIRTIO_GPU_CAPSET_VENUS,
                                                        name_len, name);
