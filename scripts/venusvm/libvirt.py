@@ -51,7 +51,9 @@ wait $!
 """
 # Of libvirt's settings, those that this place asks for. Without systemd it has no cgroups of its own to use; the
 # cache's files are ours, and stay so.
-SETTINGS = {"user": "root", "group": "root", "dynamic_ownership": 0, "cgroup_controllers": []}
+SETTINGS = {"user": "root", "group": "root", "dynamic_ownership": 0, "cgroup_controllers": [], "seccomp_sandbox": 0}
+# What programs beside the daemon get: as in-root.sh has it, and a home where they may leave something.
+ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/run")
 # libvirtd looks the user up before it reads that another is wanted.
 USER = ("libvirt-qemu", 64055)
 
@@ -107,12 +109,21 @@ class Libvirt:
         """Where something of the daemon's is on this machine."""
         return Path(self.folder.name, name)
 
+    def inside_path(self, path):
+        """What a file in place("lib") is called beside the daemon."""
+        return Path("/var/lib/libvirt", Path(path).relative_to(self.place("lib")))
+
     def log(self):
         return self.place("libvirtd.log").read_text(encoding="utf-8", errors="replace")[-3000:]
 
     def processes(self):
         """The process that we started, and all that there is in its namespaces."""
         return family(self.process.pid)
+
+    @staticmethod
+    def processes_of(pid):
+        """A QEMU and what it has started."""
+        return family(pid)
 
     def close(self):
         """Ends the daemon and all domains, at once."""
@@ -143,7 +154,7 @@ class Libvirt:
     def run(self, *command, check=True, timeout=120):
         """Runs a program beside the daemon; its output, or with check=False the finished process."""
         user = ["-U", "--preserve-credentials"] if os.geteuid() else []
-        done = subprocess.run(["nsenter", "-t", str(self.inside), *user, "-m", "-p", "--",
+        done = subprocess.run(["nsenter", "-t", str(self.inside), *user, "-m", "-p", "env", "-i", *ENVIRONMENT,
                                *(str(word) for word in command)],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False)
         if not check:
@@ -185,12 +196,11 @@ class Domain(Guest):
         self.process = self.port = self.pid = None
         self.monitor = DomainMonitor(self)
         self.init_conversation()
-        self.boot_seconds = None
 
     def make_ours(self):
         """Has the XML boot our guest on this machine."""
         folder, libvirt = Path(self.folder.name), self.libvirt
-        seen = Path("/var/lib/libvirt", folder.name)  # as libvirt and QEMU see it
+        seen = libvirt.inside_path(folder)
         if self.accel == "tcg":
             self.xml.set("type", "qemu")
         disk = folder / "disk.qcow2"
@@ -211,17 +221,21 @@ class Domain(Guest):
 
     # --- life
 
-    def define(self):
+    def write(self, file):
+        """Writes the XML to a file that a command may name."""
         ET.register_namespace("qemu", QEMU_NAMESPACE)
-        file = Path(self.folder.name, "domain.xml")
+        file.parent.mkdir(parents=True, exist_ok=True)
         ET.ElementTree(self.xml).write(file)
-        self.libvirt.virsh("define", "--validate", f"/var/lib/libvirt/{file.parent.name}/{file.name}")
 
     def start(self):
-        self.define()
-        begin = time.monotonic()
+        file = Path(self.folder.name, "domain.xml")
+        self.write(file)
+        self.libvirt.virsh("define", "--validate", self.libvirt.inside_path(file))
         self.libvirt.virsh("start", self.name)
-        self.boot_seconds = time.monotonic() - begin
+        return self.started()
+
+    def started(self):
+        """Somebody else has started it: from here on it is ours."""
         self.pid = self.find_process()
         return self
 
@@ -257,6 +271,12 @@ class Domain(Guest):
         self.hang_up()
         self.libvirt.virsh("reset", self.name)
 
+    def reboot(self, timeout=180):
+        """Presses the power button, waits until the guest is off, and on again: so libvirt does it."""
+        self.hang_up()
+        self.libvirt.virsh("reboot", self.name)
+        return self.wait_for_agent(timeout)
+
     def close(self):
         self.hang_up()
         self.libvirt.virsh("destroy", self.name, check=False)
@@ -268,8 +288,16 @@ class Domain(Guest):
     def screenshot(self):
         """What virsh screenshot saves."""
         file = Path(self.folder.name, "screen.png")
-        self.libvirt.virsh("screenshot", self.name, f"/var/lib/libvirt/{file.parent.name}/{file.name}")
+        self.libvirt.virsh("screenshot", self.name, self.libvirt.inside_path(file))
         return read_png(file)
+
+    def screendump(self, path, form="png", output=0):
+        shown = self.screenshot()
+        if form == "png":
+            shown.write_png(path)
+        else:
+            path.write_bytes(b"P6\n%d %d\n255\n" % (shown.width, shown.height) + shown.rgb)
+        return path
 
     def device_path(self):
         named = self.xml.find(f"{{{QEMU_NAMESPACE}}}commandline") is not None
@@ -291,3 +319,54 @@ class DomainMonitor:
 
     def close(self):
         pass
+
+
+class SharedLibvirt:
+    """A daemon that several tests share, one after the other, and its domains, which run until one is asked to end."""
+
+    def __init__(self):
+        self.options, self.prefix, self.libvirt, self.domains = {}, "", None, {}
+
+    def get(self):
+        if not self.libvirt:
+            libvirt = Libvirt()
+            try:
+                self.libvirt = libvirt.start()
+            except BaseException:
+                libvirt.close()
+                raise
+            print(f"# {libvirt.accel_why}", flush=True)
+        return self.libvirt
+
+    def domain(self, door):
+        """The domain of one of the files in packaging/libvirt, running."""
+        if door not in self.domains:
+            domain = self.get().domain(PACKAGING / f"{door}.xml")
+            self.domains[door] = domain
+            domain.start().wait_for_agent()
+        return self.domains[door]
+
+    def tidy(self):
+        """Ends the programs that somebody left running; says which domain has ended by itself."""
+        gone = []
+        for door, domain in list(self.domains.items()):
+            try:
+                domain.check_alive()
+                running = [job for job in domain.jobs.values() if job.status is None]
+                for job in running:
+                    job.signal(9)
+                for job in running:
+                    job.wait(20)
+            except GuestError as failure:
+                gone.append(str(failure))
+                domain.close()
+                del self.domains[door]
+        return "\n".join(gone) or None
+
+    def close(self):
+        for domain in self.domains.values():
+            domain.close()
+        self.domains = {}
+        if self.libvirt:
+            self.libvirt.close()
+            self.libvirt = None
