@@ -362,6 +362,14 @@ def guest_aarch64(log):
     return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--aarch64"], log, 2400)
 
 
+def libvirt(log):
+    """Domains of Debian's libvirt: both ways to the device, in Debian's own QEMU."""
+    made_by("host-root.sh", "--libvirt")
+    made_by("build-module.sh")
+    made_by("guest-image.sh")
+    return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--libvirt"], log, 2400)
+
+
 def legacy(log):
     """The archived OpenGL device, in a QEMU of its own."""
     made_by("build-qemu.sh", "--legacy")
@@ -371,11 +379,11 @@ def legacy(log):
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
           (strict, scripts, unit, renderer, samples, qtest, guest, present, module, asan, tsan, guest_aarch64,
-           guest_backports, guest_forky, guest_module, legacy)}
+           guest_backports, guest_forky, guest_module, libvirt, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
-ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "legacy"}
+ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "libvirt", "legacy"}
 # The guest images that suites need.
-IMAGES = {"guest": (), "present": (), "module": (), "guest-module": (), "legacy": (),
+IMAGES = {"guest": (), "present": (), "module": (), "guest-module": (), "libvirt": (), "legacy": (),
           "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
 
 
