@@ -59,7 +59,7 @@ USER = ("libvirt-qemu", 64055)
 
 
 class Libvirt:
-    """The daemon and what it is started with. settings: lines of qemu.conf, by name."""
+    """The daemon and what it is started with. settings: lines of qemu.conf, by name; None: Debian's own."""
 
     def __init__(self, settings=None):
         self.root = made_by("host-root.sh", ROOT)
@@ -80,7 +80,8 @@ class Libvirt:
         shutil.copytree(self.root / "etc" / "libvirt", place / "etc")
         with open(place / "etc" / "qemu.conf", "a", encoding="utf-8") as file:
             for name, value in self.settings.items():
-                file.write(f"{name} = {json.dumps(value)}\n")
+                if value is not None:
+                    file.write(f"{name} = {json.dumps(value)}\n")
         for name, line in (("passwd", f"{USER[0]}:x:{USER[1]}:{USER[1]}::/:/usr/sbin/nologin"),
                            ("group", f"{USER[0]}:x:{USER[1]}:")):
             text = Path("/etc", name).read_text(encoding="utf-8")
@@ -189,9 +190,9 @@ class Domain(Guest):
         self.xml = ET.parse(xml).getroot()
         if name:
             self.xml.find("name").text = name
-        self.name = self.xml.find("name").text
         if change:
             change(self.xml)
+        self.name = self.xml.find("name").text
         self.make_ours()
         self.process = self.port = self.pid = None
         self.monitor = DomainMonitor(self)

@@ -10,12 +10,14 @@ import re
 import time
 from pathlib import Path
 
-from venusvm.harness import Failed, Skipped, expect, picture
+from venusvm.guest import GuestError
+from venusvm.harness import Failed, expect, picture
 from venusvm.host_screen import window_of_vkcube
-from venusvm.libvirt import EMULATOR, PACKAGING, Libvirt, element
+from venusvm.libvirt import PACKAGING, QEMU_NAMESPACE, Libvirt, element
 from venusvm.unmodified import Held, wanted_vkcube
 
 SIZE = 500
+PLAIN = "/usr/bin/qemu-system-x86_64"
 DOORS = {"device": "virtio-vga-venus", "acceleration": "virtio-vga-gl"}
 SUMMARY = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json vulkaninfo --summary"
 # Without systemd nobody in the guest acts on its power button. This does as systemd would.
@@ -158,3 +160,87 @@ def test_destroy(case):
         expect(not left, "no file of it", left)
         guest.close()
         del case.shared.domains[door]
+
+
+ASKS_FOR_HELP = "start the server outside, and hand over a socket to it"
+
+
+def test_sandbox(case):
+    """where QEMU may start no program, which is libvirt's default, a domain without a server does not start and says so"""
+    with Libvirt({"seccomp_sandbox": None}) as libvirt:
+        for door in DOORS:
+            guest = libvirt.domain(PACKAGING / f"{door}.xml")
+            try:
+                guest.start()
+                raise Failed("expected the domain not to start\n    seen it run")
+            except GuestError as why:
+                expect("Operation not permitted" in str(why) and ASKS_FOR_HELP in str(why), "a message that helps", why)
+            finally:
+                guest.close()
+
+
+def test_devices(case):
+    """QEMU and the render server see those devices of the host that cgroup_device_acl names, and no other"""
+    listed = ["/dev/null", "/dev/full", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/ptmx"]
+    with Libvirt({"cgroup_device_acl": [*listed, "/dev/fuse"]}) as libvirt:
+        guest = libvirt.domain(PACKAGING / "acceleration.xml")
+        try:
+            guest.start()
+            for pid in libvirt.processes_of(guest.pid):
+                seen = {path.name for path in Path(f"/proc/{pid}/root/dev").iterdir() if path.is_char_device()}
+                expect(seen == {*(name[5:] for name in listed), "fuse"}, "those, and fuse, which was added", sorted(seen))
+        finally:
+            guest.close()
+
+
+def change_to_plain(xml):
+    """The third way: QEMU's own program with the modules' directory, where QEMU's own for OpenGL are installed too."""
+    xml.find("name").text = "venus-plain"
+    xml.find("devices/emulator").text = PLAIN
+    line = element(f"<commandline xmlns='{QEMU_NAMESPACE}'><env name='QEMU_MODULE_DIR' value='/usr/lib/qemu-venus'/>"
+                   "</commandline>")
+    xml.append(line)
+
+
+def boots(case, libvirt, **options):
+    """Starts acceleration.xml with changes, says what Vulkan device its guest has, and ends it."""
+    guest = libvirt.domain(PACKAGING / "acceleration.xml", **options)
+    begin = time.monotonic()
+    try:
+        guest.start().wait_for_agent()
+        case.note(f"booted in {time.monotonic() - begin:.1f} s: {is_venus(guest)}")
+    finally:
+        guest.close()
+
+
+def test_plain_emulator(case):
+    """QEMU's own program as emulator, with QEMU_MODULE_DIR in the domain: 3D acceleration is our device there, too"""
+    boots(case, case.shared.get(), change=change_to_plain)
+
+
+def test_spice(case):
+    """what virt-manager's dialog writes with SPICE, its default: 3D acceleration without OpenGL in SPICE starts"""
+    def change(xml):
+        devices = xml.find("devices")
+        devices.remove(devices.find("graphics"))
+        devices.append(element("<graphics type='spice' autoport='yes'><image compression='off'/></graphics>"))
+        xml.remove(xml.find(f"{{{QEMU_NAMESPACE}}}override"))
+
+    boots(case, case.shared.get(), change=change)
+
+
+def test_apparmor(case):
+    """libvirt's AppArmor profile of a domain compiles with our lines, and has them"""
+    libvirt = case.shared.get()
+    folder = libvirt.place("lib/apparmor")
+    lines = folder / "abstractions" / "libvirt-qemu.d" / "virtio-gpu-venus"
+    lines.parent.mkdir(parents=True)
+    lines.write_bytes((PACKAGING / "apparmor").read_bytes())
+    profile = (Path(libvirt.root) / "etc/apparmor.d/libvirt/TEMPLATE.qemu").read_text(encoding="utf-8")
+    (folder / "profile").write_text(profile.replace("LIBVIRT_TEMPLATE", "libvirt-test"), encoding="utf-8")
+    parser = ["apparmor_parser", "--skip-kernel-load", "--skip-cache", "--base", "/etc/apparmor.d",
+              "-I", libvirt.inside_path(folder)]
+    said = libvirt.run(*parser, "--preprocess", libvirt.inside_path(folder / "profile"))
+    expect("renderd.sock rw" in said, "our lines in the profile", said[-1500:])
+    libvirt.run(*parser, "--ofile", libvirt.inside_path(folder / "compiled"), libvirt.inside_path(folder / "profile"))
+    expect((folder / "compiled").stat().st_size > 10000, "a compiled profile", (folder / "compiled").stat().st_size)
