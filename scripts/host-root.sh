@@ -46,7 +46,7 @@ stock_qemu_windows=(qemu-system-gui qemu-system-modules-opengl)
 stock_qemu_modules=(ui-sdl.so ui-opengl.so)
 # Debian's libvirt, its daemons of one piece and of many, its programs, and what reads AppArmor's profiles.
 libvirt=(libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-log libvirt-clients virtinst qemu-utils apparmor
-    qemu-system-modules-spice)
+    libvirt-daemon-driver-storage qemu-system-modules-spice)
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs
     Xvfb xdotool weston edid-decode)
 modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 zlib slirp

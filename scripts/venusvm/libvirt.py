@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -168,6 +169,15 @@ class Libvirt:
     def virsh(self, *words, **options):
         return self.run("virsh", "-q", *words, **options)
 
+    def type_in(self, command):
+        """Runs a line of a page, word for word, in a directory of its own."""
+        self.typed.mkdir(exist_ok=True)
+        return self.run("sh", "-c", f"cd {self.inside_path(self.typed)} && {command}")
+
+    @property
+    def typed(self):
+        return self.place("lib/typed")
+
     def domain(self, xml, **options):
         return Domain(self, xml, **options)
 
@@ -200,25 +210,40 @@ class Domain(Guest):
 
     def make_ours(self):
         """Has the XML boot our guest on this machine."""
-        folder, libvirt = Path(self.folder.name), self.libvirt
-        seen = libvirt.inside_path(folder)
         if self.accel == "tcg":
             self.xml.set("type", "qemu")
-        disk = folder / "disk.qcow2"
-        libvirt.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", libvirt.image / "disk.img",
-                    seen / disk.name)
+        self.libvirt.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw",
+                         "-b", self.libvirt.image / "disk.img", self.libvirt.inside_path(self.disk()))
         devices = self.xml.find("devices")
-        devices.find("disk/source").set("file", str(seen / disk.name))
+        devices.find("disk/source").set("file", str(self.libvirt.inside_path(self.disk())))
         devices.append(element(f"<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
-                               f"<source file='{libvirt.tools}'/><target dev='vdb' bus='virtio'/><readonly/></disk>"))
-        devices.append(element(f"<channel type='unix'><source mode='bind' path='{seen}/agent'/>"
+                               f"<source file='{self.libvirt.tools}'/><target dev='vdb' bus='virtio'/><readonly/></disk>"))
+        devices.append(element(f"<channel type='unix'><source mode='bind' path='{self.agent()}'/>"
                                f"<target type='virtio' name='venus.agent'/></channel>"))
+        for name, text in self.boot().items():
+            ET.SubElement(self.xml.find("os"), name).text = str(text)
+
+    def disk(self):
+        return Path(self.folder.name, "disk.qcow2")
+
+    def agent(self):
+        """The agent's socket, as libvirt has to know it."""
+        return self.libvirt.inside_path(self.folder.name) / "agent"
+
+    def boot(self):
         machine = guests.MACHINES["x86_64"]
-        boot = {"kernel": libvirt.image / "vmlinuz", "initrd": libvirt.image / "initrd.img",
+        return {"kernel": self.libvirt.image / "vmlinuz", "initrd": self.libvirt.image / "initrd.img",
                 "cmdline": f"console={machine['console']} root=/dev/vda rw init=/sbin/venus-init quiet "
                            f"vt.global_cursor_default=0 {machine['boot']}"}
-        for name, text in boot.items():
-            ET.SubElement(self.xml.find("os"), name).text = str(text)
+
+    def virt_install_words(self):
+        """The same, for virt-install: what it has to be told besides."""
+        words = ["--virt-type", self.xml.get("type"), "--disk", f"{self.libvirt.tools},readonly=on",
+                 "--channel", f"unix,source.mode=bind,source.path={self.agent()},"
+                              "target.type=virtio,target.name=venus.agent"]
+        for name, text in self.boot().items():
+            words += ["--xml", f"xpath.set=./os/{name},xpath.value={text}"]
+        return shlex.join(str(word) for word in words)
 
     # --- life
 
@@ -271,12 +296,6 @@ class Domain(Guest):
     def press_reset(self):
         self.hang_up()
         self.libvirt.virsh("reset", self.name)
-
-    def reboot(self, timeout=180):
-        """Presses the power button, waits until the guest is off, and on again: so libvirt does it."""
-        self.hang_up()
-        self.libvirt.virsh("reboot", self.name)
-        return self.wait_for_agent(timeout)
 
     def close(self):
         self.hang_up()
@@ -338,14 +357,6 @@ class SharedLibvirt:
                 raise
             print(f"# {libvirt.accel_why}", flush=True)
         return self.libvirt
-
-    def domain(self, door):
-        """The domain of one of the files in packaging/libvirt, running."""
-        if door not in self.domains:
-            domain = self.get().domain(PACKAGING / f"{door}.xml")
-            self.domains[door] = domain
-            domain.start().wait_for_agent()
-        return self.domains[door]
 
     def tidy(self):
         """Ends the programs that somebody left running; says which domain has ended by itself."""

@@ -7,10 +7,11 @@ are Debian's, but for those that venusvm/libvirt.py and a test name.
 """
 
 import re
+import shutil
 import time
 from pathlib import Path
 
-from venusvm.guest import GuestError
+from venusvm.guest import TOP, GuestError
 from venusvm.harness import Failed, expect, picture
 from venusvm.host_screen import window_of_vkcube
 from venusvm.libvirt import PACKAGING, QEMU_NAMESPACE, Libvirt, element
@@ -24,6 +25,45 @@ SUMMARY = "VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json vulkaninfo --
 POWER_BUTTON = ("modprobe button && mkdir -p /tmp/acpi/PWRF && cd /tmp/acpi/PWRF && "
                 "printf '#!/bin/sh\nsync; echo o >/proc/sysrq-trigger\n' >00000080 && chmod +x 00000080 && "
                 "exec busybox acpid -d -c /tmp/acpi")
+
+
+PAGE = TOP / "docs" / "libvirt.md"
+VERBS = ("define", "start", "screenshot", "reboot", "destroy", "undefine")
+
+
+def commands():
+    """The lines of the page that a person types: those that are indented, joined where they end with a backslash."""
+    text = PAGE.read_text(encoding="utf-8").replace("\\\n", " ")
+    return [line.strip() for line in text.splitlines() if line.startswith("    ") and line.strip()]
+
+
+def command(begin, name):
+    """The one line that begins so, of a domain."""
+    found = [line for line in commands() if line.startswith(f"{begin} ") and name in line]
+    expect(len(found) == 1, f"one line of {PAGE.name} that begins with {begin}, of {name}", found)
+    return found[0]
+
+
+def type_in(case, verb, door):
+    return case.shared.get().type_in(command(f"virsh {verb}", door))
+
+
+def running(case, door):
+    """The domain of one of the page's files, running: the page's lines have started it if it did not."""
+    shared = case.shared
+    if door not in shared.domains:
+        guest = shared.get().domain(PACKAGING / f"{door}.xml")
+        shared.domains[door] = guest
+        guest.write(shared.libvirt.typed / "packaging" / "libvirt" / f"{door}.xml")
+        for verb in ("define", "start"):
+            type_in(case, verb, door)
+        guest.started().wait_for_agent()
+    return shared.domains[door]
+
+
+def screenshot(case, door):
+    type_in(case, "screenshot", door)
+    return picture.read_png(case.shared.libvirt.typed / "screen.png")
 
 
 def is_venus(guest):
@@ -46,7 +86,7 @@ def test_files(case):
 
 def starts(case, door):
     begin = time.monotonic()
-    guest = case.shared.domain(door)
+    guest = running(case, door)
     case.note(f"defined, started and booted in {time.monotonic() - begin:.1f} s: {is_venus(guest)}")
     line = Path(f"/proc/{guest.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     expect(DOORS[door] in line, f"QEMU with {DOORS[door]}", line)
@@ -63,12 +103,12 @@ def test_acceleration_starts(case):
 
 
 def vkcube(case, door, frame):
-    guest = case.shared.domain(door)
+    guest = running(case, door)
     wanted = wanted_vkcube(guest, frame, SIZE)
     wanted.write_png(case.file(f"host-{frame}.png"))
     with Held(guest, "", f"vkcube --wsi wayland --width {SIZE} --height {SIZE} --c {frame + 10}", frame):
         def question():
-            shown = guest.screenshot()
+            shown = screenshot(case, door)
             shown.write_png(case.file(f"virsh-{frame}.png"))
             try:
                 seen = picture.Difference(window_of_vkcube(shown, SIZE, SIZE), wanted)
@@ -93,7 +133,7 @@ def test_acceleration_vkcube(case):
 
 def test_two(case):
     """both domains at a time: each has its own device, render server and Venus"""
-    guests = [case.shared.domain(door) for door in DOORS]
+    guests = [running(case, door) for door in DOORS]
     jobs = [guest.spawn(SUMMARY) for guest in guests]
     for job in jobs:
         job.wait(120)
@@ -105,14 +145,14 @@ def test_two(case):
 def test_memory(case):
     """all of the guest's memory is a memfd, mapped so that others may share it"""
     for door in DOORS:
-        maps = Path(f"/proc/{case.shared.domain(door).pid}/maps").read_text(encoding="utf-8", errors="replace")
+        maps = Path(f"/proc/{running(case, door).pid}/maps").read_text(encoding="utf-8", errors="replace")
         sizes = [int(end, 16) - int(begin, 16) for begin, end, kind in
                  re.findall(r"^(\w+)-(\w+) rw-(.) .*/memfd:memory-backend-memfd", maps, re.MULTILINE) if kind == "s"]
         expect(sum(sizes) == 2 << 30, "2 GiB of a shared memfd", sizes or maps[-1500:])
 
 
 def reboots(case, door):
-    guest = case.shared.domain(door)
+    guest = running(case, door)
     button = guest.spawn(POWER_BUTTON)
 
     def listens():
@@ -122,7 +162,9 @@ def reboots(case, door):
     case.wait_for(listens, "the guest to listen to its power button")
     pid = guest.pid
     begin = time.monotonic()
-    guest.reboot()
+    guest.hang_up()
+    type_in(case, "reboot", door)
+    guest.wait_for_agent()
     case.note(f"rebooted in {time.monotonic() - begin:.1f} s")
     expect(guest.find_process() == pid, "the same QEMU", guest.find_process())
     is_venus(guest)
@@ -140,7 +182,7 @@ def test_acceleration_reboots(case):
 
 def test_reset(case):
     """virsh reset, with a program drawing: the guest has Venus again"""
-    guest = case.shared.domain("device")
+    guest = running(case, "device")
     with Held(guest, "", "vkcube --wsi wayland --c 100", 10):
         guest.reset()
     is_venus(guest)
@@ -150,16 +192,41 @@ def test_destroy(case):
     """virsh destroy leaves no process and no file of a domain"""
     libvirt = case.shared.get()
     for door in DOORS:
-        guest = case.shared.domain(door)
+        guest = running(case, door)
         others = libvirt.processes() - libvirt.processes_of(guest.pid)
         expect(len(libvirt.processes_of(guest.pid)) > 1, "QEMU with its render server", libvirt.processes_of(guest.pid))
-        libvirt.virsh("destroy", guest.name)
+        type_in(case, "destroy", door)
         case.wait_for(lambda: (libvirt.processes() <= others, libvirt.processes() - others), "no process of it", 10)
         left = [path for folder in ("lib/qemu", "run/libvirt/qemu") for path in libvirt.place(folder).rglob("*")
                 if guest.name in path.name]
         expect(not left, "no file of it", left)
+        type_in(case, "undefine", door)
+        expect(guest.name not in libvirt.virsh("list", "--all"), "no such domain", libvirt.virsh("list", "--all"))
         guest.close()
         del case.shared.domains[door]
+
+
+def test_page(case):
+    """every line of docs/libvirt.md that a person types is typed by these tests"""
+    typed = {command(f"virsh {verb}", door) for verb in VERBS for door in DOORS} | {command("virt-install", "venus")}
+    expect(set(commands()) == typed, "no other line", set(commands()) - typed)
+
+
+def test_virt_install(case):
+    """virt-install makes the domain of acceleration.xml from words alone, and its guest has Venus"""
+    libvirt = case.shared.get()
+    guest = libvirt.domain(PACKAGING / "acceleration.xml", name="venus")
+    shutil.copy(guest.disk(), libvirt.place("lib/images/venus.qcow2"))
+    begin = time.monotonic()
+    try:
+        libvirt.type_in(f"{command('virt-install', 'venus')} {guest.virt_install_words()}")
+        guest.started().wait_for_agent()
+        case.note(f"installed and booted in {time.monotonic() - begin:.1f} s: {is_venus(guest)}")
+        said = libvirt.virsh("dumpxml", "venus")
+        for wanted in ("<source type='memfd'/>", "<access mode='shared'/>", "<acceleration accel3d='yes'/>"):
+            expect(wanted in said, wanted, said)
+    finally:
+        guest.close()
 
 
 ASKS_FOR_HELP = "start the server outside, and hand over a socket to it"
