@@ -34,7 +34,8 @@ PACKAGING = TOP / "packaging" / "libvirt"
 EMULATOR = "/usr/bin/qemu-system-x86_64-venus"
 QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 
-# What libvirt's own is replaced by, the first process of the namespaces. $1: the directory, $2: what is laid over /usr.
+# What libvirt's own is replaced by, the first process of the namespaces. $1: the directory, $2: what is laid over /usr,
+# $3: venus-gpu-renderd, or nothing.
 INIT = r"""
 set -eu
 mount -t overlay -o "lowerdir=$2:/usr" overlay /usr
@@ -46,27 +47,33 @@ for name in passwd group; do
     mount --bind "$1/$name" "/etc/$name"
 done
 mkdir -p /var/cache/libvirt
+if [ -n "$3" ]; then
+    mkdir /run/venus-gpu
+    "$3" --socket /run/venus-gpu/renderd.sock &
+fi
 virtlogd -d
 libvirtd &
 wait $!
 """
 # Of libvirt's settings, those that this place asks for. Without systemd it has no cgroups of its own to use; the
 # cache's files are ours, and stay so.
-SETTINGS = {"user": "root", "group": "root", "dynamic_ownership": 0, "cgroup_controllers": [], "seccomp_sandbox": 0}
+SETTINGS = {"user": "root", "group": "root", "dynamic_ownership": 0, "cgroup_controllers": []}
 # What programs beside the daemon get: as in-root.sh has it, and a home where they may leave something.
 ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/run")
-# libvirtd looks the user up before it reads that another is wanted.
-USER = ("libvirt-qemu", 64055)
+# libvirtd looks its user up before it reads that another is wanted; the other's are the render servers.
+USERS = {"libvirt-qemu": 64055, "venus-gpu": 64056}
 
 
 class Libvirt:
-    """The daemon and what it is started with. settings: lines of qemu.conf, by name; None: Debian's own."""
+    """The daemon and what it is started with. settings: lines of qemu.conf, by name. renderd: whether that
+    service runs beside it."""
 
-    def __init__(self, settings=None):
+    def __init__(self, settings=None, renderd=True):
         self.root = made_by("host-root.sh", ROOT)
         self.qemu = made_by("build-module.sh")
         self.image, self.tools = made_by("guest-image.sh"), made_by("tools-disk.sh")
         self.accel, self.accel_why = guests.pick_accel(self.qemu, self.image, in_root=[ROOT])
+        self.renderd = made_by("build-lib.sh") / "bin" / "venus-gpu-renderd" if renderd else ""
         self.settings = {**SETTINGS, **(settings or {})}
         self.folder = self.process = self.inside = None
 
@@ -81,16 +88,14 @@ class Libvirt:
         shutil.copytree(self.root / "etc" / "libvirt", place / "etc")
         with open(place / "etc" / "qemu.conf", "a", encoding="utf-8") as file:
             for name, value in self.settings.items():
-                if value is not None:
-                    file.write(f"{name} = {json.dumps(value)}\n")
-        for name, line in (("passwd", f"{USER[0]}:x:{USER[1]}:{USER[1]}::/:/usr/sbin/nologin"),
-                           ("group", f"{USER[0]}:x:{USER[1]}:")):
-            text = Path("/etc", name).read_text(encoding="utf-8")
-            (place / name).write_text(f"{text.rstrip()}\n{line}\n", encoding="utf-8")
+                file.write(f"{name} = {json.dumps(value)}\n")
+        for name, form in (("passwd", "{0}:x:{1}:{1}::/:/usr/sbin/nologin\n"), ("group", "{0}:x:{1}:\n")):
+            lines = Path("/etc", name).read_text(encoding="utf-8").rstrip() + "\n"
+            (place / name).write_text(lines + "".join(form.format(*user) for user in USERS.items()), encoding="utf-8")
         log = open(place / "libvirtd.log", "wb")
         self.process = subprocess.Popen(
             [SCRIPTS / "in-root.sh", "--die-with-parent", ROOT, "--", "unshare", "--mount", "--pid", "--fork",
-             "--kill-child=KILL", "--mount-proc", "sh", "-c", INIT, "init", place, self.qemu.parents[1]],
+             "--kill-child=KILL", "--mount-proc", "sh", "-c", INIT, "init", place, self.qemu.parents[1], self.renderd],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=os.setpgrp)
         log.close()
         self.wait_for_socket()
@@ -121,6 +126,14 @@ class Libvirt:
     def processes(self):
         """The process that we started, and all that there is in its namespaces."""
         return family(self.process.pid)
+
+    def programs(self):
+        """The name of each process's program, by its number."""
+        names = {}
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                names[pid] = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+        return names
 
     @staticmethod
     def processes_of(pid):

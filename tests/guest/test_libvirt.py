@@ -3,7 +3,8 @@
 
 The commands of docs/libvirt.md are run here, word for word, where its files are those of packaging/libvirt with our
 guest's disk, kernel and agent. The daemon is the real one, of the system; the sandbox, the namespaces and the settings
-are Debian's, but for those that venusvm/libvirt.py and a test name.
+are Debian's, but for those that venusvm/libvirt.py and a test name. venus-gpu-renderd runs beside it, but where a test
+does without.
 """
 
 import re
@@ -90,6 +91,7 @@ def starts(case, door):
     case.note(f"defined, started and booted in {time.monotonic() - begin:.1f} s: {is_venus(guest)}")
     line = Path(f"/proc/{guest.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     expect(DOORS[door] in line, f"QEMU with {DOORS[door]}", line)
+    expect("spawn=deny" in line, "a sandbox in which QEMU starts no program", line)
 
 
 def test_device_starts(case):
@@ -188,15 +190,20 @@ def test_reset(case):
     is_venus(guest)
 
 
+def servers(libvirt):
+    """The render servers that run, and the processes of their contexts."""
+    return {pid for pid, name in libvirt.programs().items() if name.startswith("virgl_render")}
+
+
 def test_destroy(case):
     """virsh destroy leaves no process and no file of a domain"""
     libvirt = case.shared.get()
     for door in DOORS:
         guest = running(case, door)
-        others = libvirt.processes() - libvirt.processes_of(guest.pid)
-        expect(len(libvirt.processes_of(guest.pid)) > 1, "QEMU with its render server", libvirt.processes_of(guest.pid))
+        before = servers(libvirt)
         type_in(case, "destroy", door)
-        case.wait_for(lambda: (libvirt.processes() <= others, libvirt.processes() - others), "no process of it", 10)
+        case.wait_for(lambda: (guest.pid not in libvirt.processes() and servers(libvirt) < before, libvirt.programs()),
+                      "neither QEMU nor its render server", 10)
         left = [path for folder in ("lib/qemu", "run/libvirt/qemu") for path in libvirt.place(folder).rglob("*")
                 if guest.name in path.name]
         expect(not left, "no file of it", left)
@@ -204,6 +211,9 @@ def test_destroy(case):
         expect(guest.name not in libvirt.virsh("list", "--all"), "no such domain", libvirt.virsh("list", "--all"))
         guest.close()
         del case.shared.domains[door]
+    case.wait_for(lambda: (not servers(libvirt), libvirt.programs()), "no render server", 10)
+    expect(set(libvirt.programs().values()) <= {"unshare", "sh", "virtlogd", "libvirtd", "venus-gpu-rende"},
+           "the daemons and nothing else", libvirt.programs())
 
 
 def test_page(case):
@@ -229,30 +239,30 @@ def test_virt_install(case):
         guest.close()
 
 
-ASKS_FOR_HELP = "start the server outside, and hand over a socket to it"
-
-
 def test_sandbox(case):
-    """where QEMU may start no program, which is libvirt's default, a domain without a server does not start and says so"""
-    with Libvirt({"seccomp_sandbox": None}) as libvirt:
+    """where QEMU may start no program, which is libvirt's default, it says that it needs venus-gpu-renderd"""
+    with Libvirt(renderd=False) as libvirt:
         for door in DOORS:
             guest = libvirt.domain(PACKAGING / f"{door}.xml")
             try:
                 guest.start()
                 raise Failed("expected the domain not to start\n    seen it run")
             except GuestError as why:
-                expect("Operation not permitted" in str(why) and ASKS_FOR_HELP in str(why), "a message that helps", why)
+                expect("Operation not permitted" in str(why) and "have venus-gpu-renderd start" in str(why),
+                       "a message that helps", why)
             finally:
                 guest.close()
 
 
 def test_devices(case):
-    """QEMU and the render server see those devices of the host that cgroup_device_acl names, and no other"""
+    """without service and sandbox QEMU starts the server; both see the devices that cgroup_device_acl names, and no other"""
     listed = ["/dev/null", "/dev/full", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/ptmx"]
-    with Libvirt({"cgroup_device_acl": [*listed, "/dev/fuse"]}) as libvirt:
+    with Libvirt({"cgroup_device_acl": [*listed, "/dev/fuse"], "seccomp_sandbox": 0}, renderd=False) as libvirt:
         guest = libvirt.domain(PACKAGING / "acceleration.xml")
         try:
-            guest.start()
+            guest.start().wait_for_agent()
+            is_venus(guest)
+            expect(servers(libvirt) <= libvirt.processes_of(guest.pid), "QEMU's own render server", libvirt.programs())
             for pid in libvirt.processes_of(guest.pid):
                 seen = {path.name for path in Path(f"/proc/{pid}/root/dev").iterdir() if path.is_char_device()}
                 expect(seen == {*(name[5:] for name in listed), "fuse"}, "those, and fuse, which was added", sorted(seen))
@@ -267,6 +277,8 @@ def change_to_plain(xml):
     line = element(f"<commandline xmlns='{QEMU_NAMESPACE}'><env name='QEMU_MODULE_DIR' value='/usr/lib/qemu-venus'/>"
                    "</commandline>")
     xml.append(line)
+    xml.find(".//{*}frontend").append(element(f"<property xmlns='{QEMU_NAMESPACE}' name='render-server' type='string' "
+                                              "value='unix:/run/venus-gpu/renderd.sock'/>"))
 
 
 def boots(case, libvirt, **options):
