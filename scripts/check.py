@@ -298,7 +298,8 @@ def checkpatch(program, log):
 def qtest(log):
     test = made_by("build-qemu.sh", "--qtest")
     build = made_by("build-qemu.sh", "--build-dir")
-    env = dict(os.environ, QTEST_QEMU_BINARY=str(build / "qemu-system-x86_64"))
+    env = dict(os.environ, QTEST_QEMU_BINARY=str(build / "qemu-system-x86_64"),
+               VENUS_RENDERD=str(made_by("build-lib.sh") / "bin" / "venus-gpu-renderd"))
     results = checkpatch(build.parent / "src" / "scripts" / "checkpatch.pl", log)
     for program in (test, test.with_name("virtio-gpu-venus-redox-test")):
         results += tap_program([SCRIPTS / "in-root.sh", program, "--tap", "-k"], log, 1200, env=env,

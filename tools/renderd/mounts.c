@@ -128,14 +128,13 @@ static int show_all(char *const *keep)
 }
 
 /* That of the processes that there are here; where the kernel lets us mount none, as in some containers, the old one. */
-static int show_processes(void)
+static int show_processes(bool *all)
 {
     const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     if (mkdir("/proc", 0755) < 0)
         return -1;
-    if (mount("proc", "/proc", "proc", flags, NULL) == 0)
-        return 0;
-    return mount(OLD "/proc", "/proc", NULL, MS_BIND | MS_REC, NULL);
+    *all = mount("proc", "/proc", "proc", flags, NULL) < 0;
+    return *all ? mount(OLD "/proc", "/proc", NULL, MS_BIND | MS_REC, NULL) : 0;
 }
 
 static const char *const temporary[] = { "/tmp", "/dev/shm" };
@@ -167,9 +166,9 @@ static int make_read_only(void)
     return ret;
 }
 
-bool mounts_make(char *const *keep, const char **step, bool *half_made)
+bool mounts_make(char *const *keep, const char **step, bool *half_made, bool *all_processes)
 {
-    *half_made = false;
+    *half_made = *all_processes = false;
     umask(022);
     *step = "a file system of its own";
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
@@ -186,7 +185,7 @@ bool mounts_make(char *const *keep, const char **step, bool *half_made)
     if (show_all(keep) < 0)
         return false;
     *step = "its /proc";
-    if (show_processes() < 0)
+    if (show_processes(all_processes) < 0)
         return false;
     *step = "a root without the old one";
     if (umount2(OLD, MNT_DETACH) < 0 || rmdir(OLD) < 0)

@@ -116,14 +116,14 @@ static void set_limits(void)
 static char *make_files(const struct settings *settings, int lacks, bool *made)
 {
     const char *step = "namespaces (processes, network, IPC, mounts)";
-    bool half_made = false;
+    bool half_made = false, all_processes = false;
     *made = false;
     if (lacks)
         return missing(settings, step, lacks);
     *made = (settings->change_user || map_user(settings)) &&
-            mounts_make(settings->keep, &step, &half_made);
-    if (*made)
-        return NULL;
+            mounts_make(settings->keep, &step, &half_made, &all_processes);
+    if (*made) /* processes of the same user could be reached by it */
+        return all_processes ? missing(settings, "a /proc of its own", EPERM) : NULL;
     return half_made ? message("the sandbox cannot have %s: %s", step, strerror(errno))
                      : missing(settings, step, errno);
 }

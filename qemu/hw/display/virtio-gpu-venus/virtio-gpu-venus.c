@@ -212,7 +212,7 @@ bool virtio_gpu_venus_check_conf(VirtIOGPUVenus *v, Error **errp)
            venus_present_check_conf(v, errp);
 }
 
-/* "fd:" and a number, or else a program */
+/* "fd:" and a number, or what the library takes: a program, "unix:PATH" */
 static bool venus_set_render_server(VirtIOGPUVenus *v,
                                     struct venus_gpu_config *config,
                                     Error **errp)
