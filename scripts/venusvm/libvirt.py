@@ -49,7 +49,7 @@ done
 mkdir -p /var/cache/libvirt
 if [ -n "$3" ]; then
     mkdir /run/venus-gpu
-    "$3" --socket /run/venus-gpu/renderd.sock &
+    "$3" --strict --socket /run/venus-gpu/renderd.sock &
 fi
 virtlogd -d
 libvirtd &
