@@ -384,6 +384,14 @@ def darwin(_log):
     return results
 
 
+def libvirt(log):
+    """Domains of Debian's libvirt: both ways to the device, in Debian's own QEMU."""
+    made_by("host-root.sh", "--libvirt")
+    made_by("build-module.sh")
+    made_by("guest-image.sh")
+    return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--libvirt"], log, 2400)
+
+
 def legacy(log):
     """The archived OpenGL device, in a QEMU of its own."""
     made_by("build-qemu.sh", "--legacy")
@@ -393,11 +401,11 @@ def legacy(log):
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
           (strict, scripts, unit, renderer, samples, qtest, guest, present, module, asan, tsan, guest_aarch64,
-           guest_backports, guest_forky, guest_module, polled, darwin, legacy)}
+           guest_backports, guest_forky, guest_module, libvirt, polled, darwin, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
-ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "polled", "darwin", "legacy"}
+ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "libvirt", "polled", "darwin", "legacy"}
 # The guest images that suites need.
-IMAGES = {"guest": (), "present": (), "module": (), "guest-module": (), "polled": (), "legacy": (),
+IMAGES = {"guest": (), "present": (), "module": (), "guest-module": (), "libvirt": (), "polled": (), "legacy": (),
           "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
 
 

@@ -3,10 +3,11 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl | --stock-qemu | --cross | --tidy]
+# usage: host-root.sh [--why | --without-egl | --stock-qemu | --libvirt | --cross | --tidy]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
 #   --stock-qemu   the same Debian with its own QEMU, which our module is loaded into
+#   --libvirt      the same with Debian's libvirt and virt-install too
 #   --cross        another, small Debian 13, in which programs for aarch64 guests are built
 #   --tidy         another, small Debian 13, which has clang-tidy and what the library includes
 # HOST_ROOT=/ insists on this machine's own system, HOST_ROOT=debian on the Debian 13.
@@ -43,6 +44,9 @@ tidy_packages=(
 stock_qemu=(qemu-system-x86)
 stock_qemu_windows=(qemu-system-gui qemu-system-modules-opengl)
 stock_qemu_modules=(ui-sdl.so ui-opengl.so)
+# Debian's libvirt, its daemons of one piece and of many, its programs, and what reads AppArmor's profiles.
+libvirt=(libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-log libvirt-clients virtinst qemu-utils apparmor
+    libvirt-daemon-driver-storage qemu-system-modules-spice)
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs
     Xvfb xdotool weston edid-decode)
 modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 zlib slirp
@@ -104,22 +108,29 @@ make_root_without_egl() {
     mv -T "$work/root" "$root-without-egl"
 }
 
-# Only what they hold: to run QEMU from there, no package has to be set up.
-make_root_with_qemu() {
-    local apt=(-o Dir::Etc::SourceList="$root/etc/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
+# unpack ROOT PACKAGE...: into a root the packages with what they depend on and it lacks. Only what they hold: to run
+# their programs from there, no package has to be set up.
+unpack() {
+    local to=$1 package
+    shift
+    apt=(-o Dir::Etc::SourceList="$root/etc/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
         -o Dir::Etc::PreferencesParts="$root/etc/apt/preferences.d"
         -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$root/var/lib/dpkg/status"
         -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Retries=3)
-    local package module
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
     cd "$work/cache/archives"
     apt-get "${apt[@]}" update
-    apt-get "${apt[@]}" install --download-only --no-install-recommends -y "${stock_qemu[@]}"
-    cp -al "$root" "$work/root"
+    apt-get "${apt[@]}" install --download-only --no-install-recommends -y "$@"
     for package in *.deb; do
         echo "$package"
-        dpkg-deb -x "$package" "$work/root"
+        dpkg-deb -x "$package" "$to"
     done
+}
+
+make_root_with_qemu() {
+    local package module
+    cp -al "$root" "$work/root"
+    unpack "$work/root" "${stock_qemu[@]}"
     mkdir "$work/windows"
     cd "$work/windows"
     apt-get "${apt[@]}" download "${stock_qemu_windows[@]}"
@@ -132,15 +143,23 @@ make_root_with_qemu() {
     mv -T "$work/root" "$root_with_qemu"
 }
 
+make_root_with_libvirt() {
+    cp -al "$root_with_qemu" "$work/root"
+    unpack "$work/root" "${libvirt[@]}"
+    mv -T "$work/root" "$root_with_libvirt"
+}
+
 why=
 without_egl=
 with_qemu=
+with_libvirt=
 cross=
 tidy=
 case ${1:-} in
 --why) why=1 ;;
 --without-egl) without_egl=1 ;;
 --stock-qemu) with_qemu=1 ;;
+--libvirt) with_qemu=1 with_libvirt=1 ;;
 --cross) cross=1 ;;
 --tidy) tidy=1 ;;
 --help) usage; exit ;;
@@ -164,6 +183,8 @@ if [ -z "$lacks" ] && [ -z "$without_egl$cross" ]; then
     [ -z "$why" ] || say "host root: this machine's own system"
     [ -z "$with_qemu" ] || command -v qemu-system-x86_64 >/dev/null ||
         die "this machine has no QEMU; install it (on Debian: apt-get install qemu-system-x86)"
+    [ -z "$with_libvirt" ] || command -v libvirtd virtqemud virt-install >/dev/null ||
+        die "this machine has no libvirt; install it (on Debian: apt-get install ${libvirt[*]})"
     echo /
     exit
 fi
@@ -196,7 +217,7 @@ fi
 if [ -n "$with_qemu" ]; then
     root_with_qemu=$root-stock-qemu-$( (
         printf '%s\n' "${stock_qemu[@]}" "${stock_qemu_windows[@]}" "${stock_qemu_modules[@]}"
-        declare -f make_root_with_qemu) | key_of)
+        declare -f unpack make_root_with_qemu) | key_of)
     if [ ! -d "$root_with_qemu" ]; then
         need apt-get:apt dpkg-deb:dpkg
         lock host-root
@@ -206,6 +227,21 @@ if [ -n "$with_qemu" ]; then
         fi
         unlock
     fi
+fi
+if [ -n "$with_libvirt" ]; then
+    root_with_libvirt=$root_with_qemu-libvirt-$( (
+        printf '%s\n' "${libvirt[@]}"
+        declare -f unpack make_root_with_libvirt) | key_of)
+    if [ ! -d "$root_with_libvirt" ]; then
+        lock host-root
+        if [ ! -d "$root_with_libvirt" ]; then
+            step_dir host-root
+            run_step "host root with $debian_name's libvirt" make_root_with_libvirt
+        fi
+        unlock
+    fi
+    root=$root_with_libvirt
+elif [ -n "$with_qemu" ]; then
     root=$root_with_qemu
 fi
 if [ -n "$without_egl" ]; then

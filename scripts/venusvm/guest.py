@@ -134,10 +134,14 @@ class Guest:
         self.accel, self.accel_why = (accel, f"{accel}: as asked for") if accel else \
             pick_accel(self.qemu, self.image, arch, self.in_root)
         self.process = self.monitor = self.port = None
+        self.folder = None
+        self.init_conversation()
+
+    def init_conversation(self):
+        """What talking with the agent needs, before there is one."""
         self.lock = threading.Lock()
         self.jobs, self.next_job, self.boot_id = {}, 1, None
         self.hello = threading.Event()
-        self.folder = None
 
     # --- life
 
