@@ -14,14 +14,15 @@ case ${1:-} in
 esac
 
 need git xz:xz-utils
-version=$(git -C "$top" show HEAD:meson.build 2>/dev/null | sed -n "s/^ *version: '\(.*\)',$/\1/p")
+git=(git -C "$top" -c "safe.directory=$top" -c tar.umask=0022)
+version=$("${git[@]}" show HEAD:meson.build 2>/dev/null | sed -n "s/^ *version: '\(.*\)',$/\1/p")
 [ -n "$version" ] || die "$top is no git repository, or has no release in meson.build: a tarball is made of a commit"
-[ -z "$(git -C "$top" status --porcelain)" ] || say "$program: what is not committed is not in the tarball"
+[ -z "$("${git[@]}" status --porcelain)" ] || say "$program: what is not committed is not in the tarball"
 name=virtio-gpu-venus-$version
 mkdir -p "$top/out"
 new=$top/out/.$name.$$
 step_tmp+=("$new")
 # git sorts the files, and gives them the commit's date. Modes are not left to a setting of the user's.
-git -C "$top" -c tar.umask=0022 archive --format=tar --prefix="$name/" HEAD | xz -6 --threads=1 >"$new"
+"${git[@]}" archive --format=tar --prefix="$name/" HEAD | xz -6 --threads=1 >"$new"
 mv "$new" "$top/out/$name.tar.xz"
 printf '%s\n' "$top/out/$name.tar.xz"

@@ -26,6 +26,8 @@ def make():
 class Dist(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        if not (TOP / ".git").exists():
+            raise unittest.SkipTest("a tarball is made of a commit, and this is no git repository")
         cls.tarball = make()
         folder = tempfile.TemporaryDirectory(dir=TOP / "out")
         cls.addClassCleanup(folder.cleanup)
@@ -40,8 +42,8 @@ class Dist(unittest.TestCase):
 
     def test_holds_the_commit(self):
         """it has each file of the commit and no other"""
-        listed = subprocess.run(["git", "ls-tree", "-r", "--name-only", "-z", "HEAD"], cwd=TOP, stdout=subprocess.PIPE,
-                                text=True, check=True).stdout.split("\0")[:-1]
+        listed = subprocess.run(["git", "-c", f"safe.directory={TOP}", "ls-tree", "-r", "--name-only", "-z", "HEAD"],
+                                cwd=TOP, stdout=subprocess.PIPE, text=True, check=True).stdout.split("\0")[:-1]
         found = [str(path.relative_to(self.source)) for path in self.source.rglob("*")
                  if path.is_symlink() or not path.is_dir()]
         self.assertEqual(sorted(found), sorted(listed))
