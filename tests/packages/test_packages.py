@@ -71,11 +71,9 @@ class Packages(unittest.TestCase):
         return status.stdout
 
     def test_built(self):
-        """each package of the control file is there, in the library's release"""
+        """each package of the control file is there"""
         found = {path.name.split("_")[0] for path in self.debs.glob("*.deb") if "-dbgsym_" not in path.name}
         self.assertEqual(found, set(PACKAGES))
-        entry = (PACKAGING / "changelog").read_text(encoding="utf-8").splitlines()[0]
-        self.assertRegex(entry, rf"^virtio-gpu-venus \({re.escape(VERSION)}[~)]")
 
     def test_lintian(self):
         """lintian has no remark, from errors down to hints; those that are overridden are explained"""
