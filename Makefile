@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
 suites := strict scripts unit renderer samples qtest guest present module packages asan tsan guest-aarch64 \
-          guest-backports guest-forky guest-module legacy
+          guest-backports guest-forky guest-module polled darwin legacy
 
 .NOTPARALLEL:
 .PHONY: help demo check examples figures bench $(suites:%=check-%) lib qemu module image deb dist clean cache-clean
@@ -37,6 +37,8 @@ check-guest-aarch64: ## an emulated aarch64 guest, in a second QEMU; not part of
 check-guest-backports: ## a guest with the kernel of Debian's backports; not part of check
 check-guest-forky: ## a guest of the next Debian, as it is today; not part of check
 check-guest-module: ## all guest tests in Debian's own QEMU with the module; not part of check
+check-polled:    ## unit, renderer and guest tests with fences that are polled, as on macOS; not part of check
+check-darwin:    ## the library compiles and links for macOS (fetches a compiler of 70 MB); not part of check
 check-legacy:    ## the archived OpenGL device, in another QEMU (6 minutes to build); not part of check
 $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3

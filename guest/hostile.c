@@ -4,11 +4,12 @@
  * ioctls, which any program that may open the render node can call. It says what it did and does not care what became of it;
  * tests/guest/test_hostile.py looks at everybody else.
  *
- *   hostile garbage|edits|sizes|killed|fences|pending|contexts|deadlock [--rounds N] [--seed 1]
+ *   hostile garbage|edits|sizes|large|killed|fences|pending|contexts|deadlock [--rounds N] [--seed 1]
  *
  * garbage   streams of random numbers, each in a context of its own, some behind a valid command
  * edits     a valid command cut short after each word, then with each word changed
  * sizes     blobs of every size that makes no sense, streams from a page to 1 MiB
+ * large     streams of 16 and 64 MiB, in more pieces than QEMU takes
  * killed    processes that work, each killed at some moment
  * fences    fences on rings that have no queue, which ends their context; nobody waits for them
  * pending   fences of a Vulkan queue that waits for ever, as sync files; nobody waits for them
@@ -248,8 +249,7 @@ static void sizes(long rounds)
                                          UINT64_C(1) << 63,
                                          UINT64_MAX,
                                          UINT64_MAX - PAGE + 1 };
-    const size_t most =
-        2u << 20; /* more is more pages than QEMU takes in one buffer: docs/limitations.md */
+    const size_t most = 2u << 20; /* more may be more pieces than QEMU takes: see large() */
     void *zeros = mmap(NULL, most, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (zeros == MAP_FAILED)
@@ -265,6 +265,24 @@ static void sizes(long rounds)
         for (uint64_t id = 1; id < 4; id++) /* memory of Vulkan that is not there */
             create_blob(fd, PAGE, id);
         for (size_t size = PAGE; size <= most; size *= 4)
+            submit(fd, zeros, size);
+        wait_until_read(fd);
+        close(fd);
+    }
+    munmap(zeros, most);
+}
+
+/* Ends the queue in a QEMU without our patches: docs/limitations.md. */
+static void large(long rounds)
+{
+    const size_t most = 64u << 20;
+    void *zeros = mmap(NULL, most, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (zeros == MAP_FAILED)
+        die("no memory");
+    for (long i = 0; i < rounds; i++) {
+        int fd = open_context();
+        for (size_t size = 16u << 20; size <= most; size *= 4)
             submit(fd, zeros, size);
         wait_until_read(fd);
         close(fd);
@@ -473,6 +491,8 @@ int main(int argc, char **argv)
         edits(rounds, &chance);
     else if (strcmp(mode, "sizes") == 0)
         sizes(rounds);
+    else if (strcmp(mode, "large") == 0)
+        large(rounds);
     else if (strcmp(mode, "killed") == 0)
         killed(rounds, &chance);
     else if (strcmp(mode, "fences") == 0)
@@ -484,7 +504,7 @@ int main(int argc, char **argv)
     else if (strcmp(mode, "deadlock") == 0)
         deadlock(rounds);
     else
-        die("what harm: garbage, edits, sizes, killed, fences, pending, contexts or deadlock?");
+        die("what harm: garbage, edits, sizes, large, killed, fences, pending, contexts or deadlock?");
     printf(
         "{\"program\": \"hostile\", \"mode\": \"%s\", \"rounds\": %ld, \"taken\": %lu, \"refused\": %lu, "
         "\"seconds\": %.2f}\n",

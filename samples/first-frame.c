@@ -6,7 +6,6 @@
  *
  * "Guest memory" is an array, and the "guest" is a table of commands (VIRTIO 1.3, 5.7.6.8).
  */
-#include <endian.h>
 #include <linux/virtio_gpu.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -87,7 +86,7 @@ static bool save(const struct venus_gpu_frame *frame)
         const uint32_t *from =
             (const void *)((const char *)frame->pixels + (size_t)y * frame->stride);
         for (unsigned x = 0; x < frame->width; x++) {
-            uint32_t pixel = le32toh(from[x]);
+            uint32_t pixel = from[x];
             row[1 + 3 * x] = channel(pixel, frame->format->red);
             row[2 + 3 * x] = channel(pixel, frame->format->green);
             row[3 + 3 * x] = channel(pixel, frame->format->blue);
@@ -149,11 +148,13 @@ static void scanout_flush(void *opaque, unsigned scanout, const struct venus_gpu
 
 /* ---- the guest: its commands ------------------------------------------------------------------- */
 
-#define LE(number)    htole32(number)
-#define COMMAND(name) .hdr.type = LE(VIRTIO_GPU_CMD_##name)
-#define WHOLE                                    \
-    {                                            \
-        .width = LE(WIDTH), .height = LE(HEIGHT) \
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "virtio's numbers are little-endian: swap them"
+#endif
+#define COMMAND(name) .hdr.type = VIRTIO_GPU_CMD_##name
+#define WHOLE                            \
+    {                                    \
+        .width = WIDTH, .height = HEIGHT \
     }
 
 static bool run(struct venus_gpu *gpu, const char *name, void *command, size_t size)
@@ -170,27 +171,25 @@ static bool run(struct venus_gpu *gpu, const char *name, void *command, size_t s
     while (!written)
         pthread_cond_wait(&changed, &lock);
     pthread_mutex_unlock(&lock);
-    printf("%-24s 0x%04x\n", name, le32toh(answer.type));
-    return le32toh(answer.type) == VIRTIO_GPU_RESP_OK_NODATA;
+    printf("%-24s 0x%04x\n", name, answer.type);
+    return answer.type == VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 static bool first_frame(struct venus_gpu *gpu)
 {
-    struct virtio_gpu_resource_create_2d create = { COMMAND(RESOURCE_CREATE_2D),
-                                                    .resource_id = LE(1),
-                                                    .format = LE(VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM),
-                                                    .width = LE(WIDTH), .height = LE(HEIGHT) };
+    struct virtio_gpu_resource_create_2d create = { COMMAND(RESOURCE_CREATE_2D), .resource_id = 1,
+                                                    .format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+                                                    .width = WIDTH, .height = HEIGHT };
     struct {
         struct virtio_gpu_resource_attach_backing command;
         struct virtio_gpu_mem_entry entry;
-    } attach = { { COMMAND(RESOURCE_ATTACH_BACKING), .resource_id = LE(1), .nr_entries = LE(1) },
-                 { .addr = htole64(RAM_ADDR), .length = LE(sizeof(ram)) } };
+    } attach = { { COMMAND(RESOURCE_ATTACH_BACKING), .resource_id = 1, .nr_entries = 1 },
+                 { .addr = RAM_ADDR, .length = sizeof(ram) } };
     struct virtio_gpu_transfer_to_host_2d transfer = { COMMAND(TRANSFER_TO_HOST_2D), .r = WHOLE,
-                                                       .resource_id = LE(1) };
-    struct virtio_gpu_set_scanout scanout = { COMMAND(SET_SCANOUT), .r = WHOLE,
-                                              .resource_id = LE(1) };
+                                                       .resource_id = 1 };
+    struct virtio_gpu_set_scanout scanout = { COMMAND(SET_SCANOUT), .r = WHOLE, .resource_id = 1 };
     struct virtio_gpu_resource_flush flush = { COMMAND(RESOURCE_FLUSH), .r = WHOLE,
-                                               .resource_id = LE(1) };
+                                               .resource_id = 1 };
     const struct {
         const char *name;
         void *command;
@@ -215,7 +214,7 @@ int main(int argc, char **argv)
     for (unsigned y = 0; y < HEIGHT; y++) {
         for (unsigned x = 0; x < WIDTH; x++)
             ram[y][x] =
-                LE((x * 255 / (WIDTH - 1)) << 16 | (y * 255 / (HEIGHT - 1)) << 8 | (x ^ y) % 256);
+                (x * 255 / (WIDTH - 1)) << 16 | (y * 255 / (HEIGHT - 1)) << 8 | (x ^ y) % 256;
     }
 
     const struct venus_gpu_ops ops = { .size = sizeof(ops),

@@ -195,14 +195,11 @@ def strict(_log):
             results.append(Result(f"no warnings by {compiler}", PASSED))
         except CannotStart as why:
             results.append(Result(f"no warnings by {compiler}", FAILED, str(why)))
-    floors = subprocess.run([SCRIPTS / "floors.py", "check"], text=True, capture_output=True, check=False)
-    results.append(Result("arrows between the library's floors point down",
-                          FAILED if floors.returncode else PASSED, "",
-                          (floors.stdout + floors.stderr).splitlines()))
-    environment = subprocess.run([SCRIPTS / "environment.py"], text=True, capture_output=True, check=False)
-    results.append(Result("docs/environment.md lists what is read from the environment",
-                          FAILED if environment.returncode else PASSED, "",
-                          (environment.stdout + environment.stderr).splitlines()))
+    for what, *command in (("arrows between the library's floors point down", "floors.py", "check"),
+                           ("docs/environment.md lists what is read from the environment", "environment.py"),
+                           ("docs/messages.md lists what a person is told", "messages.py")):
+        done = subprocess.run([SCRIPTS / command[0], *command[1:]], text=True, capture_output=True, check=False)
+        results.append(Result(what, FAILED if done.returncode else PASSED, "", (done.stdout + done.stderr).splitlines()))
     tidy = subprocess.run([SCRIPTS / "tidy.sh"], text=True, capture_output=True, check=False)
     lines = (tidy.stdout + tidy.stderr).splitlines()
     results.append(Result("clang-tidy finds nothing", FAILED if tidy.returncode else PASSED, "",
@@ -373,6 +370,30 @@ def guest_aarch64(log):
     return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--aarch64"], log, 2400)
 
 
+def polled(log):
+    """Fences that are asked for, as on macOS: the library's tests and a guest's."""
+    os.environ["VENUS_GPU_POLL_FENCES"] = "1"
+    try:
+        return meson_suites(["unit", "renderer"], None, log) + guest_program(log)
+    finally:
+        del os.environ["VENUS_GPU_POLL_FENCES"]
+
+
+def darwin(_log):
+    """The library and the samples compile and link for macOS, by a compiler that brings its C library's headers."""
+    exported = re.findall(r"^ *(venus_gpu_\w+);", (TOP / "src" / "venusgpu.map").read_text(encoding="utf-8"), re.M)
+    results = []
+    for arch in ("aarch64", "x86_64"):
+        built = made_by("build-darwin.sh", "--arch", arch)
+        results.append(Result(f"no warnings for macOS on {arch}; the library and the samples link", PASSED))
+        symbols = subprocess.run([SCRIPTS / "in-root.sh", "--", "llvm-nm", "--extern-only", "--defined-only",
+                                  built / "src" / "libvenusgpu.dylib"], text=True, capture_output=True, check=False)
+        lacks = [name for name in exported if not re.search(rf" _{name}$", symbols.stdout, re.M)]
+        results.append(Result(f"the library for {arch} has every function of src/venusgpu.map",
+                              FAILED if lacks or not exported else PASSED, ", ".join(lacks)))
+    return results
+
+
 def legacy(log):
     """The archived OpenGL device, in a QEMU of its own."""
     made_by("build-qemu.sh", "--legacy")
@@ -382,11 +403,11 @@ def legacy(log):
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
           (strict, scripts, unit, renderer, samples, qtest, guest, present, module, packages, asan, tsan,
-           guest_aarch64, guest_backports, guest_forky, guest_module, legacy)}
+           guest_aarch64, guest_backports, guest_forky, guest_module, polled, darwin, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
-ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "legacy"}
+ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "polled", "darwin", "legacy"}
 # The guest images that suites need.
-IMAGES = {"guest": (), "present": (), "module": (), "packages": (), "guest-module": (), "legacy": (),
+IMAGES = {"guest": (), "present": (), "module": (), "packages": (), "guest-module": (), "polled": (), "legacy": (),
           "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
 
 

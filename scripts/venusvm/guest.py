@@ -26,6 +26,8 @@ import threading
 import time
 from pathlib import Path
 
+from venusvm import processes
+
 TOP = Path(__file__).resolve().parents[2]
 SCRIPTS = TOP / "scripts"
 LIBM = "libm.so.6"
@@ -97,7 +99,7 @@ class Job:
             self.guest.check_alive()
             if time.monotonic() > deadline:
                 raise GuestError(f"'{self.command}' ran for more than {timeout} s in the guest;\n"
-                                 f"{(self.output + self.errors)[-2000:]}")
+                                 f"{(self.output + self.errors)[-2000:]}\n{self.guest.scene()}")
         return self
 
     def signal(self, number):
@@ -331,6 +333,18 @@ class Guest:
     def run_json(self, command, timeout=300):
         """What a program of guest/ prints: one JSON object on its last line."""
         return json.loads(self.run(command, timeout).output.strip().splitlines()[-1])
+
+    def scene(self):
+        """Where everybody stands, to find out why nothing goes on: the threads of the guest's programs, of QEMU and of
+        its render server, what the device holds, and the ends of the logs."""
+        job = self.spawn("for task in /proc/[0-9]*/task/*; do test -e ${task%/task/*}/exe && "
+                         "echo \"$(cat $task/comm): $(cut -d')' -f2 $task/stat | cut -c2) $(cat $task/wchan)\"; done | "
+                         "sort | uniq -c")
+        job.ended.wait(20)
+        held = {name: value for name, value in self.stats().items() if value and not name.startswith("present-us-")}
+        return "\n".join(["in the guest:", job.output.rstrip() if job.status is not None else "  nothing answers",
+                          "on the host:", *(f"  {line}" for line in processes.waits(self.process.pid)),
+                          f"device: {held}", self.last_words()])
 
     # --- the machine
 

@@ -84,3 +84,17 @@ def descriptors(pid):
             continue  # it has ended meanwhile
         held[member] = (name, Counter(re.sub(r":\[\d+\]$", "", link) for link in links))
     return held
+
+
+def waits(pid):
+    """Where the threads of a process and of its descendants are, as lines: "3 x NAME: S PLACE IN THE KERNEL"."""
+    seen = Counter()
+    for task in (task for member in family(pid) for task in Path(f"/proc/{member}/task").glob("*")):
+        try:
+            stat = (task / "stat").read_text(encoding="ascii", errors="replace")
+            wait = (task / "wchan").read_text(encoding="ascii")
+        except OSError:  # it has ended meanwhile
+            continue
+        name, state = re.search(r"\((.*)\) (.)", stat).groups()
+        seen[f"{name}: {state} {wait}"] += 1
+    return [f"{count} x {line}" for line, count in sorted(seen.items())]

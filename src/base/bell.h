@@ -17,7 +17,12 @@
 struct bell {
     pthread_mutex_t *lock;
     pthread_cond_t rung;
-    bool urgent;
+    bool urgent, was_rung;
+
+    /* Where nobody rings for what is waited for: see bell_poll(). */
+    bool (*poll)(void *opaque);
+    void *poll_opaque;
+    uint64_t poll_ns, next_poll_ns;
 
     /* Called before somebody waits in the middle of something else: others may wait for what is done. */
     void (*before_wait)(void *opaque);
@@ -26,6 +31,15 @@ struct bell {
 
 void bell_init(struct bell *bell, pthread_mutex_t *lock, void (*before_wait)(void *), void *opaque);
 void bell_finish(struct bell *bell);
+
+/*
+ * Where something has to be asked for, ask again and again, while the device thread waits or sleeps and between its
+ * commands: often at first, then every millisecond. poll() is called on the device thread without the lock, and
+ * returns whether there is something to ask for.
+ */
+void bell_set_poll(struct bell *bell, bool (*poll)(void *opaque), void *opaque);
+/* Ask, if it is time to. Device thread. */
+void bell_poll(struct bell *bell);
 
 /* Wake the device thread. Any thread. */
 void bell_ring(struct bell *bell);

@@ -4,6 +4,8 @@
 
 #include <time.h>
 
+#include "platform/platform.h"
+
 uint64_t clock_now_ns(void)
 {
     struct timespec now;
@@ -13,28 +15,10 @@ uint64_t clock_now_ns(void)
 
 void clock_cond_init(pthread_cond_t *cond)
 {
-#ifdef __APPLE__
-    pthread_cond_init(cond, NULL);
-#else
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-#endif
+    platform_cond_init(cond);
 }
 
 int clock_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t time_ns)
 {
-#ifdef __APPLE__
-    uint64_t now = clock_now_ns();
-    time_ns = time_ns > now ? time_ns - now : 0;
-#endif
-    const struct timespec time = { .tv_sec = (time_t)(time_ns / NS_PER_S),
-                                   .tv_nsec = (long)(time_ns % NS_PER_S) };
-#ifdef __APPLE__
-    return pthread_cond_timedwait_relative_np(cond, lock, &time);
-#else
-    return pthread_cond_timedwait(cond, lock, &time);
-#endif
+    return platform_cond_wait_until(cond, lock, time_ns);
 }

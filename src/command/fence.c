@@ -96,6 +96,14 @@ bool fence_is_pending_locked(struct fences *fences, uint64_t id)
     return fence;
 }
 
+bool fences_are_pending(struct fences *fences)
+{
+    pthread_mutex_lock(&fences->services->lock);
+    bool pending = fences->by_id;
+    pthread_mutex_unlock(&fences->services->lock);
+    return pending;
+}
+
 bool fence_is_pending(struct fences *fences, uint64_t id)
 {
     pthread_mutex_lock(&fences->services->lock);

@@ -34,6 +34,8 @@ bool fence_can_be_made(struct fences *fences, uint32_t context_id, uint64_t *las
 bool fence_ask(struct fences *fences, uint32_t context_id, uint64_t *last);
 
 /* Whether a fence has not signalled yet. fence_is_pending_locked() is called with the services' lock held. */
+/* Whether any is. */
+bool fences_are_pending(struct fences *fences);
 bool fence_is_pending(struct fences *fences, uint64_t id);
 bool fence_is_pending_locked(struct fences *fences, uint64_t id);
 

@@ -29,6 +29,7 @@
 #include "nouns/resource.h"
 #include "nouns/scanout.h"
 #include "nouns/window.h"
+#include "platform/platform.h"
 #include "present/present.h"
 #include "renderer/session.h"
 
@@ -38,11 +39,12 @@
  */
 static atomic_flag device_lives = ATOMIC_FLAG_INIT;
 
-static bool is_packet_socket(int fd)
+static bool is_server_socket(int fd)
 {
     int type;
     socklen_t len = sizeof(type);
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+           type == platform_server_socket();
 }
 
 static char *config_mistake(const struct venus_gpu_config *config, const struct venus_gpu_ops *ops)
@@ -62,7 +64,7 @@ static char *config_mistake(const struct venus_gpu_config *config, const struct 
         return message("Cannot run the render server %s: %s.\n"
                        "Give the path of virgl_render_server, which comes with virglrenderer.",
                        config->render_server, strerror(errno));
-    if (config->render_server_fd >= 0 && !is_packet_socket(config->render_server_fd))
+    if (config->render_server_fd >= 0 && !is_server_socket(config->render_server_fd))
         return message("Descriptor %d is no socket to a render server.\n"
                        "Give one end of a socketpair of the kind SOCK_SEQPACKET, the other being "
                        "virgl_render_server's --socket-fd.",

@@ -29,6 +29,7 @@
 #include "nouns/parts.h"
 #include "nouns/resource.h"
 #include "nouns/window.h"
+#include "platform/platform.h"
 #include "renderer/session.h"
 #include "renderer/watchdog.h"
 
@@ -238,12 +239,23 @@ static void turn_locked(struct thread *thread, struct due *due)
     pthread_mutex_lock(&gpu->services.lock);
 }
 
+/* Without the lock. */
+static bool poll_fences(void *opaque)
+{
+    struct venus_gpu *gpu = opaque;
+    if (!fences_are_pending(gpu->fences))
+        return false;
+    session_poll(gpu->session);
+    return fences_are_pending(gpu->fences);
+}
+
 static void *run(void *opaque)
 {
     struct thread *thread = opaque;
     struct venus_gpu *gpu = thread->gpu;
     char *message = NULL;
 
+    platform_name_thread("venus-device");
     services_enter_device_thread(&gpu->services);
     const struct venus_gpu_ops *ops = &gpu->services.ops;
     threads_enter(&gpu->services.threads, VENUS_GPU_THREAD_DEVICE);
@@ -252,6 +264,8 @@ static void *run(void *opaque)
     int error = session_start(gpu->session, &message);
 
     pthread_mutex_lock(&gpu->services.lock);
+    if (session_polls_fences(gpu->session))
+        bell_set_poll(&gpu->bell, poll_fences, gpu);
     thread->start_error = error;
     thread->start_message = message;
     thread->started = true;
@@ -263,6 +277,7 @@ static void *run(void *opaque)
             reset_locked(thread);
         else
             turn_locked(thread, &due);
+        bell_poll(&gpu->bell);
     }
     forget_commands_locked(thread);
     pthread_mutex_unlock(&gpu->services.lock);

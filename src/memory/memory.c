@@ -11,6 +11,7 @@
 #include "base/pages.h"
 #include "base/services.h"
 #include "memory/placement.h"
+#include "platform/platform.h"
 
 void memory_init(struct memory *memory, struct services *services, void *ptr, size_t size)
 {
@@ -26,28 +27,6 @@ struct memory *memory_new(struct services *services, void *ptr, size_t size)
     return memory;
 }
 
-/* A nameless file of that size, for ever: whom it is given to cannot take pages from under our mapping. */
-static int shared_file(size_t size)
-{
-#ifdef MFD_CLOEXEC
-    int fd = memfd_create("venus-gpu", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-#else
-    char name[] = "/tmp/venus-gpu-XXXXXX";
-    int fd = mkostemp(name, O_CLOEXEC);
-    if (fd >= 0)
-        unlink(name);
-#endif
-    if (fd >= 0 && ftruncate(fd, (off_t)size) < 0) {
-        close(fd);
-        fd = -1;
-    }
-#ifdef F_ADD_SEALS
-    if (fd >= 0)
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-#endif
-    return fd;
-}
-
 struct memory *memory_create(struct services *services, size_t size)
 {
     size = page_round(size);
@@ -56,7 +35,7 @@ struct memory *memory_create(struct services *services, size_t size)
     if (!budget_take(&services->budget, BUDGET_MEMORY, size))
         goto fail_ranges;
 
-    int fd = shared_file(size);
+    int fd = platform_shared_memory(size);
     if (fd < 0)
         goto fail_account;
     void *ptr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

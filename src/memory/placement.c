@@ -9,20 +9,11 @@
 #include <unistd.h>
 
 #include "base/pages.h"
+#include "platform/platform.h"
 
-/*
- * Make dst show the pages at src too. mremap() of nothing gives a second mapping of the same pages,
- * which works for every shared mapping of ordinary pages and is refused for all others.
- */
 int placement_alias(void *src, size_t size, void *dst)
 {
-#ifdef MREMAP_FIXED
-    void *ptr = mremap(src, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, dst);
-    return ptr == MAP_FAILED ? -errno : 0;
-#else
-    (void)src, (void)size, (void)dst;
-    return -ENOTSUP;
-#endif
+    return platform_alias(src, size, dst);
 }
 
 /*
@@ -32,33 +23,17 @@ int placement_alias(void *src, size_t size, void *dst)
  */
 bool placement_is_whole(void *ptr, uint64_t size)
 {
-#ifdef MADV_POPULATE_READ
-    char *last = (char *)ptr + size - page_size();
-    return madvise(last, page_size(), MADV_POPULATE_READ) == 0 || errno != EFAULT;
-#else
-    (void)ptr, (void)size;
-    return true;
-#endif
+    return platform_page_exists((char *)ptr + size - page_size());
 }
 
 /*
- * Whether a file can become shorter. A process of the render server that somebody has taken over could take
- * the end away from under our mapping, and end this process with it. virglrenderer seals its shared memory
- * against that, and lavapipe its own; what is not sealed is sealed here, unless it is no memory but a file
- * of a disk, say. What is no file, as a dma-buf, has its size for good.
+ * A process of the render server that somebody has taken over could take the end of a file away from under our
+ * mapping, and end this process with it. virglrenderer seals its shared memory against that, and lavapipe its own; what
+ * is not sealed is sealed here.
  */
 static bool can_be_cut(int fd)
 {
-#ifdef F_GET_SEALS
-    struct stat st;
-    int seals = fcntl(fd, F_GET_SEALS);
-    if ((seals >= 0 && seals & F_SEAL_SHRINK) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0)
-        return false;
-    return fstat(fd, &st) < 0 || S_ISREG(st.st_mode);
-#else
-    (void)fd;
-    return false;
-#endif
+    return platform_can_be_cut(fd);
 }
 
 /* How long the file behind a descriptor is, or UINT64_MAX where it does not say. */

@@ -35,9 +35,9 @@
 #include "command/backing.h"
 #include "memory/memory.h"
 #include "memory/pinned.h"
-#include "memory/udmabuf.h"
 #include "nouns/parts.h"
 #include "nouns/resource.h"
+#include "platform/platform.h"
 
 /* One block: what was transferred last, as large as the picture, and room for a row. */
 static uint64_t block_size(const struct resource *resource)
@@ -92,7 +92,7 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
     if (!resource->transferred) /* it may have been shared with an earlier renderer */
         resource->transferred = block_create(gpu, resource);
     if (resource->transferred)
-        ret = give(gpu, resource, RENDERER_FD_DMABUF, udmabuf_create(memory->fd, memory->size));
+        ret = give(gpu, resource, RENDERER_FD_DMABUF, platform_dma_buf(memory->fd, memory->size));
     if (ret < 0) {
         share_end(gpu, resource);
         log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,

@@ -26,6 +26,7 @@
 #include "nouns/handlers.h"
 #include "nouns/parts.h"
 #include "nouns/resource.h"
+#include "platform/platform.h"
 #include "renderer/session.h"
 
 /* A blob in the window is an address range, and may split the one that was there. */
@@ -75,33 +76,15 @@ static void *map_untouched(uint64_t size)
     return NULL;
 }
 
-/* Whether a page that is mapped now is there before anybody has touched it. */
-static bool process_locks_memory(void)
-{
-#ifdef __linux__
-    unsigned char there = 0;
-    void *page = map_pages(NULL, page_size(), PROT_READ | PROT_WRITE);
-    if (page) {
-        mincore(page, page_size(), &there);
-        munmap(page, page_size());
-    }
-    return there & 1;
-#else
-    return false;
-#endif
-}
-
 /* Put anonymous pages at an offset of the window: in one step, as guests may be touching what is there. */
 static int window_fill(struct window *window, uint64_t offset, uint64_t size)
 {
     char *dst = window->base + offset;
-#ifdef MREMAP_FIXED
     void *pages = window->locks_memory ? map_untouched(size) : NULL;
-    if (pages && mremap(pages, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, dst) != MAP_FAILED)
+    if (pages && platform_move(pages, size, dst) == 0)
         return 0;
     if (pages)
         munmap(pages, size);
-#endif
     return map_pages(dst, size, PROT_READ | PROT_WRITE) ? 0 : -errno;
 }
 
@@ -117,7 +100,7 @@ int window_create(struct window **out, uint64_t size)
     window->base = map_untouched(size);
     if (!window->base)
         return -errno;
-    window->locks_memory = process_locks_memory();
+    window->locks_memory = platform_locks_memory();
     return 0;
 }
 

@@ -6,14 +6,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/syscall.h>
-#endif
 
 #include "base/clock.h"
 #include "memory/memory.h"
+#include "platform/platform.h"
 
 enum {
     OCCLUDED_MS = 100, /* a window system that asks for no frame for so long shows none */
@@ -433,9 +430,7 @@ static void end(struct presenter *presenter)
  */
 static void ask_for_priority(void)
 {
-#ifdef __linux__
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
-#endif
+    platform_hurry_thread(NICE);
 }
 
 static void tell_of_end(struct presenter *presenter, const char *why)

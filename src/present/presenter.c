@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/start-thread.h"
+#include "platform/platform.h"
 #include "present/presenter-state.h"
 
 static void wake_locked(struct presenter *presenter)
@@ -47,17 +48,13 @@ void presenter_unref(struct presenter *presenter)
 
 static int open_pipe(int fds[2])
 {
-#ifdef __linux__
-    int ret = pipe2(fds, O_CLOEXEC | O_NONBLOCK);
-#else
-    int ret = pipe(fds);
-    for (int i = 0; i < 2 && ret == 0; i++) {
-        fcntl(fds[i], F_SETFD, FD_CLOEXEC);
-        fcntl(fds[i], F_SETFL, O_NONBLOCK);
+    int ret = platform_pipe(fds);
+    for (int i = 0; i < 2; i++) {
+        if (ret < 0)
+            fds[i] = -1;
+        else
+            fcntl(fds[i], F_SETFL, O_NONBLOCK);
     }
-#endif
-    if (ret < 0)
-        fds[0] = fds[1] = -1;
     return ret;
 }
 
@@ -134,6 +131,7 @@ bool presenter_stop(struct presenter *presenter, unsigned patience_ms)
 static void *run(void *opaque)
 {
     struct presenter *presenter = opaque;
+    platform_name_thread("venus-present");
     presenter_run(presenter);
     pthread_mutex_lock(&presenter->lock);
     presenter->done = true;

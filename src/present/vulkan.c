@@ -10,22 +10,23 @@
 #include <strings.h>
 
 #include "base/message.h"
+#include "platform/platform.h"
 
 /* Vulkan 1.3 for its dynamic rendering: one way to draw, without render passes and framebuffers. */
 #define API_VERSION VK_API_VERSION_1_3
 
-#ifdef __APPLE__
-static const char loader_name[] = "libvulkan.1.dylib";
-#else
-static const char loader_name[] = "libvulkan.so.1";
-#endif
-
 /* Extensions that are enabled wherever they are. */
 static const char *const surface_extensions[] = {
-    "VK_KHR_surface",         "VK_EXT_headless_surface", "VK_KHR_xcb_surface",
-    "VK_KHR_wayland_surface", "VK_EXT_metal_surface",
+    "VK_KHR_surface",
+    "VK_EXT_headless_surface",
+    "VK_KHR_xcb_surface",
+    "VK_KHR_wayland_surface",
+    "VK_EXT_metal_surface",
+    /* Without it the loader keeps those devices to itself that lack parts of Vulkan, as all of macOS' do. */
+    "VK_KHR_portability_enumeration",
 };
 static const char *const device_extensions[] = {
+    "VK_KHR_portability_subset", /* must be, where it is; nothing that it may lack is used here */
     "VK_KHR_swapchain",
     "VK_KHR_external_memory_fd",
     "VK_EXT_external_memory_dma_buf",
@@ -66,13 +67,15 @@ static bool load(struct vulkan *vk, const struct vulkan_choice *choice, char **e
 {
     vk->GetInstanceProcAddr = choice->get_instance_proc_addr;
     if (!vk->GetInstanceProcAddr) {
-        vk->library = dlopen(loader_name, RTLD_NOW | RTLD_LOCAL);
+        vk->library = dlopen(platform_vulkan_loader, RTLD_NOW | RTLD_LOCAL);
         if (!vk->library)
-            return refuse(error, "There is no Vulkan loader (%s) to present with.", loader_name);
+            return refuse(error, "There is no Vulkan loader (%s) to present with.",
+                          platform_vulkan_loader);
         vk->GetInstanceProcAddr =
             (PFN_vkGetInstanceProcAddr)dlsym(vk->library, "vkGetInstanceProcAddr");
     }
-    return vk->GetInstanceProcAddr || refuse(error, "%s is no Vulkan loader.", loader_name);
+    return vk->GetInstanceProcAddr ||
+           refuse(error, "%s is no Vulkan loader.", platform_vulkan_loader);
 }
 
 static bool create_instance(struct vulkan *vk, char **error)
@@ -95,7 +98,10 @@ static bool create_instance(struct vulkan *vk, char **error)
     uint32_t num_names =
         choose_extensions(there, count, surface_extensions, COUNT(surface_extensions), names);
     free(there);
+    VkInstanceCreateFlags flags = 0;
     for (uint32_t i = 0; i < num_names; i++) {
+        if (!strcmp(names[i], "VK_KHR_portability_enumeration"))
+            flags |= VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR;
         for (size_t k = 0; k < COUNT(surface_extensions); k++) {
             if (names[i] == surface_extensions[k])
                 vk->surface_kinds |= 1u << k;
@@ -109,6 +115,7 @@ static bool create_instance(struct vulkan *vk, char **error)
     };
     const VkInstanceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+        .flags = flags,
         .pApplicationInfo = &application,
         .enabledExtensionCount = num_names,
         .ppEnabledExtensionNames = names,

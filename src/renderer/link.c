@@ -2,6 +2,10 @@
 /*
  * See link.h. A thread passes messages on, unread. It knows one thing about them: a socket that comes
  * from the server while a context is created is the one to the process of that context.
+ *
+ * Where a socket does not keep messages apart, as on macOS, virglrenderer and its server put the length of each before
+ * it, as 4 bytes, and descriptors come with what follows. There the length is passed on first, and then the message as
+ * it comes, so that descriptors stay with the bytes that they came with.
  */
 #include "renderer/link.h"
 
@@ -18,9 +22,16 @@
 
 #include "base/start-thread.h"
 #include "base/table.h"
+#include "platform/platform.h"
 
 /* Far more than virglrenderer's largest request, and the descriptors that come with one. */
 enum { MAX_MESSAGE = 4096, MAX_DESCRIPTORS = 16 };
+
+/* One direction of a socket that does not keep messages apart. */
+struct stream {
+    uint32_t length, length_read; /* of the message that is being passed on: the length, and bytes of that itself */
+    uint32_t left;                /* bytes of the message that have not come */
+};
 
 /* A socket to the process of a context. */
 struct peer {
@@ -32,6 +43,8 @@ struct peer {
 struct link {
     int server, renderer; /* our ends */
     int messages;         /* -1: there are none, or no more */
+    int type;             /* SOCK_SEQPACKET, or SOCK_STREAM */
+    struct stream from_server, from_renderer;
     int stop[2];          /* a pipe: its end is the order to stop */
     void (*log)(void *opaque, const char *line);
     void *opaque;
@@ -100,25 +113,70 @@ static unsigned descriptors_of(struct msghdr *msg, int *fds)
     return count;
 }
 
-/* Pass one message on. False: that was the last one. */
+/* Write all, however many pieces it takes, with the first piece what goes with it. */
+static bool send_all(int to, struct msghdr *msg, size_t size)
+{
+    while (size) {
+        ssize_t sent = sendmsg(to, msg, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            return false;
+        size -= (size_t)sent;
+        msg->msg_iov->iov_base = (char *)msg->msg_iov->iov_base + sent;
+        msg->msg_iov->iov_len -= (size_t)sent;
+        msg->msg_control = NULL;
+        msg->msg_controllen = 0;
+    }
+    return true;
+}
+
+/* The length before a message, in as many pieces as it comes in. */
+static bool pass_length(struct stream *stream, int from, int to)
+{
+    char *there = (char *)&stream->length;
+    ssize_t size;
+    do
+        size = read(from, there + stream->length_read, sizeof(stream->length) - stream->length_read);
+    while (size < 0 && errno == EINTR);
+    if (size <= 0)
+        return false;
+    struct iovec iov = { .iov_base = there + stream->length_read, .iov_len = (size_t)size };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+    stream->length_read += (uint32_t)size;
+    if (stream->length_read == sizeof(stream->length)) {
+        stream->left = stream->length;
+        stream->length_read = 0;
+    }
+    return send_all(to, &msg, (size_t)size);
+}
+
+/* Pass one message on, or a piece of one. False: that was the last one. */
 static bool pass(struct link *link, int from, int to)
 {
+    struct stream *stream = from == link->server ? &link->from_server : &link->from_renderer;
+    if (link->type == SOCK_STREAM && !stream->left)
+        return pass_length(stream, from, to);
     char data[MAX_MESSAGE];
     union {
         char bytes[CMSG_SPACE(MAX_DESCRIPTORS * sizeof(int))];
         struct cmsghdr aligned;
     } control;
     struct iovec iov = { .iov_base = data, .iov_len = sizeof(data) };
+    if (link->type == SOCK_STREAM && stream->left < sizeof(data))
+        iov.iov_len = stream->left;
     struct msghdr msg = { .msg_iov = &iov,
                           .msg_iovlen = 1,
                           .msg_control = control.bytes,
                           .msg_controllen = sizeof(control.bytes) };
     ssize_t size;
     do
-        size = recvmsg(from, &msg, MSG_CMSG_CLOEXEC);
+        size = platform_receive(from, &msg);
     while (size < 0 && errno == EINTR);
     if (size <= 0)
         return false;
+    if (link->type == SOCK_STREAM)
+        stream->left -= (uint32_t)size;
 
     int fds[MAX_DESCRIPTORS];
     unsigned count = descriptors_of(&msg, fds);
@@ -129,7 +187,7 @@ static bool pass(struct link *link, int from, int to)
     if (!msg.msg_controllen)
         msg.msg_control = NULL;
     msg.msg_flags = 0;
-    bool sent = whole && sendmsg(to, &msg, MSG_NOSIGNAL) == size;
+    bool sent = whole && send_all(to, &msg, (size_t)size);
     close_all(fds, count);
     return sent;
 }
@@ -167,6 +225,7 @@ static void hang_up(struct link *link)
 static void *run(void *opaque)
 {
     struct link *link = opaque;
+    platform_name_thread("venus-link");
     enum { SERVER, RENDERER, MESSAGES, STOP, COUNT };
     struct pollfd fds[COUNT] = {
         [SERVER] = { .fd = link->server, .events = POLLIN },
@@ -223,13 +282,15 @@ struct link *link_start(int server, int messages, void (*log)(void *opaque, cons
                            .log = log,
                            .opaque = opaque };
     pthread_mutex_init(&link->lock, NULL);
+    socklen_t size = sizeof(link->type);
     int sockets[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) {
+    if (getsockopt(server, SOL_SOCKET, SO_TYPE, &link->type, &size) < 0 ||
+        platform_socketpair(link->type, sockets) < 0) {
         link_free(link);
         return NULL;
     }
     link->renderer = sockets[0];
-    if (pipe2(link->stop, O_CLOEXEC) < 0 || start_thread(&link->thread, run, link)) {
+    if (platform_pipe(link->stop) < 0 || start_thread(&link->thread, run, link)) {
         close(sockets[1]);
         link_free(link);
         return NULL;

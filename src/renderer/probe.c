@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/protocol.h"
@@ -45,6 +46,7 @@ enum {
 
     /* A render server that has not answered by then hangs in a driver. */
     TIMEOUT_S = 20,
+    POLL_NS = 200 * 1000,
 };
 
 /* Fence ids count up from 1 in the device; this one will not be met. */
@@ -54,6 +56,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool signalled;
+    bool polls; /* nobody says so who was not asked */
 } fence = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void set_signalled(bool signalled)
@@ -120,8 +123,17 @@ static int run(const struct renderer *renderer, struct stream *stream)
 
     int ret = 0;
     pthread_mutex_lock(&fence.lock);
-    while (!fence.signalled && ret == 0)
-        ret = clock_wait_until(&fence.changed, &fence.lock, deadline);
+    while (!fence.signalled && ret == 0) {
+        if (fence.polls) {
+            pthread_mutex_unlock(&fence.lock);
+            renderer->poll();
+            nanosleep(&(struct timespec){ .tv_nsec = POLL_NS }, NULL);
+            ret = clock_now_ns() < deadline ? 0 : ETIMEDOUT;
+            pthread_mutex_lock(&fence.lock);
+        } else {
+            ret = clock_wait_until(&fence.changed, &fence.lock, deadline);
+        }
+    }
     pthread_mutex_unlock(&fence.lock);
     return ret ? -EIO : 0;
 }
@@ -259,9 +271,10 @@ static int probe(const struct renderer *renderer, struct renderer_device *device
     return ret;
 }
 
-int probe_first_device(const struct renderer *renderer, struct renderer_device *device)
+int probe_first_device(const struct renderer *renderer, bool polls, struct renderer_device *device)
 {
     clock_cond_init(&fence.changed);
+    fence.polls = polls;
     int ret = probe(renderer, device);
     pthread_cond_destroy(&fence.changed); /* with its context, the fence is gone */
     return ret;

@@ -10,8 +10,8 @@
 struct renderer;
 struct renderer_device;
 
-/* See first_device() in renderer.h. Needs a renderer that calls probe_fence(). */
-int probe_first_device(const struct renderer *renderer, struct renderer_device *device);
+/* See first_device() in renderer.h. Needs a renderer that calls probe_fence(), by itself or in its poll(). */
+int probe_first_device(const struct renderer *renderer, bool polls, struct renderer_device *device);
 
 /* Whether the fence that signalled was the probe's. Any thread. */
 bool probe_fence(uint64_t fence_id);

@@ -6,7 +6,7 @@
  * used without OpenGL (NO_VIRGL), with each context in a process of the render server
  * (RENDER_SERVER), and with fences reported from virglrenderer's own thread as they signal
  * (THREAD_SYNC | ASYNC_FENCE_CB): that thread calls context_fence() below, once per fence, in order
- * per ring. Fences of the device as a whole do not exist without OpenGL (device.h has its own).
+ * per ring. It waits for an eventfd; where there is none, poll() calls it. Fences of the device as a whole do not exist without OpenGL (device.h has its own).
  */
 #include "renderer/renderer.h"
 
@@ -15,14 +15,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 #include <unistd.h>
 #include <virglrenderer.h>
 
 #include "base/message.h"
 #include "base/protocol.h"
+#include "platform/platform.h"
 #include "renderer/link.h"
 #include "renderer/probe.h"
 #include "renderer/server.h"
@@ -31,6 +29,7 @@
 static struct {
     struct renderer_events events;
     void *opaque;
+    bool polls;    /* fences are reported by virgl_renderer_poll() */
     int server_fd; /* virglrenderer's end of the link */
 
     pthread_mutex_t lock; /* guards what follows from interrupt() */
@@ -98,11 +97,9 @@ static void listen_to_log(bool on)
 
 static const char *sandbox_hint(void)
 {
-#ifdef PR_GET_SECCOMP
-    if (prctl(PR_GET_SECCOMP) > 0)
+    if (platform_is_in_sandbox())
         return "\nThis process is in a sandbox: start the server outside, and hand over a socket to it "
                "(render-server=fd:N).";
-#endif
     return "";
 }
 
@@ -163,14 +160,15 @@ static int init(const struct renderer_config *config, char **error)
 {
     state.events = *config->events;
     state.opaque = config->opaque;
+    state.polls = config->polls_fences;
     int ret = start_link(config, error);
     if (ret < 0)
         return ret;
     listen_to_log(true);
+    int threaded = state.polls ? 0 : VIRGL_RENDERER_THREAD_SYNC | VIRGL_RENDERER_ASYNC_FENCE_CB;
     ret = virgl_renderer_init(&state,
                               VIRGL_RENDERER_VENUS | VIRGL_RENDERER_NO_VIRGL |
-                                  VIRGL_RENDERER_RENDER_SERVER | VIRGL_RENDERER_THREAD_SYNC |
-                                  VIRGL_RENDERER_ASYNC_FENCE_CB,
+                                  VIRGL_RENDERER_RENDER_SERVER | threaded,
                               &callbacks);
     if (ret == 0)
         return 0;
@@ -248,6 +246,11 @@ static int submit(uint32_t context_id, void *data, size_t size)
 static int fence(uint32_t context_id, uint32_t ring_idx, uint64_t fence_id)
 {
     return virgl_renderer_context_create_fence(context_id, 0, ring_idx, fence_id) ? -EIO : 0;
+}
+
+static void poll_fences(void)
+{
+    virgl_renderer_poll();
 }
 
 static int blob_create(const struct renderer_blob *blob)
@@ -330,7 +333,7 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
 
 static int first_device(struct renderer_device *device, char **error)
 {
-    int signal, ret = probe_first_device(&virgl_renderer, device);
+    int signal, ret = probe_first_device(&virgl_renderer, state.polls, device);
     if (ret == -EIO && state.server.pid && server_has_ended(&state.server, &signal) && signal &&
         signal != SIGKILL) /* that was us, since it did not answer */
         *error = message("The render server was ended by signal %d (%s).%s", signal,
@@ -357,6 +360,7 @@ const struct renderer virgl_renderer = {
     .context_destroy = context_destroy,
     .submit = submit,
     .fence = fence,
+    .poll = poll_fences,
     .blob_create = blob_create,
     .import_fd = import_fd,
     .resource_unref = resource_unref,

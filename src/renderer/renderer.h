@@ -36,6 +36,8 @@ struct renderer_config {
      * which init() takes over also when it fails, else -1. */
     const char *server_path;
     int server_fd;
+    /* Fences are reported by poll() only: there is nothing that a thread of the renderer's could wait for. */
+    bool polls_fences;
 };
 
 struct renderer_blob {
@@ -87,6 +89,8 @@ struct renderer {
     int (*submit)(uint32_t context_id, void *data, size_t size);
     /* Signal fence_id once all that was submitted to that ring before is done. */
     int (*fence)(uint32_t context_id, uint32_t ring_idx, uint64_t fence_id);
+    /* Report the fences that have signalled, before it returns. For those who want it so (renderer_config). */
+    void (*poll)(void);
 
     int (*blob_create)(const struct renderer_blob *blob);
     /* Make a resource of size bytes of memory that is not the renderer's. The descriptor is taken over on

@@ -13,35 +13,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/message.h"
+#include "platform/platform.h"
 
 extern char **environ;
 
 const char *server_find(void)
 {
-    static const char *const paths[] = {
-        RENDER_SERVER_PATH,
-        "/usr/libexec/virgl_render_server",
-        "/usr/lib/virgl_render_server",
-        "/usr/local/libexec/virgl_render_server",
-    };
     const char *asked = getenv("RENDER_SERVER_EXEC_PATH"); /* virglrenderer's own variable */
     if (asked && *asked)
         return asked;
-    for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (access(paths[i], X_OK) == 0)
-            return paths[i];
-    }
-    return NULL;
+    if (access(RENDER_SERVER_PATH, X_OK) == 0)
+        return RENDER_SERVER_PATH;
+    const char *const *place = platform_server_places;
+    while (*place && access(*place, X_OK) < 0)
+        place++;
+    return *place;
 }
 
 /* The number of the socket in the child. */
@@ -56,28 +48,26 @@ static int move_up(int fd)
     return moved < 0 ? -error : moved;
 }
 
-/*
- * Lavapipe looks up functions of libm in what the whole program is linked to, which not every distribution's
- * server is to libm: a guest's shader that calls pow() would end its context.
- */
-#define PRELOADED "LD_PRELOAD"
-#define LIBM "libm.so.6"
-
-/* The environment with that library loaded first, or rather second. To be freed, with its first entry. */
+/* The environment of the server: with what is to be loaded before others, behind what is already. To be freed, with its
+ * first entry. */
 static char **environment(void)
 {
-    size_t count = 0, at = 0;
+    size_t count = 0, at = 0, name = platform_preload ? strlen(platform_preload_variable) : 0;
     while (environ[count])
         count++;
     char **copy = calloc(count + 2, sizeof(*copy));
-    const char *others = getenv(PRELOADED);
-    if (!copy || !(copy[at++] = others ? message(PRELOADED "=%s:" LIBM, others)
-                                       : message(PRELOADED "=" LIBM))) {
+    const char *others = platform_preload ? getenv(platform_preload_variable) : NULL;
+    if (copy && platform_preload)
+        copy[at++] = message("%s=%s%s%s", platform_preload_variable, others ? others : "",
+                             others ? ":" : "", platform_preload);
+    if (!copy || (platform_preload && !copy[0])) {
         free(copy);
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {
-        if (strncmp(environ[i], PRELOADED "=", sizeof(PRELOADED)) != 0)
+        bool is_it = platform_preload && strncmp(environ[i], platform_preload_variable, name) == 0 &&
+                     environ[i][name] == '=';
+        if (!is_it)
             copy[at++] = environ[i];
     }
     return copy;
@@ -106,7 +96,8 @@ static int spawn(const char *path, int socket, int messages, struct server *serv
     int ret = posix_spawn(&server->pid, path, &actions, &attr, argv, env);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attr);
-    free(env[0]);
+    if (platform_preload)
+        free(env[0]);
     free(env);
     if (ret)
         server->pid = 0;
@@ -119,26 +110,23 @@ static int spawn(const char *path, int socket, int messages, struct server *serv
  */
 static bool may_make_group(void)
 {
-#ifdef PR_GET_SECCOMP
-    return prctl(PR_GET_SECCOMP) <= 0;
-#else
-    return true;
-#endif
+    return !platform_is_in_sandbox();
 }
 
 int server_start(const char *path, struct server *server, int *messages)
 {
     int sockets[2], pipes[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
-        return -errno;
-    if (pipe2(pipes, O_CLOEXEC) < 0) {
-        int ret = -errno;
+    int ret = platform_socketpair(platform_server_socket(), sockets);
+    if (ret < 0)
+        return ret;
+    ret = platform_pipe(pipes);
+    if (ret < 0) {
         close(sockets[0]);
         close(sockets[1]);
         return ret;
     }
     int child_socket = move_up(sockets[1]), child_messages = move_up(pipes[1]);
-    int ret = child_socket < 0 ? child_socket : child_messages < 0 ? child_messages : 0;
+    ret = child_socket < 0 ? child_socket : child_messages < 0 ? child_messages : 0;
     server->is_a_group = may_make_group();
     if (ret == 0)
         ret = spawn(path, child_socket, child_messages, server);
@@ -163,16 +151,11 @@ static const uint64_t own_space = UINT64_C(1) << 30, space_per_thread = (8 + 128
 
 void server_limit_memory(const struct server *server, uint64_t bytes)
 {
-#ifdef __linux__
     long threads = sysconf(_SC_NPROCESSORS_ONLN);
     uint64_t space = own_space + space_per_thread * (uint64_t)(threads > 0 ? threads : 1);
     if (bytes > UINT64_MAX - space)
         return;
-    const struct rlimit limit = { .rlim_cur = bytes + space, .rlim_max = bytes + space };
-    prlimit(server->pid, RLIMIT_AS, &limit, NULL);
-#else
-    (void)server, (void)bytes;
-#endif
+    platform_limit_address_space(server->pid, bytes + space);
 }
 
 bool server_has_ended(const struct server *server, int *signal)
@@ -194,19 +177,6 @@ static bool is_ours(pid_t pid)
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-/* Its children, where they are no group: those that serve contexts. */
-static void kill_children(pid_t pid)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    FILE *file = fopen(path, "re");
-    int child;
-    while (file && fscanf(file, "%d", &child) == 1)
-        kill(child, SIGKILL);
-    if (file)
-        fclose(file);
-}
-
 void server_kill(const struct server *server)
 {
     pid_t pid = server->pid;
@@ -216,7 +186,7 @@ void server_kill(const struct server *server)
         kill(-pid, SIGKILL);
     } else {
         kill(pid, SIGSTOP); /* so that it starts no more of them */
-        kill_children(pid);
+        platform_kill_children(pid); /* those that serve contexts */
         kill(pid, SIGKILL);
     }
 }

@@ -7,13 +7,15 @@
 
 #include "base/message.h"
 #include "base/services.h"
+#include "platform/platform.h"
 #include "renderer/watchdog.h"
 
 struct session {
     struct services *services;
     struct session_events events;
     bool server_was_given; /* as a descriptor */
-    bool runs;             /* init() succeeded, fini() is due */
+    bool polls_fences;
+    bool runs; /* init() succeeded, fini() is due */
 
     /* Learnt at the first start. */
     bool is_known;
@@ -44,6 +46,8 @@ int session_create(struct session **out, struct services *services, const struct
     session->services = services;
     session->events = *events;
     session->server_was_given = services->config.render_server_fd >= 0;
+    const char *polls = getenv("VENUS_GPU_POLL_FENCES");
+    session->polls_fences = (polls && *polls) || !platform_has_fence_events();
     const struct watchdog_config config = {
         .call_ms = services->config.max_call_ms,
         .server_can_be_replaced = !session->server_was_given,
@@ -137,7 +141,9 @@ int session_start(struct session *session, char **message_out)
     const struct renderer_config renderer_config = { .events = &events,
                                                      .opaque = session,
                                                      .server_path = config->render_server,
-                                                     .server_fd = config->render_server_fd };
+                                                     .server_fd = config->render_server_fd,
+                                                     .polls_fences =
+                                                         session_polls_fences(session) };
     config->render_server_fd = -1;
     int ret = session->services->renderer->init(&renderer_config, message_out);
     if (ret < 0) {
@@ -160,6 +166,18 @@ void session_stop(struct session *session)
     if (session->runs)
         session->services->renderer->fini();
     session->runs = false;
+}
+
+bool session_polls_fences(const struct session *session)
+{
+    return session->polls_fences;
+}
+
+void session_poll(struct session *session)
+{
+    assert_device_thread(session->services);
+    if (session->runs)
+        session->services->renderer->poll();
 }
 
 bool session_can_be_renewed(const struct session *session)

@@ -31,6 +31,11 @@ void session_destroy(struct session *session);
 int session_start(struct session *session, char **message);
 void session_stop(struct session *session);
 
+/* Whether fences have to be asked for (session_poll()): the system has nothing that could tell, or a person wants it so
+ * (VENUS_GPU_POLL_FENCES). The answer stays. */
+bool session_polls_fences(const struct session *session);
+void session_poll(struct session *session);
+
 /* Whether it could be started anew: not if the server was handed to us as a descriptor. */
 bool session_can_be_renewed(const struct session *session);
 

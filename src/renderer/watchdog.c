@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/start-thread.h"
+#include "platform/platform.h"
 #include "renderer/renderer.h"
 
 /* The server does no more than start and end processes. */
@@ -70,6 +71,7 @@ static void interrupt_locked(void)
 static void *run(void *unused)
 {
     (void)unused;
+    platform_name_thread("venus-watchdog");
     uint64_t seen = 0;
     pthread_mutex_lock(&dog.lock);
     while (!dog.stopping) {

@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from venusvm.harness import VENUS, expect
+from venusvm.harness import VENUS, expect, need_patch
 from venusvm.processes import family
 
 # What has the render node's group and nothing else.
@@ -99,6 +99,13 @@ def test_sizes(case):
     """blobs of absurd sizes are refused"""
     more = left_alone(case, "sizes", 2)
     expect(more["command-errors"] > 0, "commands that were refused", more)
+
+
+def test_large(case):
+    """command streams in more pieces than QEMU takes are refused"""
+    need_patch(case, "virtio: let a device refuse a request in too many pieces")
+    more = left_alone(case, "large", 2)
+    expect(more["command-errors"] == 4 and not more["contexts-lost"], "four commands that were refused", more)
 
 
 def test_killed(case):

@@ -3,8 +3,10 @@
 
 import json
 import re
+import shlex
 import subprocess
 
+import messages
 from venusvm.harness import (ARCHIVED, ARCHIVED_DEVICES, TOP, expect, guests, in_root, need_patch, offered_devices,
                              on_host, own_qemu, qemu_of, root_of, without_egl)
 
@@ -57,6 +59,18 @@ def test_mistakes(case):
         expect(done.returncode != 0, f"{' '.join(options)} to be refused", "status 0")
         expect(wanted in said and len(said.splitlines()) <= 2,
                f"one or two lines with '{wanted}' for {' '.join(options)}", said)
+
+
+def test_messages(case):
+    """what docs/messages.md has to be tried with an option of QEMU's gets that message, of one or two lines"""
+    page = messages.PAGE.read_text(encoding="utf-8")
+    tries = messages.tries(page, "An option of the device") + messages.tries(page, "The device does not start")
+    expect(len(tries) > 10, "more than ten to try", tries)
+    for message, options in tries:
+        done = start(case, *shlex.split(options))
+        said = done.stderr.strip()
+        expect(done.returncode != 0 and messages.pattern(message).search(said) and len(said.splitlines()) <= 2,
+               f"{options} to be refused with one or two lines: {message}", f"status {done.returncode}: {said}")
 
 
 def test_default_window(case):

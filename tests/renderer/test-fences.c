@@ -40,6 +40,8 @@ static void assert_in_order(struct ticket **tickets, unsigned count)
 static void renderer_s_threads_are_known(void **state)
 {
     struct guest *guest = *state;
+    if (getenv("VENUS_GPU_POLL_FENCES"))
+        skip(); /* there are none */
     for (unsigned context = 1; context <= 3; context++) {
         unsigned before = guest->threads_of[VENUS_GPU_THREAD_RENDERER];
         int running = guest->threads;

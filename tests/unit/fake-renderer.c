@@ -63,6 +63,7 @@ static struct {
     LIST_HEAD(, fake_attachment) attachments;
     TAILQ_HEAD(, fake_fence) fences;
 
+    bool polls;       /* there is no such thread */
     pthread_t thread; /* signals fences; runs while `running` */
 
     char misuse[256]; /* the first one, or "" */
@@ -82,7 +83,7 @@ static struct {
 
     uint32_t busy_context; /* 0: none */
     enum fake_call hang;   /* FAKE_CALLS: none */
-    bool hanging;        /* a call waits to be interrupted */
+    bool hanging;          /* a call waits to be interrupted */
     uint32_t hanging_context;
 
     unsigned count[FAKE_CALLS];
@@ -257,6 +258,20 @@ static void *fence_thread(void *unused)
 
 /* ---- struct renderer ------------------------------------------------------------------------- */
 
+static void poll_fences(void)
+{
+    struct fake_fence *fence;
+    if (!fake.polls)
+        misuse("polled, though it reports by itself");
+    do {
+        pthread_mutex_lock(&fake.lock);
+        fence = take_due_fence();
+        pthread_mutex_unlock(&fake.lock);
+        if (fence)
+            report(fence);
+    } while (fence);
+}
+
 static int init(const struct renderer_config *config, char **error)
 {
     (void)error;
@@ -268,7 +283,8 @@ static int init(const struct renderer_config *config, char **error)
         fake.events = *config->events;
         fake.opaque = config->opaque;
         fake.running = true;
-        if (pthread_create(&fake.thread, NULL, fence_thread, NULL))
+        fake.polls = config->polls_fences;
+        if (!fake.polls && pthread_create(&fake.thread, NULL, fence_thread, NULL))
             abort();
     }
     pthread_mutex_unlock(&fake.lock);
@@ -294,7 +310,7 @@ static void fini(void)
     fake.running = false;
     pthread_cond_signal(&fake.changed);
     pthread_mutex_unlock(&fake.lock);
-    if (was_running)
+    if (was_running && !fake.polls)
         pthread_join(fake.thread, NULL);
 }
 
@@ -702,6 +718,7 @@ const struct renderer fake_renderer = {
     .context_destroy = context_destroy,
     .submit = submit,
     .fence = fence,
+    .poll = poll_fences,
     .blob_create = blob_create,
     .import_fd = import_fd,
     .resource_unref = resource_unref,

@@ -72,7 +72,7 @@ def write_page():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], usage="%(prog)s [OPTION...] [NAME...]")
     parser.add_argument("name", nargs="*", help="run only these")
     parser.add_argument("--list", action="store_true", help="print the examples' names and commands and end")
     parser.add_argument("--seconds", type=int, default=60, help="how long those that go on for a time do (60)")

@@ -56,6 +56,19 @@ static inline void venus_resize_control_queue(VirtIODevice *vdev,
 #endif
 
 /*
+ * A command in more pieces of guest memory than QEMU takes, which any program
+ * of the guest's can have its kernel send, comes cut, so that it is refused.
+ * By itself QEMU stops the device instead.  A response is one piece or two.
+ */
+static inline void venus_cut_commands(VirtIODevice *vdev)
+{
+#ifndef VENUS_UNPATCHED_QEMU
+    virtio_queue_set_max_out_num(virtio_get_queue(vdev, 0),
+                                 VIRTQUEUE_MAX_SIZE - 8);
+#endif
+}
+
+/*
  * Whether a processor of the guest's can lose an access to a device while the
  * memory map changes.  Those that TCG emulates can, up to QEMU 10.2 and without
  * our patch of it.

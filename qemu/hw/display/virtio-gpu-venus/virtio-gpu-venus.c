@@ -338,6 +338,7 @@ static void venus_realize(DeviceState *dev, Error **errp)
     }
 
     venus_resize_control_queue(VIRTIO_DEVICE(dev), venus_queue_kick);
+    venus_cut_commands(VIRTIO_DEVICE(dev));
     venus_window_attach(v);
     venus_display_attach(v);
     venus_outputs_attach(v);

@@ -22,7 +22,6 @@ void venus_start_driver(Venus *v)
     v->features = qvirtio_get_features(vdev);
     qvirtio_set_features(vdev, v->features &
                          ~(QVIRTIO_F_BAD_FEATURE |
-                           (1ull << VIRTIO_RING_F_INDIRECT_DESC) |
                            (1ull << VIRTIO_RING_F_EVENT_IDX)));
     for (i = 0; i < NUM_QUEUES; i++) {
         v->vq[i] = qvirtqueue_setup(vdev, &v->alloc, i);

@@ -104,6 +104,81 @@ static void test_scattered(void)
     venus_stop(v);
 }
 
+/*
+ * A command stream of so many pages, each a piece of its own, as Linux sends
+ * what lies scattered.  Returns the response's type.
+ */
+static uint32_t submit_pages(Venus *v, uint32_t context, uint32_t pages)
+{
+    QVirtQueue *vq = v->vq[CONTROL];
+    const struct virtio_gpu_cmd_submit submit = {
+        .hdr.type = VIRTIO_GPU_CMD_SUBMIT_3D,
+        .hdr.flags = VIRTIO_GPU_FLAG_FENCE,
+        .hdr.fence_id = 7,
+        .hdr.ctx_id = context,
+        .size = pages * PAGE,
+    };
+    uint32_t num = pages + 2, written, head, i;
+    size_t size = num * sizeof(struct vring_desc);
+    g_autofree struct vring_desc *descs = g_new0(struct vring_desc, num);
+    uint64_t ram = guest_alloc(&v->alloc, 2 * PAGE);
+    QVRingIndirectDesc table = {
+        .desc = guest_alloc(&v->alloc, size),
+        .elem = vq->size,       /* it is longer than the queue */
+        .index = vq->size,
+    };
+    struct virtio_gpu_ctrl_hdr resp;
+
+    for (i = 0; i < num; i++) {
+        descs[i].addr = cpu_to_le64(ram + PAGE);
+        descs[i].len = cpu_to_le32(PAGE);
+        descs[i].flags = cpu_to_le16(VRING_DESC_F_NEXT);
+        descs[i].next = cpu_to_le16(i + 1);
+    }
+    descs[0].addr = cpu_to_le64(ram);
+    descs[0].len = cpu_to_le32(sizeof(submit));
+    descs[num - 1].addr = cpu_to_le64(ram + sizeof(submit));
+    descs[num - 1].len = cpu_to_le32(sizeof(resp));
+    descs[num - 1].flags = cpu_to_le16(VRING_DESC_F_WRITE);
+    qtest_memwrite(v->qts, table.desc, descs, size);
+    qtest_memwrite(v->qts, ram, &submit, sizeof(submit));
+    qtest_memset(v->qts, ram + PAGE, 0, PAGE);
+
+    head = qvirtqueue_add_indirect(v->qts, vq, &table);
+    qtest_writel(v->qts, vq->desc + 16 * head + 8, size);
+    qvirtqueue_kick(v->qts, &v->dev->vdev, vq, head);
+    g_assert_cmpuint(venus_wait_any(v, CONTROL, &written), ==, head);
+    g_assert_cmpuint(written, ==, sizeof(resp));
+    qtest_memread(v->qts, ram + sizeof(submit), &resp, sizeof(resp));
+    g_assert_cmphex(resp.flags, ==, VIRTIO_GPU_FLAG_FENCE);
+    g_assert_cmphex(resp.fence_id, ==, 7);
+    venus_queue_is_empty(v, CONTROL);
+    guest_free(&v->alloc, table.desc);
+    guest_free(&v->alloc, ram);
+    return resp.type;
+}
+
+/* A command in more pieces than QEMU takes is refused, and nothing else is. */
+static void test_too_many_pieces(void)
+{
+    Venus *v = venus_start("");
+
+    assert_ok(create_context(v, 1, 0));
+    assert_error(UNSPEC, submit_pages(v, 1, 900)); /* it is not for Venus */
+    assert_error(UNSPEC, submit_pages(v, 1, 4 * MiB / PAGE));
+    assert_error(UNSPEC, submit_pages(v, 1, 64 * MiB / PAGE));
+    assert_ok(destroy_context(v, 1));
+
+    assert_ok(create_context(v, 2, VIRTIO_GPU_CAPSET_VENUS));
+    assert_error(INVALID_PARAMETER, submit_pages(v, 2, 4 * MiB / PAGE));
+    assert_error(INVALID_PARAMETER, submit_pages(v, 2, 16 * MiB / PAGE));
+    assert_error(INVALID_PARAMETER, submit_pages(v, 2, 64 * MiB / PAGE));
+    g_assert_cmpuint(get_stat(v, "contexts-lost"), ==, 0);
+    assert_ok(create_2d(v, 1, formats[0].virtio, 4, 4));
+    assert_ok(destroy_context(v, 2));
+    venus_stop(v);
+}
+
 /* A chain that no virtqueue can have: the device stops until it is reset. */
 static void test_broken_queue(void)
 {
@@ -206,6 +281,7 @@ void venus_add_queue_tests(void)
     qtest_add_data_func("virtio-gpu-venus/malformed-platform", PLATFORM,
                         test_malformed);
     qtest_add_func("virtio-gpu-venus/scattered", test_scattered);
+    qtest_add_func("virtio-gpu-venus/too-many-pieces", test_too_many_pieces);
     qtest_add_func("virtio-gpu-venus/broken-queue", test_broken_queue);
     qtest_add_data_func("virtio-gpu-venus/reset/auto", "", test_reset);
     qtest_add_data_func("virtio-gpu-venus/reset/regions", REGIONS, test_reset);

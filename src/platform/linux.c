@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Linux' answers. See platform.h. */
+#include "platform/platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/udmabuf.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int platform_shared_memory(uint64_t size)
+{
+    int fd = memfd_create("venus-gpu", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return -errno;
+    if (ftruncate(fd, (off_t)size) < 0) {
+        int ret = -errno;
+        close(fd);
+        return ret;
+    }
+    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    return fd;
+}
+
+/* What is no memory but a file of a disk, say, cannot be sealed. */
+bool platform_can_be_cut(int fd)
+{
+    struct stat st;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if ((seals >= 0 && seals & F_SEAL_SHRINK) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0)
+        return false;
+    return fstat(fd, &st) < 0 || S_ISREG(st.st_mode);
+}
+
+/* The device is opened each time: this happens once in a resource's life. */
+int platform_dma_buf(int fd, uint64_t size)
+{
+    int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+    if (device < 0)
+        return -errno;
+    struct udmabuf_create create = {
+        .memfd = (uint32_t)fd,
+        .flags = UDMABUF_FLAGS_CLOEXEC,
+        .size = size,
+    };
+    int buffer = ioctl(device, UDMABUF_CREATE, &create);
+    int ret = buffer < 0 ? -errno : buffer;
+    close(device);
+    return ret;
+}
+
+/* mremap() of nothing gives a second mapping of the same pages. */
+int platform_alias(void *src, uint64_t size, void *dst)
+{
+    void *ptr = mremap(src, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, dst);
+    return ptr == MAP_FAILED ? -errno : 0;
+}
+
+int platform_move(void *src, uint64_t size, void *dst)
+{
+    void *ptr = mremap(src, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, dst);
+    return ptr == MAP_FAILED ? -errno : 0;
+}
+
+bool platform_page_exists(void *page)
+{
+#ifdef MADV_POPULATE_READ
+    return madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_POPULATE_READ) == 0 || errno != EFAULT;
+#else
+    (void)page;
+    return true;
+#endif
+}
+
+/* A page that is mapped now is there before anybody has touched it. */
+bool platform_locks_memory(void)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char there = 0;
+    void *page =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (page != MAP_FAILED) {
+        mincore(page, size, &there);
+        munmap(page, size);
+    }
+    return there & 1;
+}
+
+int platform_pipe(int fds[2])
+{
+    return pipe2(fds, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int platform_socketpair(int type, int fds[2])
+{
+    return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
+}
+
+ssize_t platform_receive(int fd, struct msghdr *msg)
+{
+    return recvmsg(fd, msg, MSG_CMSG_CLOEXEC);
+}
+
+bool platform_has_fence_events(void)
+{
+    return true;
+}
+
+int platform_server_socket(void)
+{
+    return SOCK_SEQPACKET;
+}
+
+void platform_name_thread(const char *name)
+{
+    prctl(PR_SET_NAME, name);
+}
+
+void platform_hurry_thread(int nice)
+{
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
+}
+
+void platform_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+int platform_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t time_ns)
+{
+    const struct timespec time = { .tv_sec = (time_t)(time_ns / 1000000000),
+                                   .tv_nsec = (long)(time_ns % 1000000000) };
+    return pthread_cond_timedwait(cond, lock, &time);
+}
+
+bool platform_is_in_sandbox(void)
+{
+    return prctl(PR_GET_SECCOMP) > 0;
+}
+
+void platform_limit_address_space(pid_t pid, uint64_t bytes)
+{
+    const struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
+    prlimit(pid, RLIMIT_AS, &limit, NULL);
+}
+
+void platform_kill_children(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *file = fopen(path, "re");
+    int child;
+    while (file && fscanf(file, "%d", &child) == 1)
+        kill(child, SIGKILL);
+    if (file)
+        fclose(file);
+}
+
+const char platform_vulkan_loader[] = "libvulkan.so.1";
+
+const char *const platform_server_places[] = { "/usr/libexec/virgl_render_server",
+                                               "/usr/lib/virgl_render_server",
+                                               "/usr/local/libexec/virgl_render_server", NULL };
+
+/*
+ * Lavapipe looks up functions of libm in what the whole program is linked to, which not every distribution's
+ * server is to libm: a guest's shader that calls pow() would end its context.
+ */
+const char *const platform_preload_variable = "LD_PRELOAD", *const platform_preload = "libm.so.6";
