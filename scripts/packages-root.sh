@@ -26,7 +26,7 @@ root=$1
 install='set -e
 export DEBIAN_FRONTEND=noninteractive
 begin=$(date +%s)
-apt-get -o "APT::Install-Recommends=$2" install -y /tmp/debs/libvenusgpu0_*.deb /tmp/debs/qemu-system-venus_*.deb /tmp/debs/venus-gpu-tools_*.deb
+apt-get -o "APT::Install-Recommends=$2" install -y /tmp/debs/*.deb
 packages=$(date +%s)
 apt-get -o "APT::Install-Recommends=$2" install -y -t "$1-backports" mesa-vulkan-drivers
 echo "$((packages - begin)) $(($(date +%s) - packages))" >/seconds
@@ -36,7 +36,8 @@ rm -r /tmp/debs'
 make_fresh_root() {
     mkdir -p "$work/root"
     # mmdebstrap may do this as another user.
-    cp -r "$debs" "$place/debs"
+    mkdir "$place/debs"
+    find "$debs" -name '*.deb' ! -name '*-dev_*' ! -name '*-dbgsym_*' -exec cp -t "$place/debs" {} +
     make_debian "$place" tar apt \
         --setup-hook="rm \"\$1/etc/apt/preferences.d/mesa\"" \
         --customize-hook="copy-in '$place/debs' /tmp" \
