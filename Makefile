@@ -4,11 +4,11 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict scripts unit renderer samples qtest guest present module asan tsan guest-aarch64 \
+suites := strict scripts unit renderer samples qtest guest present module packages asan tsan guest-aarch64 \
           guest-backports guest-forky guest-module libvirt polled darwin legacy
 
 .NOTPARALLEL:
-.PHONY: help demo check examples figures bench $(suites:%=check-%) lib qemu module image clean cache-clean
+.PHONY: help demo check examples figures bench $(suites:%=check-%) lib qemu module image deb dist clean cache-clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 23
@@ -30,6 +30,7 @@ check-qtest:     ## the QEMU device, driven over its queues
 check-guest:     ## a Linux guest: our programs, vulkaninfo, vkcube, vkmark
 check-present:   ## frames on the host's screen by its Vulkan: pictures, faults, X11, Wayland
 check-module:    ## Debian's own QEMU with the device as a module, and a guest in it
+check-packages:  ## Debian's packages, in a fresh Debian 13 with a guest; the tarball of a release, built offline
 check-asan:      ## unit, renderer and presenting tests under AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan:      ## unit, renderer and presenting tests under ThreadSanitizer
 check-guest-aarch64: ## an emulated aarch64 guest, in a second QEMU; not part of check
@@ -68,6 +69,12 @@ module:          ## build the device as a module for Debian's own QEMU; prints t
 
 image:           ## make the guest image; prints its directory
 	@scripts/guest-image.sh
+
+deb:             ## build Debian's packages; prints the directory that they are in
+	@scripts/build-packages.sh
+
+dist:            ## make the tarball of a release of what is committed; prints its path
+	@scripts/dist.sh
 
 clean:           ## remove what the demo and the tests wrote in the checkout (out/)
 	rm -rf out

@@ -255,6 +255,17 @@ def samples(log):
     return seen.results
 
 
+def packages(log):
+    """Debian's packages, in a fresh Debian 13, and the tarball of a release."""
+    seen = Unittests(log)
+    unittest.TestLoader().discover(str(TOP / "tests" / "packages"), pattern="test_*.py").run(seen)
+    times = OUT / "packages-times.txt"
+    if times.exists():
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(times.read_text(encoding="utf-8"))
+    return seen.results
+
+
 def unit(log):
     return meson_suites(["unit"], None, log)
 
@@ -400,12 +411,12 @@ def legacy(log):
 
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
-          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, asan, tsan, guest_aarch64,
-           guest_backports, guest_forky, guest_module, libvirt, polled, darwin, legacy)}
+          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, packages, asan, tsan,
+           guest_aarch64, guest_backports, guest_forky, guest_module, libvirt, polled, darwin, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
 ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "libvirt", "polled", "darwin", "legacy"}
 # The guest images that suites need.
-IMAGES = {"guest": (), "present": (), "module": (), "guest-module": (), "libvirt": (), "polled": (), "legacy": (),
+IMAGES = {"guest": (), "present": (), "module": (), "packages": (), "guest-module": (), "libvirt": (), "polled": (), "legacy": (),
           "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
 
 

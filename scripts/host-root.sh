@@ -3,13 +3,14 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl | --stock-qemu | --libvirt | --cross | --tidy]
+# usage: host-root.sh [--why | --without-egl | --stock-qemu | --libvirt | --cross | --tidy | --packages]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
 #   --stock-qemu   the same Debian with its own QEMU, which our module is loaded into
 #   --libvirt      the same with Debian's libvirt and virt-install too
 #   --cross        another, small Debian 13, in which programs for aarch64 guests are built
 #   --tidy         another, small Debian 13, which has clang-tidy and what the library includes
+#   --packages     another, small Debian 13, which has what packaging/debian builds with and no more, and lintian
 # HOST_ROOT=/ insists on this machine's own system, HOST_ROOT=debian on the Debian 13.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
@@ -40,6 +41,9 @@ tidy_packages=(
     clang-tidy clang python3 meson ninja-build pkgconf libc6-dev libvirglrenderer-dev uthash-dev libvulkan-dev
     libdrm-dev libxcb1-dev libwayland-dev wayland-protocols glslang-tools
 )
+# What builds packages: no more than what they say that they need, so that it is seen if they do not say all.
+mapfile -t build_depends < <(sed -n '/^Build-Depends:/,/^[^ ]/ { s/^ \([^ (,]*\).*/\1/p }' "$top/packaging/debian/control")
+packages_packages=(build-essential lintian "${build_depends[@]/#debhelper-compat/debhelper}")
 # Debian's own QEMU with what it depends on, and of its windows SDL's: the others need a lot.
 stock_qemu=(qemu-system-x86)
 stock_qemu_windows=(qemu-system-gui qemu-system-modules-opengl)
@@ -155,6 +159,7 @@ with_qemu=
 with_libvirt=
 cross=
 tidy=
+for_packages=
 case ${1:-} in
 --why) why=1 ;;
 --without-egl) without_egl=1 ;;
@@ -162,13 +167,14 @@ case ${1:-} in
 --libvirt) with_qemu=1 with_libvirt=1 ;;
 --cross) cross=1 ;;
 --tidy) tidy=1 ;;
+--packages) for_packages=1 ;;
 --help) usage; exit ;;
 '') ;;
 *) die "unknown option $1; see $program --help" ;;
 esac
 
 lacks=
-[ -z "$cross$tidy" ] || HOST_ROOT=debian
+[ -z "$cross$tidy$for_packages" ] || HOST_ROOT=debian
 case ${HOST_ROOT:-auto} in
 auto | /) lacks=$(own_lacks) ;;
 debian) lacks="HOST_ROOT=debian" ;;
@@ -198,6 +204,9 @@ if [ -n "$cross" ]; then
 elif [ -n "$tidy" ]; then
     packages=("${tidy_packages[@]}")
     name="root for clang-tidy"
+elif [ -n "$for_packages" ]; then
+    packages=("${packages_packages[@]}")
+    name="root for packages"
 fi
 key=$( (printf '%s\n' "$debian_suite" "${packages[@]}"; declare -f make_debian "$make") | key_of)
 root=$cache/root/$key

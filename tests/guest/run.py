@@ -3,7 +3,7 @@
 """Runs the tests of QEMU with a Linux guest, printing TAP.
 
 usage: run.py [--present | --legacy | --aarch64 | --libvirt] [--list] [--accel ACCEL] [--qemu PROGRAM | --module]
-              [--variant VARIANT] [NAME...]     NAME: part of a test's name, such as vkcube
+              [--root DIRECTORY] [--variant VARIANT] [NAME...]     NAME: part of a test's name, such as vkcube
 
 A test is a function test_* of one of the modules below, in the order in which they stand there; its
 first line of documentation is its name in the output. Where a test fails, what it expected and what it
@@ -98,6 +98,7 @@ def main():
     parser.add_argument("--libvirt", action="store_true", help="the tests of libvirt instead")
     parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
     parser.add_argument("--qemu", help="another QEMU than the one that scripts/build-qemu.sh makes")
+    parser.add_argument("--root", help="with --qemu: the Debian 13 that the program is in, instead of host-root.sh's")
     parser.add_argument("--module", action="store_true",
                         help="Debian's own QEMU, with the device as scripts/build-module.sh makes it")
     parser.add_argument("--variant", help="another guest: one of the variants of scripts/guest-image.sh")
@@ -117,6 +118,8 @@ def main():
                "arch": "aarch64" if arguments.aarch64 else "x86_64"}
     if arguments.module:
         options.update(qemu=guests.made_by("build-module.sh"), in_root=[STOCK_QEMU])
+    if arguments.root:
+        options["in_root"] = ["--root", arguments.root]
     if arguments.variant:
         options["image"] = guests.made_by("guest-image.sh", "--arch", options["arch"], "--variant", arguments.variant)
     print(f"1..{len(tests)}", flush=True)
