@@ -14,7 +14,7 @@ help:            ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 23
 
 demo:            ## set up, boot a guest with no window, run vkcube through the device, show what happened
-	@scripts/setup.sh
+	@scripts/host-tools.sh python3
 	@scripts/demo.py
 
 check:           ## every test
@@ -42,11 +42,11 @@ $(suites:%=check-%): check-%:
 	@python3 scripts/check.py $*
 
 examples:        ## every example in a guest, beside the host: docs/examples.md (a quarter of an hour)
-	@scripts/setup.sh
+	@scripts/setup.sh --built >/dev/null
 	@examples/examples.py
 
 figures:         ## measure blobs, fences, contexts, queues and presenting in a guest; best with nothing else running
-	@scripts/setup.sh
+	@scripts/setup.sh --built >/dev/null
 	@scripts/figures.py
 	@scripts/figures_present.py
 

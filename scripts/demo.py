@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Shows that it works: boots a guest with no window, runs Vulkan programs in it, takes a picture.
 
-usage: demo.py [--accel ACCEL] [--qemu PROGRAM] [--frames N]
+usage: demo.py [--accel ACCEL] [--built | --qemu PROGRAM] [--frames N]
 
 vulkaninfo says which device the guest sees; vkcube, as Debian ships it, draws under weston, and QEMU's
 screendump shows what is then on the guest's display. The picture is out/demo/vkcube.png, everything that
@@ -18,6 +18,7 @@ import sys
 import time
 
 from venusvm import guest as guests
+from venusvm import which_qemu
 from venusvm.host_screen import BACKGROUND
 from venusvm.program import run
 from venusvm.screen import VENUS, dump
@@ -47,13 +48,6 @@ def vulkan_device(guest):
     return summary_fields(guest.run(f"{VENUS} vulkaninfo --summary").output)
 
 
-def take_picture(guest):
-    """The guest's display by QEMU's screendump, saved as a PNG."""
-    shown = dump(guest)
-    shown.write_png(OUT / "vkcube.png")
-    return shown
-
-
 def what_is_wrong(shown):
     """Whether the picture shows vkcube's textured cube: None, or why it does not."""
     if shown.colours() == 1:
@@ -71,7 +65,7 @@ def what_is_wrong(shown):
 
 
 def run_vkcube(guest, frames):
-    """vkcube to its end, with a look at the display and the counters on the way.
+    """vkcube to its end, with a look at the display and the counters once the cube is there.
 
     Returns the picture, the counters then, the seconds from its first frame to its last (by the guest's
     clock) and from its start to its end.
@@ -80,8 +74,12 @@ def run_vkcube(guest, frames):
     job = guest.spawn(f"wl {guests.frames_environment(log=log)} vkcube --wsi wayland "
                       f"--width {SIZE} --height {SIZE} --c {frames}")
     begin = time.monotonic()
-    time.sleep(4)  # well into it
-    shown, busy = take_picture(guest), guest.stats()
+    while True:
+        shown, busy = dump(guest), guest.stats()
+        if not what_is_wrong(shown) or job.ended.wait(0.5):
+            break
+        guest.check_alive()
+    shown.write_png(OUT / "vkcube.png")
     job.wait(180)
     whole = time.monotonic() - begin
     if job.status != 0:
@@ -101,8 +99,9 @@ def table(rows):
 def demo(arguments):
     begin = time.monotonic()
     steps = Steps()
-    options = {"qemu": arguments.qemu, "accel": arguments.accel}
-    machine = steps.run("QEMU, guest image and programs", lambda: guests.Guest(**options))
+    qemu = steps.run("QEMU and guest image", lambda: which_qemu.choose(arguments))
+    print(f"    QEMU: {qemu.words}")
+    machine = steps.run("guest programs", lambda: guests.Guest(**qemu.options(), accel=arguments.accel))
     print(f"    {machine.accel_why}")
     with contextlib.closing(machine) as guest:
         steps.run("boot", lambda: guest.start().wait_for_agent())
@@ -125,6 +124,7 @@ def demo(arguments):
         "boot_seconds": round(steps.seconds["boot"], 1),
         "total_seconds": round(time.monotonic() - begin, 1),
         "accel": machine.accel,
+        "qemu": qemu.kind,
         "qemu_version": qemu_version,
         "virglrenderer_version": virglrenderer(),
         "stats_during": busy,
@@ -135,7 +135,7 @@ def demo(arguments):
     print("\n" + table([
         ("guest's device", result["device_name"]),
         ("driver", f"{result['driver_name']} ({result['driver_info']})"),
-        ("QEMU", f"{qemu_version} on {machine.accel}, "
+        ("QEMU", f"{qemu_version} ({qemu.words}) on {machine.accel}, "
                  f"virglrenderer {result['virglrenderer_version']}"),
         ("vkcube", f"{result['fps']} frames per second ({result['fps_with_start']} with its start and "
                    "end)"),
@@ -160,11 +160,11 @@ def demo(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
-    parser.add_argument("--qemu", metavar="PROGRAM", help="another QEMU than build-qemu.sh's")
+    which_qemu.add_options(parser)
     parser.add_argument("--frames", type=int, default=600, help="how long vkcube runs (600)")
     arguments = parser.parse_args()
-    if arguments.frames < 400:
-        parser.error("--frames must be 400 or more, or vkcube is gone when the picture is taken")
+    if arguments.frames < 100:
+        parser.error("--frames must be 100 or more, or vkcube is gone when the picture is taken")
     guests.end_on_signals()
     OUT.mkdir(parents=True, exist_ok=True)
     return demo(arguments)

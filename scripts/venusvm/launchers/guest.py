@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 
-from venusvm import doctor, guest as vm
+from venusvm import doctor, guest as vm, which_qemu
 from venusvm.launchers.common import Parser, check_display, existing, resolution, size
 
 DESCRIPTION = """\
@@ -52,7 +52,8 @@ def parse():
 
     machine = parser.add_argument_group("the machine")
     machine.add_argument("--arch", choices=["x86_64", "aarch64"], default="x86_64",
-                         help="its processors; aarch64 has a QEMU of its own, minutes to build (x86_64)")
+                         help="its processors; for aarch64 a QEMU is built, which takes minutes (x86_64)")
+    which_qemu.add_options(machine)
     machine.add_argument("--memory", type=size, default="2G", help="of the guest (2G)")
     machine.add_argument("--hostmem", type=size, default="1G",
                          help="window for the host's Vulkan memory, a power of two (1G)")
@@ -170,7 +171,12 @@ def main():
     if options.vnc is not None:
         arguments += ["-vnc", f"127.0.0.1:{options.vnc - 5900}"]
     chosen = {"present": options.present, "present-mode": options.present_mode}
-    guest = vm.Guest(device=options.device, memory=options.memory, hostmem=options.hostmem,
+    qemu = which_qemu.choose(options, "--arch", options.arch)
+    print(f"QEMU: {qemu.words}", file=sys.stderr)
+    if qemu.kind == "module" and options.window and options.outputs > 1 and options.present != "surface":
+        print("outputs after the first are shown by QEMU's own display there; a QEMU of --built presents them too",
+              file=sys.stderr)
+    guest = vm.Guest(**qemu.options(), device=options.device, memory=options.memory, hostmem=options.hostmem,
                      properties={name: value for name, value in chosen.items() if value},
                      resolution=options.resolution, outputs=options.outputs, smp=options.cpus,
                      accel=options.accel, display=display, shell=options.shell, disk=options.image,
