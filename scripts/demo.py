@@ -76,11 +76,11 @@ def run_vkcube(guest, frames):
     begin = time.monotonic()
     while True:
         shown, busy = dump(guest), guest.stats()
-        if not what_is_wrong(shown) or job.ended.wait(0.5):
+        if not what_is_wrong(shown) or job.ended.wait(0.5) or time.monotonic() - begin > 180:
             break
         guest.check_alive()
     shown.write_png(OUT / "vkcube.png")
-    job.wait(180)
+    job.wait(60)
     whole = time.monotonic() - begin
     if job.status != 0:
         raise guests.GuestError(f"vkcube ended with status {job.status}:\n"
