@@ -126,7 +126,7 @@ def demo(arguments):
         "accel": machine.accel,
         "qemu": qemu.kind,
         "qemu_version": qemu_version,
-        "virglrenderer_version": virglrenderer(),
+        "virglrenderer_version": virglrenderer(qemu.in_root),
         "stats_during": busy,
         "stats_after": done,
     }

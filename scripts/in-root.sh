@@ -7,7 +7,7 @@
 # usage: in-root.sh [--die-with-parent] [--without-egl | --stock-qemu | --cross | --tidy] [--] COMMAND [ARGUMENT...]
 #   --die-with-parent  kill the command when the process that called us is gone
 #   --without-egl      in a copy of that system that has no libEGL and no libGL
-#   --stock-qemu       in a copy of that system that has Debian's own QEMU
+#   --stock-qemu       in the small system that has Debian's own QEMU
 #   --cross            in the small system that builds for aarch64
 #   --tidy             in the small system that has clang-tidy
 # A Debian 13 root is seen read-only. Its mounts are in a private namespace and go with the command.
