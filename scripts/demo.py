@@ -99,9 +99,10 @@ def table(rows):
 def demo(arguments):
     begin = time.monotonic()
     steps = Steps()
-    qemu = steps.run("QEMU and guest image", lambda: which_qemu.choose(arguments))
+    qemu = steps.run("QEMU, guest image and programs", lambda: which_qemu.choose(arguments, "--small"))
     print(f"    QEMU: {qemu.words}")
-    machine = steps.run("guest programs", lambda: guests.Guest(**qemu.options(), accel=arguments.accel))
+    image = guests.made_by("guest-image.sh", "--variant", "small")
+    machine = guests.Guest(**qemu.options(), image=image, accel=arguments.accel)
     print(f"    {machine.accel_why}")
     with contextlib.closing(machine) as guest:
         steps.run("boot", lambda: guest.start().wait_for_agent())

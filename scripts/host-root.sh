@@ -44,7 +44,7 @@ tidy_packages=(
 stock_packages=(
     '?essential'
     qemu-system-x86 seabios ipxe-qemu libsdl2-2.0-0
-    gcc libc6-dev meson ninja-build ccache pkgconf python3 python3-pip python3-setuptools kmod mount e2fsprogs
+    gcc libc6-dev meson ninja-build ccache pkgconf python3 python3-pip python3-setuptools kmod mount e2fsprogs busybox-static
     libglib2.0-dev libpixman-1-dev libepoxy-dev
     libvirglrenderer-dev virgl-server uthash-dev libvulkan-dev mesa-vulkan-drivers vulkan-tools glslang-tools
     libdrm-dev libxcb1-dev libwayland-dev wayland-protocols

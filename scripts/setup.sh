@@ -3,19 +3,22 @@
 # Makes what a guest needs: a QEMU with the device, the guest image, the guest's programs. What does not depend on each
 # other is made at the same time. Prints the path of the QEMU. With a full cache it takes a second.
 #
-# usage: setup.sh [--built] [--arch ARCH]
+# usage: setup.sh [--built] [--arch ARCH] [--small]
 #   --built      a QEMU that is built with the device and our patches (minutes), instead of Debian's own with the
 #                device as a module
 #   --arch ARCH  of the guest's processor: x86_64 (the default) or aarch64
+#   --small      the small guest image, as the demo boots, instead of the one that the tests boot
 # The QEMU is built, too, where Debian's own cannot be had; a line says why.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
 built=
 arch=x86_64
+image=("$scripts/guest-image.sh")
 while [ $# -gt 0 ]; do
     case $1 in
     --built) built=1 ;;
+    --small) image+=(--variant small) ;;
     --arch) [ $# -gt 1 ] || die "--arch takes a processor"; arch=$2; shift ;;
     --arch=*) arch=${1#*=} ;;
     --help) usage; exit ;;
@@ -44,12 +47,17 @@ made() {
 }
 
 # The tools of all first, as only one apt-get can run at a time.
-need python3 flock:util-linux
-if [ -z "${GUEST_IMAGE:-}" ]; then
+need python3 flock:util-linux apt-get:apt dpkg-deb:dpkg dpkg-source:dpkg-dev xz:xz-utils patch
+if [ -z "${GUEST_IMAGE:-}" ] && [ "${#image[@]}" = 1 ]; then
     need mmdebstrap mke2fs:e2fsprogs
 fi
-"$scripts/guest-image.sh" --arch "$arch" >/dev/null &
-image=$!
+"${image[@]}" --arch "$arch" >/dev/null &
+others=($!)
+# What the programs and the module are built in: one makes it, or others wait.
+made env HOST_ROOT=debian "$scripts/host-root.sh" --stock-qemu >/dev/null
+[ "$rc" = 0 ] || exit "$rc"
+"$scripts/tools-disk.sh" --arch "$arch" >/dev/null &
+others+=($!)
 rc=1
 if [ -z "$built" ]; then
     why=$(why_built)
@@ -63,7 +71,9 @@ if [ "$rc" != 0 ]; then
     made "$scripts/build-qemu.sh" --arch "$arch"
 fi
 if [ "$rc" != 0 ]; then
-    kill "$image" 2>/dev/null || true
+    kill "${others[@]}" 2>/dev/null || true
 fi
-wait "$image" || rc=$?
+for other in "${others[@]}"; do
+    wait "$other" || rc=$?
+done
 exit "$rc"
