@@ -8,7 +8,7 @@ suites := strict scripts unit renderer samples qtest guest present module asan t
           guest-backports guest-forky guest-module legacy
 
 .NOTPARALLEL:
-.PHONY: help demo check examples figures bench $(suites:%=check-%) lib qemu module image clean cache-clean
+.PHONY: help demo demo-micro check examples figures bench $(suites:%=check-%) lib qemu module image clean cache-clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 23
@@ -16,6 +16,10 @@ help:            ## this list
 demo:            ## set up, boot a guest with no window, run vkcube through the device, show what happened
 	@scripts/host-tools.sh python3
 	@scripts/demo.py
+
+demo-micro:      ## the same in a guest of 19 MB, made in seconds, where our own cube turns on the bare display
+	@scripts/host-tools.sh python3
+	@scripts/demo.py --micro
 
 check:           ## every test
 	@scripts/host-tools.sh python3

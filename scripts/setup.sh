@@ -3,11 +3,12 @@
 # Makes what a guest needs: a QEMU with the device, the guest image, the guest's programs. What does not depend on each
 # other is made at the same time. Prints the path of the QEMU. With a full cache it takes a second.
 #
-# usage: setup.sh [--built] [--arch ARCH] [--small]
+# usage: setup.sh [--built] [--arch ARCH] [--small | --micro]
 #   --built      a QEMU that is built with the device and our patches (minutes), instead of Debian's own with the
 #                device as a module
 #   --arch ARCH  of the guest's processor: x86_64 (the default) or aarch64
-#   --small      the small guest image, as the demo boots, instead of the one that the tests boot
+#   --small      the small guest image, which the demo boots, instead of the one that the tests boot
+#   --micro      the micro guest instead
 # The QEMU is built, too, where Debian's own cannot be had; a line says why.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
@@ -15,10 +16,12 @@ set -euo pipefail
 built=
 arch=x86_64
 image=("$scripts/guest-image.sh")
+micro=
 while [ $# -gt 0 ]; do
     case $1 in
     --built) built=1 ;;
     --small) image+=(--variant small) ;;
+    --micro) micro=1 ;;
     --arch) [ $# -gt 1 ] || die "--arch takes a processor"; arch=$2; shift ;;
     --arch=*) arch=${1#*=} ;;
     --help) usage; exit ;;
@@ -48,15 +51,22 @@ made() {
 
 # The tools of all first, as only one apt-get can run at a time.
 need python3 flock:util-linux apt-get:apt dpkg-deb:dpkg dpkg-source:dpkg-dev xz:xz-utils patch
-if [ -z "${GUEST_IMAGE:-}" ] && [ "${#image[@]}" = 1 ]; then
+if [ -z "${GUEST_IMAGE:-}$micro" ] && [ "${#image[@]}" = 1 ]; then
     need mmdebstrap mke2fs:e2fsprogs
 fi
-"${image[@]}" --arch "$arch" >/dev/null &
-others=($!)
+others=()
+if [ -z "$micro" ]; then
+    "${image[@]}" --arch "$arch" >/dev/null &
+    others+=($!)
+fi
 # What the programs and the module are built in: one makes it, or others wait.
 made env HOST_ROOT=debian "$scripts/host-root.sh" --stock-qemu >/dev/null
 [ "$rc" = 0 ] || exit "$rc"
-"$scripts/tools-disk.sh" --arch "$arch" >/dev/null &
+if [ -z "$micro" ]; then
+    "$scripts/tools-disk.sh" --arch "$arch" >/dev/null &
+else
+    "$scripts/micro-guest.sh" >/dev/null &
+fi
 others+=($!)
 rc=1
 if [ -z "$built" ]; then

@@ -43,7 +43,7 @@ build() {
     while IFS= read -r file; do
         cp "$file" "$work/out/tools/"
     done < <(find "$work/build" -maxdepth 1 -type f \( -perm -u+x -o -name '*.so' \))
-    cp -p "$top"/guest/{init,wl,compositor,*.json} "$work/out/tools/"
+    cp -p "$top"/guest/{init,serve,wl,compositor,*.json} "$work/out/tools/"
     "$scripts/in-root.sh" "${in_root[@]}" -- mke2fs -q -t ext4 -O ^has_journal -m 0 -L venus-tools -d "$work/out/tools" \
         "$work/out/tools.img" 16m
     mv -T "$work/out" "$place"
