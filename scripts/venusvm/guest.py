@@ -12,6 +12,7 @@ interrupted, and nothing is left behind but what the caller asked for.
 
 import atexit
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -467,7 +468,7 @@ def pick_accel(qemu, image, arch="x86_64", in_root=()):
         return "tcg", "tcg: there is no /dev/kvm that we may open (slow)"
     memory = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "virtio-gpu-venus", "accel")
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    key = f"{boot} {kernel.stat().st_mtime_ns} {kernel.stat().st_size}"
+    key = f"{boot} {hashlib.sha256(kernel.read_bytes()).hexdigest()}"  # guests of one kernel are alike
     try:
         known = json.loads(memory.read_text(encoding="utf-8"))
         if known["key"] == key:
