@@ -13,7 +13,6 @@ With --micro the guest is the micro one, which has no weston: guest/vkcube_anim 
 itself, and QEMU's picture of that is to be the program's own. It is out/demo/micro.png, beside micro.json.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -24,6 +23,7 @@ from venusvm import guest as guests
 from venusvm import picture, which_qemu
 from venusvm.expect import Failed
 from venusvm.host_screen import BACKGROUND
+from venusvm.launchers.common import Parser
 from venusvm.program import run
 from venusvm.screen import VENUS, Shown, dump, fetch
 from venusvm.surroundings import summary_fields, virglrenderer
@@ -183,7 +183,7 @@ def demo(arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(prog="demo.py", description=__doc__.split("\n")[0])
     parser.add_argument("--micro", action="store_true", help="the micro guest, in which our own cube draws on the display")
     parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
     which_qemu.add_options(parser)
