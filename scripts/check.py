@@ -31,7 +31,7 @@ MOST_DETAILS = 12  # lines of a failure, in the summary; all of them are in the 
 children = set()  # process groups that run now, for stop()
 
 # Of the guest tests, what the suite module runs: the ways in, each part of the device, and pictures.
-MODULE_TESTS = ("module.", "qemu.", "vulkaninfo.", "device.", "frame.", "vkcube.", "regions.")
+MODULE_TESTS = ("module.", "qemu.", "vulkaninfo.", "device.", "frame.", "vkcube.", "regions.", "micro.")
 
 
 class CannotStart(Exception):

@@ -7,8 +7,8 @@
 # usage: in-root.sh [--die-with-parent] [SYSTEM] [--] COMMAND [ARGUMENT...]
 #   --die-with-parent  kill the command when the process that called us is gone
 #   --without-egl      in a copy of that system that has no libEGL and no libGL
-#   --stock-qemu       in a copy of that system that has Debian's own QEMU
-#   --libvirt          in a copy of that system that has Debian's own QEMU and libvirt
+#   --stock-qemu       in the small system that has Debian's own QEMU
+#   --libvirt          in one that has Debian's libvirt too
 #   --cross            in the small system that builds for aarch64
 #   --tidy             in the small system that has clang-tidy
 #   --packages         in the small system that builds packages
