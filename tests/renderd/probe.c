@@ -78,16 +78,24 @@ static void try_other_numbers(void)
 }
 #endif
 
-static void *nothing(void *arg)
+static void *wait_for_pipe(void *arg)
 {
-    return arg;
+    char byte;
+    (void)!read(*(int *)arg, &byte, 1);
+    return NULL;
 }
 
+/* Another thread's name is written in /proc. */
 static void try_thread(void)
 {
     pthread_t thread;
-    int ret = pthread_create(&thread, NULL, nothing, NULL);
-    say("thread", ret == 0 && pthread_join(thread, NULL) == 0 ? "allowed" : "not there");
+    int pipes[2];
+    if (pipe(pipes) < 0 || pthread_create(&thread, NULL, wait_for_pipe, pipes) != 0)
+        return;
+    int ret = pthread_setname_np(thread, "named");
+    say("thread-name", ret == 0 ? "allowed" : strerrorname_np(ret));
+    close(pipes[1]);
+    say("thread", pthread_join(thread, NULL) == 0 ? "allowed" : "not there");
 }
 
 static void try_write(const char *name, const char *folder)

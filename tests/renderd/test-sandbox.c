@@ -67,6 +67,7 @@ static void assert_filter(void)
     assert_found("clone3", "ENOSYS");
     assert_found("executable-memory", "allowed");
     assert_found("thread", "allowed");
+    assert_found("thread-name", "allowed");
 #ifdef __x86_64__
     assert_found("x32", "ENOSYS");
     assert_found("i386", "Bad system call");

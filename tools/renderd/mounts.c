@@ -157,12 +157,17 @@ static int set_attributes(const char *path, unsigned flags, uint64_t set, uint64
     return (int)syscall(SYS_mount_setattr, AT_FDCWD, path, flags, &attr, sizeof(attr));
 }
 
-/* All but the temporary files, with what else is shown among them. */
-static int make_read_only(void)
+/*
+ * All but the temporary files, with what else is shown among them, and our own /proc: the names of threads are written
+ * there, without which NVIDIA's driver does not start. What else could be is root's.
+ */
+static int make_read_only(bool all_processes)
 {
     int ret = set_attributes("/", AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, 0);
     for (size_t i = 0; i < NUM_TEMPORARY && ret == 0; i++)
         ret = set_attributes(temporary[i], 0, 0, MOUNT_ATTR_RDONLY);
+    if (ret == 0 && !all_processes)
+        ret = set_attributes("/proc", 0, 0, MOUNT_ATTR_RDONLY);
     return ret;
 }
 
@@ -191,5 +196,5 @@ bool mounts_make(char *const *keep, const char **step, bool *half_made, bool *al
     if (umount2(OLD, MNT_DETACH) < 0 || rmdir(OLD) < 0)
         return false;
     *step = "files that are read-only";
-    return make_read_only() == 0;
+    return make_read_only(*all_processes) == 0;
 }
