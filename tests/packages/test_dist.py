@@ -13,8 +13,10 @@ from venusvm.guest import SCRIPTS, TOP
 VERSION = re.search(r"version: '(.*)'", (TOP / "meson.build").read_text(encoding="utf-8"))[1]
 # Of a plain "meson install", below its prefix, with --libdir=lib.
 INSTALLED = {
-    "bin/venus-gpu-doctor", "include/venus-gpu.h", "lib/libvenusgpu.so", "lib/libvenusgpu.so.0",
-    f"lib/libvenusgpu.so.{VERSION}", "lib/pkgconfig/venusgpu.pc", "share/man/man1/venus-gpu-doctor.1",
+    "bin/venus-gpu-doctor", "bin/venus-gpu-renderd", "include/venus-gpu.h", "lib/libvenusgpu.so",
+    "lib/libvenusgpu.so.0", f"lib/libvenusgpu.so.{VERSION}", "lib/pkgconfig/venusgpu.pc",
+    "lib/systemd/system/venus-gpu-renderd.service", "lib/systemd/system/venus-gpu-renderd.socket",
+    "lib/sysusers.d/venus-gpu.conf", "share/man/man1/venus-gpu-doctor.1", "share/man/man8/venus-gpu-renderd.8",
 }
 
 

@@ -108,6 +108,14 @@ class Packages(unittest.TestCase):
         self.assertIn("for which the module was built", done.stdout)
         self.assertIn(f"{WRAPPER} -M", done.stdout)
 
+    def test_service(self):
+        """venus-gpu-renderd is of this release, has its user, and is started when somebody connects to its socket"""
+        done = self.in_root("venus-gpu-renderd", "--version")
+        self.assertEqual((done.returncode, done.stdout.split()[-1:]), (0, [VERSION]), done.stderr)
+        self.assertRegex((ROOT / "etc/passwd").read_text(encoding="utf-8"), r"(?m)^venus-gpu:")
+        self.assertTrue((ROOT / "etc/systemd/system/sockets.target.wants/venus-gpu-renderd.socket").is_symlink())
+        self.assertFalse(list((ROOT / "etc/systemd/system").rglob("*.service.wants/venus-gpu-renderd.service")))
+
     def test_masked(self):
         """by the modules' directory alone, as libvirt would have it, virtio-vga-gl is this device"""
         done = self.in_root("env", "QEMU_MODULE_DIR=/usr/lib/x86_64-linux-gnu/qemu-venus", "qemu-system-x86_64",
