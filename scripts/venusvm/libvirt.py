@@ -32,6 +32,7 @@ from venusvm.processes import family
 ROOT = "--libvirt"  # an option of in-root.sh
 PACKAGING = TOP / "packaging" / "libvirt"
 EMULATOR = "/usr/bin/qemu-system-x86_64-venus"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "virtio-gpu-venus")
 QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 
 # What libvirt's own is replaced by, the first process of the namespaces. $1: the directory, $2: what is laid over /usr,
