@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Which files a program may open by the text of an AppArmor profile, on a machine whose kernel has no AppArmor.
 
-This is not what the kernel does, but what a profile says of files: paths with their permissions. Rules that deny are left
-out, and so is who owns a file.
+This is not what the kernel does, but what a profile says of files: paths with their permissions. Rules that deny are
+left out, and so is who owns a file.
 """
 
 import re
 
 # What the profile's variables stand for on this machine; apparmor_parser leaves them as they are in what it prints.
-VARIABLES = {"@{multiarch}": "*-linux-gnu*", "@{HOME}": "/root", "@{etc_ro}": "/etc", "@{PROC}": "/proc", "@{sys}": "/sys", "@{run}": "/run",
-             "@{pid}": "*", "@{tid}": "*", "@{pids}": "*"}
+VARIABLES = {"@{multiarch}": "*-linux-gnu*", "@{HOME}": "/root", "@{etc_ro}": "/etc", "@{PROC}": "/proc",
+             "@{sys}": "/sys", "@{run}": "/run", "@{pid}": "*", "@{tid}": "*", "@{pids}": "*"}
 RULE = re.compile(r'(?P<owner>owner\s+)?(?P<path>"?[/@]\S*)\s+(?P<permissions>[rwmixkaPUuCcpl]+)\s*,')
 WRITES = re.compile("O_WRONLY|O_RDWR|O_CREAT")
 

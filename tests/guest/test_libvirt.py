@@ -256,7 +256,7 @@ def test_sandbox(case):
 
 
 def test_devices(case):
-    """without service and sandbox QEMU starts the server; both see the devices that cgroup_device_acl names, and no other"""
+    """without service and sandbox QEMU starts the server; they see the devices of cgroup_device_acl and no other"""
     listed = ["/dev/null", "/dev/full", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/ptmx"]
     with Libvirt({"cgroup_device_acl": [*listed, "/dev/fuse"], "seccomp_sandbox": 0}, renderd=False) as libvirt:
         guest = libvirt.domain(PACKAGING / "acceleration.xml")
@@ -266,7 +266,7 @@ def test_devices(case):
             expect(servers(libvirt) <= libvirt.processes_of(guest.pid), "QEMU's own render server", libvirt.programs())
             for pid in libvirt.processes_of(guest.pid):
                 seen = {path.name for path in Path(f"/proc/{pid}/root/dev").iterdir() if path.is_char_device()}
-                expect(seen == {*(name[5:] for name in listed), "fuse"}, "those, and fuse, which was added", sorted(seen))
+                expect(seen == {*(name[5:] for name in listed), "fuse"}, "those, and fuse, which was added", seen)
         finally:
             guest.close()
 
@@ -330,14 +330,15 @@ def profile_of(libvirt, xml="", uuid=""):
 
 
 def traced(libvirt):
-    """A domain whose emulator writes down which files it and its children open; of capabilities it is asked as usual."""
+    """A domain whose emulator writes down which files it and its children open, and that file."""
     trace = libvirt.place("lib/apparmor")
     trace.mkdir(exist_ok=True)
     emulator = trace / "emulator"
+    # What libvirt asks of its capabilities it answers as it is.
     emulator.write_text(f"""#!/bin/sh
+set -- {EMULATOR} "$@"
 case "$*" in
-*guest=*) set -- strace -f -qq -e trace=openat,execve,connect,mkdir,unlink -o {libvirt.inside_path(trace)}/trace {EMULATOR} "$@" ;;
-*) set -- {EMULATOR} "$@" ;;
+*guest=*) set -- strace -f -qq -e openat,execve,connect,mkdir,unlink -o "$(dirname "$0")/trace" "$@" ;;
 esac
 exec "$@"
 """, encoding="utf-8")
