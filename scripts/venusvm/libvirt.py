@@ -5,9 +5,9 @@
         print(guest.run("uname -r").output)
         guest.screenshot()
 
-The daemon is the system's (qemu:///system) as far as it can tell. All that it writes, from /etc/libvirt to /run, lies in
-a temporary directory and is bound over the root's own in a private mount namespace; the module is laid over /usr as a
-package would install it. It has a PID namespace, too, whose first process we hold: when that ends, or we do, the
+The daemon is the system's (qemu:///system) as far as it can tell. All that it writes, from /etc/libvirt to /run, lies
+in a temporary directory and is bound over the root's own in a private mount namespace; the module is laid over /usr as
+a package would install it. It has a PID namespace, too, whose first process we hold: when that ends, or we do, the
 daemons, each QEMU and what it started are gone.
 """
 
@@ -32,6 +32,7 @@ from venusvm.processes import family
 ROOT = "--libvirt"  # an option of in-root.sh
 PACKAGING = TOP / "packaging" / "libvirt"
 EMULATOR = "/usr/bin/qemu-system-x86_64-venus"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "virtio-gpu-venus")
 QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
 
 # What libvirt's own is replaced by, the first process of the namespaces. $1: the directory, $2: what is laid over /usr,
@@ -229,8 +230,8 @@ class Domain(Guest):
                          "-b", self.libvirt.image / "disk.img", self.libvirt.inside_path(self.disk()))
         devices = self.xml.find("devices")
         devices.find("disk/source").set("file", str(self.libvirt.inside_path(self.disk())))
-        devices.append(element(f"<disk type='file' device='disk'><driver name='qemu' type='raw'/>"
-                               f"<source file='{self.libvirt.tools}'/><target dev='vdb' bus='virtio'/><readonly/></disk>"))
+        devices.append(element(f"<disk type='file' device='disk'><driver name='qemu' type='raw'/><readonly/>"
+                               f"<source file='{self.libvirt.tools}'/><target dev='vdb' bus='virtio'/></disk>"))
         devices.append(element(f"<channel type='unix'><source mode='bind' path='{self.agent()}'/>"
                                f"<target type='virtio' name='venus.agent'/></channel>"))
         for name, text in self.boot().items():

@@ -12,10 +12,11 @@ import shutil
 import time
 from pathlib import Path
 
+from venusvm import apparmor
 from venusvm.guest import TOP, GuestError
 from venusvm.harness import Failed, expect, picture
 from venusvm.host_screen import window_of_vkcube
-from venusvm.libvirt import PACKAGING, QEMU_NAMESPACE, Libvirt, element
+from venusvm.libvirt import CACHE, EMULATOR, PACKAGING, QEMU_NAMESPACE, Libvirt, element
 from venusvm.unmodified import Held, wanted_vkcube
 
 SIZE = 500
@@ -255,7 +256,7 @@ def test_sandbox(case):
 
 
 def test_devices(case):
-    """without service and sandbox QEMU starts the server; both see the devices that cgroup_device_acl names, and no other"""
+    """without service and sandbox QEMU starts the server; they see the devices of cgroup_device_acl and no other"""
     listed = ["/dev/null", "/dev/full", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/ptmx"]
     with Libvirt({"cgroup_device_acl": [*listed, "/dev/fuse"], "seccomp_sandbox": 0}, renderd=False) as libvirt:
         guest = libvirt.domain(PACKAGING / "acceleration.xml")
@@ -265,7 +266,7 @@ def test_devices(case):
             expect(servers(libvirt) <= libvirt.processes_of(guest.pid), "QEMU's own render server", libvirt.programs())
             for pid in libvirt.processes_of(guest.pid):
                 seen = {path.name for path in Path(f"/proc/{pid}/root/dev").iterdir() if path.is_char_device()}
-                expect(seen == {*(name[5:] for name in listed), "fuse"}, "those, and fuse, which was added", sorted(seen))
+                expect(seen == {*(name[5:] for name in listed), "fuse"}, "those, and fuse, which was added", seen)
         finally:
             guest.close()
 
@@ -308,18 +309,76 @@ def test_spice(case):
     boots(case, case.shared.get(), change=change)
 
 
-def test_apparmor(case):
-    """libvirt's AppArmor profile of a domain compiles with our lines, and has them"""
-    libvirt = case.shared.get()
+def profile_of(libvirt, xml="", uuid=""):
+    """libvirt's AppArmor profile of a domain with our lines, without includes; xml: with its own files, too."""
     folder = libvirt.place("lib/apparmor")
     lines = folder / "abstractions" / "libvirt-qemu.d" / "virtio-gpu-venus"
-    lines.parent.mkdir(parents=True)
+    lines.parent.mkdir(parents=True, exist_ok=True)
     lines.write_bytes((PACKAGING / "apparmor").read_bytes())
-    profile = (Path(libvirt.root) / "etc/apparmor.d/libvirt/TEMPLATE.qemu").read_text(encoding="utf-8")
+    profile = Path(libvirt.root, "etc/apparmor.d/libvirt/TEMPLATE.qemu").read_text(encoding="utf-8")
     (folder / "profile").write_text(profile.replace("LIBVIRT_TEMPLATE", "libvirt-test"), encoding="utf-8")
     parser = ["apparmor_parser", "--skip-kernel-load", "--skip-cache", "--base", "/etc/apparmor.d",
               "-I", libvirt.inside_path(folder)]
-    said = libvirt.run(*parser, "--preprocess", libvirt.inside_path(folder / "profile"))
-    expect("renderd.sock rw" in said, "our lines in the profile", said[-1500:])
     libvirt.run(*parser, "--ofile", libvirt.inside_path(folder / "compiled"), libvirt.inside_path(folder / "profile"))
     expect((folder / "compiled").stat().st_size > 10000, "a compiled profile", (folder / "compiled").stat().st_size)
+    text = libvirt.run(*parser, "--preprocess", libvirt.inside_path(folder / "profile"))
+    if xml:
+        (folder / "domain.xml").write_text(xml, encoding="utf-8")
+        text += libvirt.run("sh", "-c", f"/usr/lib/libvirt/virt-aa-helper --create --dryrun --uuid libvirt-{uuid} "
+                                        f"<{libvirt.inside_path(folder)}/domain.xml 2>&1")
+    return text
+
+
+def traced(libvirt):
+    """A domain whose emulator writes down which files it and its children open, and that file."""
+    trace = libvirt.place("lib/apparmor")
+    trace.mkdir(exist_ok=True)
+    emulator = trace / "emulator"
+    # What libvirt asks of its capabilities it answers as it is.
+    emulator.write_text(f"""#!/bin/sh
+set -- {EMULATOR} "$@"
+case "$*" in
+*guest=*) set -- strace -f -qq -e openat,execve,connect,mkdir,unlink -o "$(dirname "$0")/trace" "$@" ;;
+esac
+exec "$@"
+""", encoding="utf-8")
+    emulator.chmod(0o755)
+
+    def change(xml):
+        xml.find("devices/emulator").text = str(libvirt.inside_path(emulator))
+
+    return libvirt.domain(PACKAGING / "acceleration.xml", name="venus-traced", change=change), trace / "trace"
+
+
+def check_profile(case, libvirt):
+    """Starts a domain; everything that is opened must be in its profile, but for what is not where it is installed."""
+    guest, trace = traced(libvirt)
+    try:
+        guest.start().wait_for_agent(400)
+        is_venus(guest)
+        text = profile_of(libvirt, libvirt.virsh("dumpxml", guest.name), libvirt.virsh("domuuid", guest.name).strip())
+    finally:
+        guest.close()
+    rules = apparmor.rules(text)
+    files = apparmor.opened(trace.read_text(encoding="utf-8", errors="replace"))
+    # It is the emulator's name that libvirt has in its own profile, not that of the one that writes down.
+    ours = re.compile(rf"({re.escape(str(CACHE))}|{re.escape(str(libvirt.inside_path(trace.parent)))})/")
+    denied = sorted((path, kind) for path, kind in files
+                    if not ours.match(path) and not apparmor.is_allowed(rules, path, kind))
+    case.note(f"{len(files)} files, {len(rules)} rules")
+    expect(not denied, "no file that the profile does not allow", denied)
+    return {path for path, _ in files}
+
+
+def test_apparmor(case):
+    """in libvirt's sandbox: by its text, the AppArmor profile of a domain with our lines allows what QEMU opens"""
+    opened = check_profile(case, case.shared.get())
+    expect("/run/venus-gpu/renderd.sock" in opened and not any("/vulkan/" in path for path in opened),
+           "the service's socket and no file of Vulkan's", sorted(opened))
+
+
+def test_apparmor_without_service(case):
+    """without service and sandbox: the same, and what its render server opens"""
+    with Libvirt({"seccomp_sandbox": 0}, renderd=False) as libvirt:
+        opened = check_profile(case, libvirt)
+    expect(any("/vulkan/icd.d/" in path for path in opened), "Vulkan's drivers", sorted(opened))
