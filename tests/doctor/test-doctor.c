@@ -370,8 +370,8 @@ static int tear_down(void **state)
                                          "crashing.json",
                                          "bin/qemu-system-x86_64-venus",
                                          "lib/qemu-venus/hw-display-virtio-gpu-venus.so",
-                                         "lib/x86_64-linux-gnu/qemu-venus/"
-                                         "hw-display-virtio-gpu-venus.so" };
+                                         ("lib/x86_64-linux-gnu/qemu-venus/"
+                                          "hw-display-virtio-gpu-venus.so") };
     (void)state;
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unlink(in_folder(names[i]));
