@@ -22,7 +22,7 @@ class Units(unittest.TestCase):
             (top / "venus-gpu-renderd.service").write_text(text.replace("@bindir@", folder), encoding="utf-8")
             shutil.copy(FOLDER / "venus-gpu-renderd.socket", top)
             units = [top / f"venus-gpu-renderd.{kind}" for kind in ("socket", "service")]
-            done = subprocess.run(["systemd-analyze", "verify", *units], stdout=subprocess.PIPE,
+            done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True, check=False)
             self.assertEqual((done.returncode, done.stdout), (0, ""))
 
