@@ -43,7 +43,7 @@ static int try_to_connect(int fd, const struct sockaddr_un *address)
     int ret = -EAGAIN;
     for (int i = 0; i < CONNECT_STEPS && (ret == -EAGAIN || ret == -EINTR); i++) {
         if (i)
-            nanosleep(&(struct timespec){ .tv_nsec = STEP_MS * 1000000 }, NULL);
+            nanosleep(&(struct timespec){ .tv_nsec = STEP_MS * 1000000L }, NULL);
         ret = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
     }
     return ret;
@@ -135,8 +135,8 @@ static int receive(int connection, struct broker_reply *reply, int *fds)
 
 int broker_start_server(int connection, int *messages, char **error)
 {
-    struct broker_reply reply;
-    int fds[BROKER_DESCRIPTORS];
+    struct broker_reply reply = { .status = BROKER_FAILED };
+    int fds[BROKER_DESCRIPTORS] = { -1, -1 };
     int ret = say(connection, BROKER_START, 0);
     if (ret == 0 || ret == -EPIPE) /* it may have said why before it closed its end */
         ret = wait_for_answer(connection);
