@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds Debian's packages of packaging/debian with dpkg-buildpackage, in a root that has what they say that they need and
-# no more. Prints the directory that they are in. What has not changed is not built again.
+# Builds Debian's packages of packaging/debian with dpkg-buildpackage, in a root that has what they say that they need
+# and no more. Prints the directory that they are in. What has not changed is not built again.
 #
 # usage: build-packages.sh [--qemu REVISION]
 #   --qemu REVISION  the module is for that revision of Debian's QEMU, such as 1:10.0.13+ds-0+deb13u1; without it,
@@ -66,7 +66,8 @@ if [ -z "$revision" ]; then
         step_dir qemu-revision
         try_step "QEMU's revision in $debian_name" stock_revision
     fi
-    revision=$(cat "$cache/packages/qemu-revision") || die "cannot tell which QEMU $debian_name has; give --qemu REVISION"
+    revision=$(cat "$cache/packages/qemu-revision") ||
+        die "cannot tell which QEMU $debian_name has; give --qemu REVISION"
     unlock
 fi
 source=$(env -u QEMU_SRC "$scripts/qemu-source.sh" --package "$revision")

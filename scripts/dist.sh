@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Makes the tarball of a release, out/virtio-gpu-venus-VERSION.tar.xz, and prints its path. It holds what is committed, with
-# the date of the last commit, so one commit makes one tarball, to the last byte. What it holds builds with no network.
+# Makes the tarball of a release, out/virtio-gpu-venus-VERSION.tar.xz, and prints its path. It holds what is committed,
+# with the date of the last commit, so one commit makes one tarball, to the last byte. What it holds builds with no
+# network.
 #
 # usage: dist.sh
 set -euo pipefail

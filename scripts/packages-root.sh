@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Makes a fresh Debian 13 with apt and no more, has apt install our packages there as docs/packages.md says, and puts it
-# into a directory for in-root.sh --root. Prints how long apt took, in seconds: for the packages, and for the newer Mesa.
+# Makes a fresh Debian 13 with apt and no more, has apt install our packages there as docs/packages.md says, and puts
+# it into a directory for in-root.sh --root. Prints how long apt took, in seconds: for the packages, and for the newer
+# Mesa.
 #
 # usage: packages-root.sh [--recommends] DIRECTORY
-#   --recommends  with what they recommend, as apt does unless it is told otherwise: QEMU's windows and 300 packages more
+#   --recommends  with what they recommend, as apt does unless told otherwise: QEMU's windows and 300 packages more
 # Nothing of it is kept elsewhere: what is tried is what Debian has now.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
