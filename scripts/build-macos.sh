@@ -199,10 +199,9 @@ source=$cache/source/qemu-$version
 
 qemu_patches() {
     local folder
-    for folder in "$top/qemu/patches/upstream" "$top/qemu/patches/ours"; do
+    for folder in "$top/qemu/patches/upstream" "$top/qemu/patches/ours" "$top/qemu/patches/macos"; do
         find "$folder" -name '*.patch' | LC_ALL=C sort
     done
-    find "$patches" -name 'qemu-*.patch' | LC_ALL=C sort
 }
 
 # What is laid over QEMU's tree: all but what is only for building the device outside of it.

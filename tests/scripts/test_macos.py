@@ -124,7 +124,8 @@ class DryRun(Build):
         ours = PACKAGING / "macos" / "patches"
         self.assertEqual(patches, [*sorted(ours.glob("virglrenderer-*")),
                                    *sorted((TOP / "qemu/patches/upstream").glob("*.patch")),
-                                   *sorted((TOP / "qemu/patches/ours").glob("*.patch")), *sorted(ours.glob("qemu-*"))])
+                                   *sorted((TOP / "qemu/patches/ours").glob("*.patch")),
+                                   *sorted((TOP / "qemu/patches/macos").glob("*.patch"))])
         self.assertEqual(set(ours.iterdir()) - set(patches), set())
         copied = {command[1] for command in commands if command[0] == "cp"}
         device = TOP / "qemu/hw/display/virtio-gpu-venus"
@@ -232,7 +233,7 @@ class StandIns(Build):
         self.assertFalse([line for line in called if line.startswith("git ")])
 
     def test_a_patch_that_does_not_apply(self):
-        self.program("patch", 'case $* in *hvf*) exit 1;; esac')
+        self.program("patch", 'case $* in *accel-hvf*) exit 1;; esac')
         done, called = self.build()
         self.assertEqual(done.returncode, 3)
         self.assertFalse([line for line in called if line.startswith("configure ")])
