@@ -3,12 +3,13 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl | --stock-qemu | --cross | --tidy]
+# usage: host-root.sh [--why | --without-egl | --stock-qemu | --cross | --tidy | --gnustep]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
 #   --stock-qemu   the same Debian with its own QEMU, which our module is loaded into
 #   --cross        another, small Debian 13, in which programs for aarch64 guests are built
 #   --tidy         another, small Debian 13, which has clang-tidy and what the library includes
+#   --gnustep      another, small Debian 13, which has GNUstep: what of Objective-C is for macOS is tested in it
 # HOST_ROOT=/ insists on this machine's own system, HOST_ROOT=debian on the Debian 13.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
@@ -38,6 +39,11 @@ cross_packages=(
 tidy_packages=(
     clang-tidy clang python3 meson ninja-build pkgconf libc6-dev libvirglrenderer-dev uthash-dev libvulkan-dev
     libdrm-dev libxcb1-dev libwayland-dev wayland-protocols glslang-tools
+)
+# What the presenter's Objective-C is tested with: AppKit as GNUstep has it, and a screen.
+gnustep_packages=(
+    gcc gobjc libc6-dev libgnustep-gui-dev gnustep-back-common gnustep-back0.32-cairo fonts-dejavu-core libvulkan-dev
+    pkgconf valgrind xvfb xauth
 )
 # Debian's own QEMU with what it depends on, and of its windows SDL's: the others need a lot.
 stock_qemu=(qemu-system-x86)
@@ -137,19 +143,21 @@ without_egl=
 with_qemu=
 cross=
 tidy=
+gnustep=
 case ${1:-} in
 --why) why=1 ;;
 --without-egl) without_egl=1 ;;
 --stock-qemu) with_qemu=1 ;;
 --cross) cross=1 ;;
 --tidy) tidy=1 ;;
+--gnustep) gnustep=1 ;;
 --help) usage; exit ;;
 '') ;;
 *) die "unknown option $1; see $program --help" ;;
 esac
 
 lacks=
-[ -z "$cross$tidy" ] || HOST_ROOT=debian
+[ -z "$cross$tidy$gnustep" ] || HOST_ROOT=debian
 case ${HOST_ROOT:-auto} in
 auto | /) lacks=$(own_lacks) ;;
 debian) lacks="HOST_ROOT=debian" ;;
@@ -177,6 +185,9 @@ if [ -n "$cross" ]; then
 elif [ -n "$tidy" ]; then
     packages=("${tidy_packages[@]}")
     name="root for clang-tidy"
+elif [ -n "$gnustep" ]; then
+    packages=("${gnustep_packages[@]}")
+    name="root with GNUstep"
 fi
 key=$( (printf '%s\n' "$debian_suite" "${packages[@]}"; declare -f make_debian "$make") | key_of)
 root=$cache/root/$key

@@ -4,12 +4,13 @@
 # machine's files (the checkout, the cache, the home, /tmp), devices, network, X and Wayland. The
 # command takes this process's place, so that its signals and its exit status are its own.
 #
-# usage: in-root.sh [--die-with-parent] [--without-egl | --stock-qemu | --cross | --tidy] [--] COMMAND [ARGUMENT...]
+# usage: in-root.sh [--die-with-parent] [--without-egl | --stock-qemu | --cross | --tidy | --gnustep] [--] COMMAND [ARGUMENT...]
 #   --die-with-parent  kill the command when the process that called us is gone
 #   --without-egl      in a copy of that system that has no libEGL and no libGL
 #   --stock-qemu       in a copy of that system that has Debian's own QEMU
 #   --cross            in the small system that builds for aarch64
 #   --tidy             in the small system that has clang-tidy
+#   --gnustep          in the small system that has GNUstep
 # A Debian 13 root is seen read-only. Its mounts are in a private namespace and go with the command.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
@@ -19,7 +20,7 @@ prefix=()
 while [ $# -gt 0 ]; do
     case $1 in
     --die-with-parent) prefix=(setpriv --pdeathsig KILL) ;;
-    --without-egl | --stock-qemu | --cross | --tidy) root_options=("$1") ;;
+    --without-egl | --stock-qemu | --cross | --tidy | --gnustep) root_options=("$1") ;;
     --help) usage; exit ;;
     --) shift; break ;;
     -*) die "unknown option $1; see $program --help" ;;
