@@ -394,7 +394,7 @@ def appkit(log):
 
 
 def darwin(log):
-    """The library and the samples compile and link for macOS, by a compiler that brings its C library's headers."""
+    """What is for macOS: it compiles by a compiler with its C library's headers, and the Objective-C runs in GNUstep."""
     exported = re.findall(r"^ *(venus_gpu_\w+);", (TOP / "src" / "venusgpu.map").read_text(encoding="utf-8"), re.M)
     results = []
     for arch in ("aarch64", "x86_64"):
@@ -405,6 +405,7 @@ def darwin(log):
         lacks = [name for name in exported if not re.search(rf" _{name}$", symbols.stdout, re.M)]
         results.append(Result(f"the library for {arch} has every function of src/venusgpu.map",
                               FAILED if lacks or not exported else PASSED, ", ".join(lacks)))
+        results += tap_program([SCRIPTS / "build-darwin-qemu.py", "--arch", arch], log, 1200)
     return results + appkit(log)
 
 
