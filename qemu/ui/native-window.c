@@ -57,6 +57,17 @@ void native_window_remove_notifier(Notifier *notifier)
 #endif
 }
 
+bool native_window_is_cocoa(void)
+{
+#ifdef HAVE_COCOA_VIEW
+    g_autoptr(DisplayOptions) options = qmp_query_display_options(NULL);
+
+    return options->type == DISPLAY_TYPE_COCOA;
+#else
+    return false;
+#endif
+}
+
 bool native_window_is_wayland(void)
 {
     return getenv("WAYLAND_DISPLAY");

@@ -29,6 +29,8 @@ const char *native_window_x11_display(void);
 void *native_window_cocoa(QemuConsole *con);
 void native_window_add_notifier(Notifier *notifier);
 void native_window_remove_notifier(Notifier *notifier);
+/* Whether that is the display: a console that it does not show may come. */
+bool native_window_is_cocoa(void);
 
 /* Whether the user's session is one of Wayland. */
 bool native_window_is_wayland(void);

@@ -125,7 +125,7 @@ static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
     }
 
     if (v->present.target == VENUS_PRESENT_ANY_TARGET) {
-        if (cover.somewhere) {
+        if (cover.somewhere || native_window_is_cocoa()) {
             return cover;
         }
         own.kind = VENUS_GPU_TARGET_HEADLESS;
@@ -149,6 +149,9 @@ static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
     }
     if (cover.somewhere && cover.kind == own.kind) {
         return cover;
+    }
+    if (own.kind == VENUS_GPU_TARGET_METAL && native_window_is_cocoa()) {
+        return nowhere;
     }
     venus_warn_once(v, own.kind == VENUS_GPU_TARGET_X11
                     ? "there is no X11 window to present frames in: "
