@@ -437,6 +437,46 @@ static void test_two_of_one_view(void)
     nothing_is_left();
 }
 
+enum { TURNS = 200 };
+
+static void take_turns(void)
+{
+    for (int i = 0; i < TURNS; i++) {
+        create();
+        show();
+        for (int k = 0; k < i % 7; k++) {
+            dispatch();
+            usleep(200);
+        }
+        create_vulkan();
+        if (i % 2)
+            hide();
+        destroy();
+    }
+}
+
+/* The threads meet where they like, and the window changes all the time. */
+static void test_both_threads_at_once(void)
+{
+    open_window();
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, run_step, (void *)take_turns) == 0);
+    for (int i = 0; pthread_tryjoin_np(thread, NULL); i++) {
+        NSAutoreleasePool *pool = [[NSAutoreleasePool alloc] init];
+        [view setFrame:NSMakeRect(0, 0, 100 + i % 50, 100)];
+        [window moveToScreenOfScale:1 + i % 2];
+        [window cover:i % 3 == 0];
+        [[NSRunLoop currentRunLoop] runMode:NSDefaultRunLoopMode
+                                 beforeDate:[NSDate dateWithTimeIntervalSinceNow:0.001]];
+        [pool release];
+    }
+    settle();
+    CHECK([[[view layer] sublayers] count] == 0);
+    close_window();
+    settle();
+    nothing_is_left();
+}
+
 /* The last one: what the main thread is asked to do it never does. */
 static void test_run_loop_that_has_stopped(void)
 {
@@ -462,6 +502,7 @@ static const struct {
     { "the surface goes first", test_surface_first },
     { "news for nobody", test_news_for_nobody },
     { "two surfaces in one view", test_two_of_one_view },
+    { "both threads at once", test_both_threads_at_once },
     { "a run loop that has stopped", test_run_loop_that_has_stopped },
 };
 
