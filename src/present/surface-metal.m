@@ -15,10 +15,13 @@
  * the layer, which are let go of where they were taken: on the main thread. A run loop that never comes back leaves
  * them be.
  *
- * Drivers (MoltenVK, KosmicKrisp) take the size of a surface from the layer's bounds and its contentsScale, so those
- * are whole pixels of the display's. A driver waits for a drawable of a layer that nobody sees, though a second at most
- * (allowsNextDrawableTimeout); and unlike Wayland, the window server says when it is seen no more. So this kind does
- * not pace frames: it is presented to in FIFO mode, and not at all while it is not visible.
+ * Drivers (MoltenVK, KosmicKrisp) take the size of a surface from the layer's bounds and contentsScale, older ones of
+ * Mesa's from its drawableSize. So all of these say the same, in whole pixels of the display's; a surface whose extent is
+ * never what dispatch() says would be made anew without end.
+ *
+ * A driver waits for a drawable of a layer that nobody sees, though a second at most (allowsNextDrawableTimeout); and
+ * unlike Wayland, the window server says when it is seen no more. So this kind does not pace frames: it is presented to
+ * in FIFO mode, and not at all while it is not visible.
  *
  * References are counted by hand, as in QEMU's Objective-C.
  */
