@@ -4,18 +4,23 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict scripts unit renderer samples qtest guest present module asan tsan guest-aarch64 \
-          guest-backports guest-forky guest-module polled darwin legacy
+suites := strict scripts unit renderer samples qtest guest present module packages asan tsan guest-aarch64 \
+          guest-backports guest-forky guest-module libvirt polled darwin legacy
 
 .NOTPARALLEL:
-.PHONY: help demo check examples figures bench $(suites:%=check-%) lib qemu module image clean cache-clean
+.PHONY: help demo demo-micro check examples figures bench $(suites:%=check-%) lib qemu module image deb dist clean \
+        cache-clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 23
 
 demo:            ## set up, boot a guest with no window, run vkcube through the device, show what happened
-	@scripts/setup.sh
+	@scripts/host-tools.sh python3
 	@scripts/demo.py
+
+demo-micro:      ## the same in a guest of 19 MB, made in seconds, where our own cube turns on the bare display
+	@scripts/host-tools.sh python3
+	@scripts/demo.py --micro
 
 check:           ## every test
 	@scripts/host-tools.sh python3
@@ -30,6 +35,7 @@ check-qtest:     ## the QEMU device, driven over its queues
 check-guest:     ## a Linux guest: our programs, vulkaninfo, vkcube, vkmark
 check-present:   ## frames on the host's screen by its Vulkan: pictures, faults, X11, Wayland
 check-module:    ## Debian's own QEMU with the device as a module, and a guest in it
+check-packages:  ## Debian's packages, in a fresh Debian 13 with a guest; the tarball of a release, built offline
 check-asan:      ## unit, renderer and presenting tests under AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan:      ## unit, renderer and presenting tests under ThreadSanitizer
 check-guest-aarch64: ## an emulated aarch64 guest, in a second QEMU; not part of check
@@ -38,17 +44,18 @@ check-guest-forky: ## a guest of the next Debian, as it is today; not part of ch
 check-guest-module: ## all guest tests in Debian's own QEMU with the module; not part of check
 check-polled:    ## unit, renderer and guest tests with fences that are polled, as on macOS; not part of check
 check-darwin:    ## library and device compile for macOS, and the Objective-C runs in GNUstep; not part of check
+check-libvirt:   ## domains of Debian's libvirt, by both ways to the device; not part of check
 check-legacy:    ## the archived OpenGL device, in another QEMU (6 minutes to build); not part of check
 $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py $*
 
 examples:        ## every example in a guest, beside the host: docs/examples.md (a quarter of an hour)
-	@scripts/setup.sh
+	@scripts/setup.sh --built >/dev/null
 	@examples/examples.py
 
 figures:         ## measure blobs, fences, contexts, queues and presenting in a guest; best with nothing else running
-	@scripts/setup.sh
+	@scripts/setup.sh --built >/dev/null
 	@scripts/figures.py
 	@scripts/figures_present.py
 
@@ -67,6 +74,12 @@ module:          ## build the device as a module for Debian's own QEMU; prints t
 
 image:           ## make the guest image; prints its directory
 	@scripts/guest-image.sh
+
+deb:             ## build Debian's packages; prints the directory that they are in
+	@scripts/build-packages.sh
+
+dist:            ## make the tarball of a release of what is committed; prints its path
+	@scripts/dist.sh
 
 clean:           ## remove what the demo and the tests wrote in the checkout (out/)
 	rm -rf out

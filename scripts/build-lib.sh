@@ -3,7 +3,8 @@
 # Builds libvenusgpu in the root that host-root.sh chose, and installs it in the cache.
 # Prints the prefix where it is installed. What has not changed is not built again.
 #
-# usage: build-lib.sh [--sanitize=LIST] [--strict=COMPILER] [--build-dir]
+# usage: build-lib.sh [--stock-qemu] [--sanitize=LIST] [--strict=COMPILER] [--build-dir]
+#   --stock-qemu     in the small root that has Debian's QEMU instead, which cannot build its tests
 #   --sanitize=LIST  with sanitizers: address,undefined or thread
 #   --strict=NAME    its tests too, by gcc or clang, with every warning an error
 #   --build-dir      build the tests too, and print the path of meson's build directory (to run them in)
@@ -14,6 +15,7 @@ set -euo pipefail
 sanitize=none
 strict=
 print=prefix
+in_root=()
 for option in "$@"; do
     case $option in
     --sanitize=address,undefined | --sanitize=thread) sanitize=${option#*=} ;;
@@ -21,6 +23,7 @@ for option in "$@"; do
     --strict=gcc | --strict=clang) strict=${option#*=} ;;
     --strict=*) die "--strict takes gcc or clang" ;;
     --build-dir) print=build ;;
+    --stock-qemu) in_root=("$option") ;;
     --help) usage; exit ;;
     *) die "unknown option $option; see $program --help" ;;
     esac
@@ -70,15 +73,15 @@ build() {
     compiler_cache
     if ! [ -f "$dir/configured" ]; then
         rm -rf "$build"
-        "$scripts/in-root.sh" "${compiler[@]}" meson setup --prefix="$prefix" "${options[@]}" "$build" "$dir/src"
+        "$scripts/in-root.sh" "${in_root[@]}" -- "${compiler[@]}" meson setup --prefix="$prefix" "${options[@]}" "$build" "$dir/src"
         touch "$dir/configured"
     fi
-    "$scripts/in-root.sh" meson compile -C "$build"
-    "$scripts/in-root.sh" env DESTDIR="$work/install" meson install --no-rebuild -C "$build"
+    "$scripts/in-root.sh" "${in_root[@]}" -- meson compile -C "$build"
+    "$scripts/in-root.sh" "${in_root[@]}" -- env DESTDIR="$work/install" meson install --no-rebuild -C "$build"
     sync_tree "$work/install$prefix" "$prefix"
 }
 
-root=$("$scripts/host-root.sh")
+root=$("$scripts/host-root.sh" "${in_root[@]}")
 key=$( (printf '%s\n' "$top" "$(root_key "$root")" "${options[@]}" "${compiler[@]}"; declare -f build copy_source) | key_of)
 dir=$cache/lib/$key
 prefix=$dir/prefix

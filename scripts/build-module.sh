@@ -92,8 +92,8 @@ options+=("--with-pkgversion=Debian $revision")
 
 # Of no other source would the stamp be the same.
 source=$(env -u QEMU_SRC "$scripts/qemu-source.sh" --package "$revision")
-root=$("$scripts/host-root.sh")
-lib=$("$scripts/build-lib.sh")
+root=$("$scripts/host-root.sh" --stock-qemu)
+lib=$("$scripts/build-lib.sh" --stock-qemu)
 root_and_source=$(root_key "$root"; printf '%s\n' "$source")
 
 headers=$cache/qemu-headers/$( (printf '%s\n' "$root_and_source" "${options[@]}"; declare -f make_headers) | key_of)

@@ -31,7 +31,7 @@ MOST_DETAILS = 12  # lines of a failure, in the summary; all of them are in the 
 children = set()  # process groups that run now, for stop()
 
 # Of the guest tests, what the suite module runs: the ways in, each part of the device, and pictures.
-MODULE_TESTS = ("module.", "qemu.", "vulkaninfo.", "device.", "frame.", "vkcube.", "regions.")
+MODULE_TESTS = ("module.", "qemu.", "vulkaninfo.", "device.", "frame.", "vkcube.", "regions.", "micro.")
 
 
 class CannotStart(Exception):
@@ -255,6 +255,17 @@ def samples(log):
     return seen.results
 
 
+def packages(log):
+    """Debian's packages, in a fresh Debian 13, and the tarball of a release."""
+    seen = Unittests(log)
+    unittest.TestLoader().discover(str(TOP / "tests" / "packages"), pattern="test_*.py").run(seen)
+    times = OUT / "packages-times.txt"
+    if times.exists():
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(times.read_text(encoding="utf-8"))
+    return seen.results
+
+
 def unit(log):
     return meson_suites(["unit"], None, log)
 
@@ -295,7 +306,8 @@ def checkpatch(program, log):
 def qtest(log):
     test = made_by("build-qemu.sh", "--qtest")
     build = made_by("build-qemu.sh", "--build-dir")
-    env = dict(os.environ, QTEST_QEMU_BINARY=str(build / "qemu-system-x86_64"))
+    env = dict(os.environ, QTEST_QEMU_BINARY=str(build / "qemu-system-x86_64"),
+               VENUS_RENDERD=str(made_by("build-lib.sh") / "bin" / "venus-gpu-renderd"))
     results = checkpatch(build.parent / "src" / "scripts" / "checkpatch.pl", log)
     for program in (test, test.with_name("virtio-gpu-venus-redox-test")):
         results += tap_program([SCRIPTS / "in-root.sh", program, "--tap", "-k"], log, 1200, env=env,
@@ -409,6 +421,14 @@ def darwin(log):
     return results + appkit(log)
 
 
+def libvirt(log):
+    """Domains of Debian's libvirt: both ways to the device, in Debian's own QEMU."""
+    made_by("host-root.sh", "--libvirt")
+    made_by("build-module.sh")
+    made_by("guest-image.sh")
+    return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--libvirt"], log, 2400)
+
+
 def legacy(log):
     """The archived OpenGL device, in a QEMU of its own."""
     made_by("build-qemu.sh", "--legacy")
@@ -417,12 +437,12 @@ def legacy(log):
 
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
-          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, asan, tsan, guest_aarch64,
-           guest_backports, guest_forky, guest_module, polled, darwin, legacy)}
+          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, packages, asan, tsan,
+           guest_aarch64, guest_backports, guest_forky, guest_module, libvirt, polled, darwin, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
-ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "polled", "darwin", "legacy"}
+ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "libvirt", "polled", "darwin", "legacy"}
 # The guest images that suites need.
-IMAGES = {"guest": (), "present": (), "module": (), "guest-module": (), "polled": (), "legacy": (),
+IMAGES = {"guest": (), "present": (), "module": (), "packages": (), "guest-module": (), "libvirt": (), "polled": (), "legacy": (),
           "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
 
 

@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: MIT
 """Shows that it works: boots a guest with no window, runs Vulkan programs in it, takes a picture.
 
-usage: demo.py [--accel ACCEL] [--qemu PROGRAM] [--frames N]
+usage: demo.py [--micro] [--accel ACCEL] [--built | --qemu PROGRAM] [--frames N]
 
 vulkaninfo says which device the guest sees; vkcube, as Debian ships it, draws under weston, and QEMU's
 screendump shows what is then on the guest's display. The picture is out/demo/vkcube.png, everything that
 was measured is in out/demo/demo.json. The exit status is 0 only if Vulkan came from our device and the
 picture shows the cube.
+
+With --micro the guest is the micro one, which has no weston: guest/vkcube_anim draws its cube on the display
+itself, and QEMU's picture of that is to be the program's own. It is out/demo/micro.png, beside micro.json.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -18,9 +20,12 @@ import sys
 import time
 
 from venusvm import guest as guests
+from venusvm import picture, which_qemu
+from venusvm.expect import Failed
 from venusvm.host_screen import BACKGROUND
+from venusvm.launchers.common import Parser
 from venusvm.program import run
-from venusvm.screen import VENUS, dump
+from venusvm.screen import VENUS, Shown, dump, fetch
 from venusvm.surroundings import summary_fields, virglrenderer
 
 OUT = guests.TOP / "out" / "demo"
@@ -47,13 +52,6 @@ def vulkan_device(guest):
     return summary_fields(guest.run(f"{VENUS} vulkaninfo --summary").output)
 
 
-def take_picture(guest):
-    """The guest's display by QEMU's screendump, saved as a PNG."""
-    shown = dump(guest)
-    shown.write_png(OUT / "vkcube.png")
-    return shown
-
-
 def what_is_wrong(shown):
     """Whether the picture shows vkcube's textured cube: None, or why it does not."""
     if shown.colours() == 1:
@@ -70,19 +68,27 @@ def what_is_wrong(shown):
     return None
 
 
-def run_vkcube(guest, frames):
-    """vkcube to its end, with a look at the display and the counters on the way.
+class Seen:
+    """What a program left: the picture and what is wrong with it, the counters then, and how long it took."""
 
-    Returns the picture, the counters then, the seconds from its first frame to its last (by the guest's
-    clock) and from its start to its end.
-    """
+    def __init__(self, picture, wrong, stats, seconds, whole):
+        self.picture, self.wrong, self.stats = picture, wrong, stats
+        self.seconds, self.whole = seconds, whole  # from the first frame to the last, by the guest's clock; in all
+
+
+def run_vkcube(guest, frames):
+    """vkcube to its end, with a look at the display and the counters once the cube is there."""
     log = "/tmp/vkcube.json"
     job = guest.spawn(f"wl {guests.frames_environment(log=log)} vkcube --wsi wayland "
                       f"--width {SIZE} --height {SIZE} --c {frames}")
     begin = time.monotonic()
-    time.sleep(4)  # well into it
-    shown, busy = take_picture(guest), guest.stats()
-    job.wait(180)
+    while True:
+        shown, busy = dump(guest), guest.stats()
+        wrong = what_is_wrong(shown)
+        if not wrong or job.ended.wait(0.5) or time.monotonic() - begin > 180:
+            break
+        guest.check_alive()
+    job.wait(60)
     whole = time.monotonic() - begin
     if job.status != 0:
         raise guests.GuestError(f"vkcube ended with status {job.status}:\n"
@@ -90,7 +96,21 @@ def run_vkcube(guest, frames):
     drawn = json.loads(guest.run(f"cat {log}").output)
     if drawn["frames"] != frames:
         raise guests.GuestError(f"vkcube drew {drawn['frames']} frames instead of {frames}")
-    return shown, busy, drawn["seconds"], whole
+    return Seen(shown, wrong, busy, drawn["seconds"], whole)
+
+
+def run_vkcube_anim(guest, frames):
+    """Our own cube, with no compositor: its last frame stays until we have seen it."""
+    begin = time.monotonic()
+    with Shown(guest, f"vkcube_anim --frames {frames}") as cube:
+        shown, busy, whole = dump(guest), guest.stats(), time.monotonic() - begin
+        drawn = picture.read_png(fetch(guest, cube.png, OUT / "micro.png"))
+        wrong = None
+        if drawn.colours() < 300:
+            wrong = f"it has only {drawn.colours()} colours"
+        elif (shown.width, shown.height, shown.rgb) != (drawn.width, drawn.height, drawn.rgb):
+            wrong = "it is not what the program drew"
+        return Seen(shown, wrong, busy, (frames - 1) / cube.result["fps"], whole)
 
 
 def table(rows):
@@ -101,43 +121,48 @@ def table(rows):
 def demo(arguments):
     begin = time.monotonic()
     steps = Steps()
-    options = {"qemu": arguments.qemu, "accel": arguments.accel}
-    machine = steps.run("QEMU, guest image and programs", lambda: guests.Guest(**options))
+    name, program, run_program = ("micro", "vkcube_anim", run_vkcube_anim) if arguments.micro else \
+        ("vkcube", "vkcube", run_vkcube)
+    chosen = steps.run("QEMU and guest", lambda: which_qemu.choose(arguments, guest="micro" if arguments.micro else "small"))
+    print(f"    QEMU: {chosen.words}")
+    machine = guests.Guest(**chosen.options(), accel=arguments.accel)
     print(f"    {machine.accel_why}")
     with contextlib.closing(machine) as guest:
         steps.run("boot", lambda: guest.start().wait_for_agent())
         found = steps.run("vulkaninfo", lambda: vulkan_device(guest))
-        steps.run("weston", lambda: guest.run("wl"))
-        shown, busy, seconds, whole = steps.run(f"vkcube, {arguments.frames} frames",
-                                         lambda: run_vkcube(guest, arguments.frames))
+        if not arguments.micro:
+            steps.run("weston", lambda: guest.run("wl"))
+        seen = steps.run(f"{program}, {arguments.frames} frames", lambda: run_program(guest, arguments.frames))
         done, qemu_version = guest.stats(), guest.qemu_version()
-    wrong = what_is_wrong(shown)
+    seen.picture.write_png(OUT / f"{name}.png")
+    busy = seen.stats
     is_ours = found.get("driverID") == "DRIVER_ID_MESA_VENUS"
     result = {
         "device_name": found.get("deviceName"),
         "driver_name": found.get("driverName"),
         "driver_info": found.get("driverInfo"),
-        "fps": round((arguments.frames - 1) / seconds, 1),
-        "fps_with_start": round(arguments.frames / whole, 1),
+        "fps": round((arguments.frames - 1) / seen.seconds, 1),
+        "fps_with_start": round(arguments.frames / seen.whole, 1),
         "frames": arguments.frames,
-        "vkcube_seconds": round(whole, 2),
-        "picture_shows_cube": wrong is None,
+        "vkcube_seconds": round(seen.whole, 2),
+        "picture_shows_cube": seen.wrong is None,
         "boot_seconds": round(steps.seconds["boot"], 1),
         "total_seconds": round(time.monotonic() - begin, 1),
         "accel": machine.accel,
+        "qemu": chosen.kind,
         "qemu_version": qemu_version,
-        "virglrenderer_version": virglrenderer(),
+        "virglrenderer_version": virglrenderer(chosen.in_root),
         "stats_during": busy,
         "stats_after": done,
     }
-    (OUT / "demo.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (OUT / ("micro.json" if arguments.micro else "demo.json")).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
     print("\n" + table([
         ("guest's device", result["device_name"]),
         ("driver", f"{result['driver_name']} ({result['driver_info']})"),
-        ("QEMU", f"{qemu_version} on {machine.accel}, "
+        ("QEMU", f"{qemu_version} ({chosen.words}) on {machine.accel}, "
                  f"virglrenderer {result['virglrenderer_version']}"),
-        ("vkcube", f"{result['fps']} frames per second ({result['fps_with_start']} with its start and "
+        (program, f"{result['fps']} frames per second ({result['fps_with_start']} with its start and "
                    "end)"),
         ("contexts", f"{busy['contexts']} while it ran, {done['contexts-created']} made in all"),
         ("blobs", f"{busy['blobs']} while it ran ({busy['blob-bytes'] / 2**20:.1f} MiB), "
@@ -148,27 +173,28 @@ def demo(arguments):
                     f"{done['transfers']} transfers"),
         *((name, f"{spent:.1f} s") for name, spent in steps.seconds.items()),
         ("total", f"{result['total_seconds']} s"),
-        ("picture", os.path.relpath(OUT / "vkcube.png")),
+        ("picture", os.path.relpath(OUT / f"{name}.png")),
     ]))
     if not is_ours:
         print(f"demo: the guest's Vulkan is not Venus but {found.get('driverID')}", file=sys.stderr)
-    if wrong:
-        print(f"demo: the picture does not show the cube: {wrong}", file=sys.stderr)
-    return 0 if is_ours and not wrong else 1
+    if seen.wrong:
+        print(f"demo: the picture does not show the cube: {seen.wrong}", file=sys.stderr)
+    return 0 if is_ours and not seen.wrong else 1
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(prog="demo.py", description=__doc__.split("\n")[0])
+    parser.add_argument("--micro", action="store_true", help="the micro guest, in which our own cube draws on the display")
     parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
-    parser.add_argument("--qemu", metavar="PROGRAM", help="another QEMU than build-qemu.sh's")
-    parser.add_argument("--frames", type=int, default=600, help="how long vkcube runs (600)")
+    which_qemu.add_options(parser)
+    parser.add_argument("--frames", type=int, default=600, help="how long the cube turns (600)")
     arguments = parser.parse_args()
-    if arguments.frames < 400:
-        parser.error("--frames must be 400 or more, or vkcube is gone when the picture is taken")
+    if arguments.frames < 100:
+        parser.error("--frames must be 100 or more, or the cube is gone when the picture is taken")
     guests.end_on_signals()
     OUT.mkdir(parents=True, exist_ok=True)
     return demo(arguments)
 
 
 if __name__ == "__main__":
-    run(main, "demo")
+    run(main, "demo", (guests.GuestError, Failed))

@@ -3,12 +3,15 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl | --stock-qemu | --cross | --tidy | --gnustep]
+# usage: host-root.sh [--why | --without-egl | --stock-qemu | --libvirt | --cross | --tidy | --packages | --gnustep]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
-#   --stock-qemu   the same Debian with its own QEMU, which our module is loaded into
+#   --stock-qemu   another, small Debian 13 with its own QEMU, what builds our module for that, and the guest's
+#                  programs; its packages are only unpacked, which takes a quarter of a minute
+#   --libvirt      the same with Debian's libvirt and virt-install too
 #   --cross        another, small Debian 13, in which programs for aarch64 guests are built
 #   --tidy         another, small Debian 13, which has clang-tidy and what the library includes
+#   --packages     another, small Debian 13, which has what packaging/debian builds with and no more, and lintian
 #   --gnustep      another, small Debian 13, which has GNUstep: what of Objective-C is for macOS is tested in it
 # HOST_ROOT=/ insists on this machine's own system, HOST_ROOT=debian on the Debian 13.
 set -euo pipefail
@@ -45,10 +48,26 @@ gnustep_packages=(
     gcc gobjc libc6-dev libgnustep-gui-dev gnustep-back-common gnustep-back0.32-cairo fonts-dejavu-core libvulkan-dev
     pkgconf valgrind xvfb xauth
 )
-# Debian's own QEMU with what it depends on, and of its windows SDL's: the others need a lot.
-stock_qemu=(qemu-system-x86)
-stock_qemu_windows=(qemu-system-gui qemu-system-modules-opengl)
-stock_qemu_modules=(ui-sdl.so ui-opengl.so)
+# What builds packages: no more than what they say that they need, so that it is seen if they do not say all.
+mapfile -t build_depends < <(sed -n '/^Build-Depends:/,/^[^ ]/ { s/^ \([^ (,]*\).*/\1/p }' "$top/packaging/debian/control")
+packages_packages=(build-essential lintian "${build_depends[@]/#debhelper-compat/debhelper}")
+# What runs Debian's own QEMU, builds the module for it, our library without its tests, and what is in guest/.
+stock_packages=(
+    '?essential'
+    qemu-system-x86 seabios ipxe-qemu libsdl2-2.0-0
+    gcc libc6-dev meson ninja-build ccache pkgconf python3 python3-pip python3-setuptools kmod mount e2fsprogs busybox-static
+    libglib2.0-dev libpixman-1-dev libepoxy-dev
+    libvirglrenderer-dev virgl-server uthash-dev libvulkan-dev mesa-vulkan-drivers vulkan-tools glslang-tools
+    libdrm-dev libxcb1-dev libwayland-dev wayland-protocols
+)
+# Of its windows SDL's: the others need a lot.
+stock_windows=(qemu-system-gui qemu-system-modules-opengl)
+stock_modules=(ui-sdl.so ui-opengl.so)
+# Debian's libvirt, its daemons of one piece and of many, its programs, and what reads AppArmor's profiles.
+libvirt_packages=(
+    libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-log libvirt-clients virtinst qemu-utils apparmor
+    libvirt-daemon-driver-storage qemu-system-modules-spice iproute2 procps
+)
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs
     Xvfb xdotool weston edid-decode)
 modules=("virglrenderer >= $virglrenderer_least" cmocka vulkan glib-2.0 pixman-1 zlib slirp
@@ -110,46 +129,53 @@ make_root_without_egl() {
     mv -T "$work/root" "$root-without-egl"
 }
 
-# Only what they hold: to run QEMU from there, no package has to be set up.
-make_root_with_qemu() {
-    local apt=(-o Dir::Etc::SourceList="$root/etc/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
-        -o Dir::Etc::PreferencesParts="$root/etc/apt/preferences.d"
-        -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$root/var/lib/dpkg/status"
-        -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Retries=3)
-    local package module
-    mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-    cd "$work/cache/archives"
-    apt-get "${apt[@]}" update
-    apt-get "${apt[@]}" install --download-only --no-install-recommends -y "${stock_qemu[@]}"
-    cp -al "$root" "$work/root"
-    for package in *.deb; do
-        echo "$package"
-        dpkg-deb -x "$package" "$work/root"
+# Of what setting packages up would do, only what programs that are run from there need.
+make_stock_root() {
+    local apt name windows
+    debian_apt "$work/apt"
+    "${apt[@]}" install --download-only -y "${stock[@]}"
+    mkdir -p "$work/root"/{mnt,usr/{bin,sbin,lib,lib64}}
+    for name in bin sbin lib lib64; do
+        ln -s "usr/$name" "$work/root/$name"
     done
-    mkdir "$work/windows"
-    cd "$work/windows"
-    apt-get "${apt[@]}" download "${stock_qemu_windows[@]}"
-    for package in *.deb; do
-        dpkg-deb -x "$package" .
+    unpack_debs "$work/root" "$work"/apt/cache/archives/*.deb
+    mkdir "$work/download" "$work/windows"
+    cd "$work/download"
+    "${apt[@]}" download "${stock_windows[@]}"
+    unpack_debs "$work/windows" "$work"/download/*.deb
+    for name in "${stock_modules[@]}"; do
+        windows=("$work"/windows/usr/lib/*/qemu/"$name")
+        cp -a "${windows[0]}" "$work"/root/usr/lib/*/qemu/
     done
-    for module in "${stock_qemu_modules[@]}"; do
-        cp -a usr/lib/*/qemu/"$module" "$work"/root/usr/lib/*/qemu/
+    cd "$work/root"
+    # What alternatives would be, the shell, and users.
+    [ -e usr/bin/sh ] || ln -s dash usr/bin/sh
+    ln -sf mawk usr/bin/awk
+    ln -sf gcc usr/bin/cc
+    for name in passwd group; do
+        cp "usr/share/base-passwd/$name.master" "etc/$name"
     done
-    mv -T "$work/root" "$root_with_qemu"
+    : >etc/hosts
+    : >etc/resolv.conf
+    mv -T "$work/root" "$root"
 }
 
 why=
 without_egl=
 with_qemu=
+with_libvirt=
 cross=
 tidy=
+for_packages=
 gnustep=
 case ${1:-} in
 --why) why=1 ;;
 --without-egl) without_egl=1 ;;
 --stock-qemu) with_qemu=1 ;;
+--libvirt) with_qemu=1 with_libvirt=1 ;;
 --cross) cross=1 ;;
 --tidy) tidy=1 ;;
+--packages) for_packages=1 ;;
 --gnustep) gnustep=1 ;;
 --help) usage; exit ;;
 '') ;;
@@ -157,7 +183,7 @@ case ${1:-} in
 esac
 
 lacks=
-[ -z "$cross$tidy$gnustep" ] || HOST_ROOT=debian
+[ -z "$cross$tidy$for_packages$gnustep" ] || HOST_ROOT=debian
 case ${HOST_ROOT:-auto} in
 auto | /) lacks=$(own_lacks) ;;
 debian) lacks="HOST_ROOT=debian" ;;
@@ -172,6 +198,8 @@ if [ -z "$lacks" ] && [ -z "$without_egl$cross" ]; then
     [ -z "$why" ] || say "host root: this machine's own system"
     [ -z "$with_qemu" ] || command -v qemu-system-x86_64 >/dev/null ||
         die "this machine has no QEMU; install it (on Debian: apt-get install qemu-system-x86)"
+    [ -z "$with_libvirt" ] || command -v libvirtd virtqemud virt-install >/dev/null ||
+        die "this machine has no libvirt; install it (on Debian: apt-get install ${libvirt_packages[*]})"
     echo /
     exit
 fi
@@ -185,15 +213,32 @@ if [ -n "$cross" ]; then
 elif [ -n "$tidy" ]; then
     packages=("${tidy_packages[@]}")
     name="root for clang-tidy"
+elif [ -n "$for_packages" ]; then
+    packages=("${packages_packages[@]}")
+    name="root for packages"
 elif [ -n "$gnustep" ]; then
     packages=("${gnustep_packages[@]}")
     name="root with GNUstep"
 fi
-key=$( (printf '%s\n' "$debian_suite" "${packages[@]}"; declare -f make_debian "$make") | key_of)
+how=(make_debian)
+tools=(mmdebstrap)
+if [ -n "$with_qemu" ]; then
+    stock=("${stock_packages[@]}")
+    name="root with Debian's QEMU"
+    if [ -n "$with_libvirt" ]; then
+        stock+=("${libvirt_packages[@]}")
+        name="root with Debian's QEMU and libvirt"
+    fi
+    packages=("${stock[@]}" "${stock_windows[@]}" "${stock_modules[@]}")
+    make=make_stock_root
+    how=(debian_apt unpack_debs)
+    tools=(apt-get:apt dpkg-deb:dpkg xargs:findutils)
+fi
+key=$( (printf '%s\n' "$debian_suite" "${packages[@]}"; declare -f "${how[@]}" "$make") | key_of)
 root=$cache/root/$key
 [ -z "$why" ] || say "host root: $debian_name in $root, as this machine has: ${lacks:-all it needs}"
 if [ ! -d "$root" ]; then
-    need mmdebstrap flock:util-linux tar
+    need "${tools[@]}" flock:util-linux tar
     lock host-root
     if [ ! -d "$root" ]; then
         mkdir -p "$cache/root"
@@ -203,21 +248,6 @@ if [ ! -d "$root" ]; then
         prune "$cache/root" "$root" 14
     fi
     unlock
-fi
-if [ -n "$with_qemu" ]; then
-    root_with_qemu=$root-stock-qemu-$( (
-        printf '%s\n' "${stock_qemu[@]}" "${stock_qemu_windows[@]}" "${stock_qemu_modules[@]}"
-        declare -f make_root_with_qemu) | key_of)
-    if [ ! -d "$root_with_qemu" ]; then
-        need apt-get:apt dpkg-deb:dpkg
-        lock host-root
-        if [ ! -d "$root_with_qemu" ]; then
-            step_dir host-root
-            run_step "host root with $debian_name's QEMU" make_root_with_qemu
-        fi
-        unlock
-    fi
-    root=$root_with_qemu
 fi
 if [ -n "$without_egl" ]; then
     if [ ! -d "$root-without-egl" ]; then

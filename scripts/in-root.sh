@@ -4,23 +4,28 @@
 # machine's files (the checkout, the cache, the home, /tmp), devices, network, X and Wayland. The
 # command takes this process's place, so that its signals and its exit status are its own.
 #
-# usage: in-root.sh [--die-with-parent] [--without-egl | --stock-qemu | --cross | --tidy | --gnustep] [--] COMMAND [ARGUMENT...]
+# usage: in-root.sh [--die-with-parent] [SYSTEM] [--] COMMAND [ARGUMENT...]
 #   --die-with-parent  kill the command when the process that called us is gone
 #   --without-egl      in a copy of that system that has no libEGL and no libGL
-#   --stock-qemu       in a copy of that system that has Debian's own QEMU
+#   --stock-qemu       in the small system that has Debian's own QEMU
+#   --libvirt          in one that has Debian's libvirt too
 #   --cross            in the small system that builds for aarch64
 #   --tidy             in the small system that has clang-tidy
+#   --packages         in the small system that builds packages
 #   --gnustep          in the small system that has GNUstep
+#   --root DIRECTORY   in that system, a Debian 13
 # A Debian 13 root is seen read-only. Its mounts are in a private namespace and go with the command.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
+root=
 root_options=()
 prefix=()
 while [ $# -gt 0 ]; do
     case $1 in
     --die-with-parent) prefix=(setpriv --pdeathsig KILL) ;;
-    --without-egl | --stock-qemu | --cross | --tidy | --gnustep) root_options=("$1") ;;
+    --without-egl | --stock-qemu | --libvirt | --cross | --tidy | --packages | --gnustep) root_options=("$1") ;;
+    --root) [ -d "${2:-}/usr" ] || die "--root takes the directory of a system"; root=$(cd "$2" && pwd -P); shift ;;
     --help) usage; exit ;;
     --) shift; break ;;
     -*) die "unknown option $1; see $program --help" ;;
@@ -30,7 +35,7 @@ while [ $# -gt 0 ]; do
 done
 [ $# -gt 0 ] || die "no command given; see $program --help"
 
-root=$("$scripts/host-root.sh" "${root_options[@]}")
+[ -n "$root" ] || root=$("$scripts/host-root.sh" "${root_options[@]}")
 trap - INT TERM HUP EXIT
 if [ "$root" = / ]; then
     exec "${prefix[@]}" "$@"

@@ -310,3 +310,31 @@ make_debian() {
         "deb $mirror $debian_suite-updates main" \
         "deb [check-valid-until=no] $mirror $debian_suite-backports main"
 }
+
+# debian_apt WORK: sets apt to an apt-get of its own, with WORK for its files, which knows the packages of a Debian with
+# Mesa from backports, as make_debian has it, and of no package that would be installed.
+debian_apt() {
+    local mirror
+    mirror=$(debian_mirror)
+    mkdir -p "$1"/lists/partial "$1"/cache/archives/partial
+    printf 'deb %s main\n' "$mirror $debian_suite" "$mirror $debian_suite-updates" \
+        "[check-valid-until=no] $mirror $debian_suite-backports" >"$1/sources.list"
+    printf '%s\n' 'Package: src:mesa' "Pin: release n=$debian_suite-backports" 'Pin-Priority: 900' >"$1/preferences"
+    : >"$1/status"
+    apt=(apt-get -o Dir::State="$1" -o Dir::State::Lists="$1/lists" -o Dir::State::Status="$1/status"
+        -o Dir::Cache="$1/cache" -o Dir::Etc::SourceList="$1/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o Dir::Etc::Preferences="$1/preferences" -o Dir::Etc::PreferencesParts=/dev/null
+        -o APT::Architecture=amd64 -o APT::Architectures=amd64 -o APT::Install-Recommends=false
+        -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=3)
+    "${apt[@]}" update
+}
+
+# unpack_debs ROOT DEB...: what the packages hold, but for what only people read; on all processors.
+unpack_debs() {
+    local root=$1
+    shift
+    # shellcheck disable=SC2016
+    printf '%s\0' "$@" | xargs -0 -n 1 -P "$(nproc)" bash -euo pipefail -c '
+        dpkg-deb --fsys-tarfile "$1" | tar -x -C "$0" --keep-directory-symlink --no-same-owner --exclude=./usr/share/doc \
+            --exclude=./usr/share/man --exclude=./usr/share/locale --exclude=./usr/share/info' "$root"
+}

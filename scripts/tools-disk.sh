@@ -21,13 +21,13 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-cross=()
+in_root=(--stock-qemu)
 options=()
 name="guest programs"
 case $arch in
 x86_64) ;;
 aarch64)
-    cross=(--cross)
+    in_root=(--cross)
     options=(--cross-file "$scripts/aarch64.ini")
     name="guest programs for aarch64"
     ;;
@@ -37,25 +37,25 @@ esac
 # shellcheck disable=SC2317
 build() {
     local file
-    "$scripts/in-root.sh" "${cross[@]}" -- meson setup "${options[@]}" "$work/build" "$top/guest"
-    "$scripts/in-root.sh" "${cross[@]}" -- meson compile -C "$work/build"
+    "$scripts/in-root.sh" "${in_root[@]}" -- meson setup "${options[@]}" "$work/build" "$top/guest"
+    "$scripts/in-root.sh" "${in_root[@]}" -- meson compile -C "$work/build"
     mkdir -p "$work/out/tools"
     while IFS= read -r file; do
         cp "$file" "$work/out/tools/"
     done < <(find "$work/build" -maxdepth 1 -type f \( -perm -u+x -o -name '*.so' \))
-    cp -p "$top"/guest/{init,wl,compositor,*.json} "$work/out/tools/"
-    "$scripts/in-root.sh" "${cross[@]}" -- mke2fs -q -t ext4 -O ^has_journal -m 0 -L venus-tools -d "$work/out/tools" \
+    cp -p "$top"/guest/{init,serve,wl,compositor,*.json} "$work/out/tools/"
+    "$scripts/in-root.sh" "${in_root[@]}" -- mke2fs -q -t ext4 -O ^has_journal -m 0 -L venus-tools -d "$work/out/tools" \
         "$work/out/tools.img" 16m
     mv -T "$work/out" "$place"
 }
 
 # The guest is a Debian 13: its programs need that one's C library, whatever this machine has.
 export HOST_ROOT=debian
-root=$("$scripts/host-root.sh" "${cross[@]}")
+root=$("$scripts/host-root.sh" "${in_root[@]}")
 key=$( (
     printf '%s\n' "$(root_key "$root")"
     declare -f build
-    [ -z "${cross[*]}" ] || cat "$scripts/aarch64.ini"
+    [ "$arch" = x86_64 ] || cat "$scripts/aarch64.ini"
     cd "$top/guest" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum --
 ) | key_of)
 place=$cache/tools/$key

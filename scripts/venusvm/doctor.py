@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from venusvm.guest import GuestError, SCRIPTS, made_by
+from venusvm.host import STOCK_QEMU
 
 BOUND = 120  # seconds; it has bounds of its own
 
@@ -13,7 +14,7 @@ BOUND = 120  # seconds; it has bounds of its own
 def findings(qemu, in_root=()):
     """All that the doctor finds, in the root that QEMU runs in; nothing if it cannot be asked."""
     try:
-        doctor = made_by("build-lib.sh") / "bin" / "venus-gpu-doctor"
+        doctor = made_by("build-lib.sh", *(option for option in in_root if option == STOCK_QEMU)) / "bin" / "venus-gpu-doctor"
         done = subprocess.run([SCRIPTS / "in-root.sh", "--die-with-parent", *in_root, "--", doctor, "--json",
                                "--qemu", qemu], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, timeout=BOUND, check=False)

@@ -12,6 +12,7 @@ interrupted, and nothing is left behind but what the caller asked for.
 
 import atexit
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -117,7 +118,9 @@ class Guest:
         of_arch = ["--arch", arch] if arch != "x86_64" else []
         self.qemu = Path(qemu) if qemu else made_by("build-qemu.sh", *of_arch)
         self.image = Path(image) if image else made_by("guest-image.sh", *of_arch)
-        self.tools = made_by("tools-disk.sh", *of_arch)
+        # The micro guest (scripts/micro-guest.sh) has no disk: all of it, our programs too, is in its initrd.
+        self.micro = not (self.image / "disk.img").exists()
+        self.tools = None if self.micro else made_by("tools-disk.sh", *of_arch)
         self.arch = arch
         self.properties = {"hostmem": hostmem, "xres": resolution[0], "yres": resolution[1],
                            "max_outputs": outputs, **(properties or {})}
@@ -134,10 +137,14 @@ class Guest:
         self.accel, self.accel_why = (accel, f"{accel}: as asked for") if accel else \
             pick_accel(self.qemu, self.image, arch, self.in_root)
         self.process = self.monitor = self.port = None
+        self.folder = None
+        self.init_conversation()
+
+    def init_conversation(self):
+        """What talking with the agent needs, before there is one."""
         self.lock = threading.Lock()
         self.jobs, self.next_job, self.boot_id = {}, 1, None
         self.hello = threading.Event()
-        self.folder = None
 
     # --- life
 
@@ -146,14 +153,16 @@ class Guest:
         accel = "tcg,thread=multi" if self.accel == "tcg" else self.accel
         # A blinking cursor would have the display redrawn five times a second.
         machine = MACHINES[self.arch]
-        cmdline = (f"console={machine['console']} root=/dev/vda rw init=/sbin/venus-init quiet "
+        root = "" if self.micro else "root=/dev/vda rw init=/sbin/venus-init "
+        cmdline = (f"console={machine['console']} {root}quiet "
                    f"vt.global_cursor_default=0 {machine['boot']}").rstrip()
         if self.shell:
             cmdline += " venus.shell"
         boot = ["-kernel", self.image / "vmlinuz", "-initrd", self.image / "initrd.img",
-                "-append", cmdline,
-                "-drive", f"file={self.image / 'disk.img'},if=virtio,format=raw,snapshot=on",
-                "-drive", f"file={self.tools},if=virtio,format=raw,readonly=on"]
+                "-append", cmdline]
+        if not self.micro:
+            boot += ["-drive", f"file={self.image / 'disk.img'},if=virtio,format=raw,snapshot=on",
+                     "-drive", f"file={self.tools},if=virtio,format=raw,readonly=on"]
         if self.disk:
             boot = ["-drive", f"file={self.disk},if=virtio,snapshot=on"]
         # signal=off: Ctrl-C in the guest's shell is for the guest.
@@ -477,7 +486,7 @@ def pick_accel(qemu, image, arch="x86_64", in_root=()):
         return "tcg", "tcg: there is no /dev/kvm that we may open (slow)"
     memory = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "virtio-gpu-venus", "accel")
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    key = f"{boot} {kernel.stat().st_mtime_ns} {kernel.stat().st_size}"
+    key = f"{boot} {hashlib.sha256(kernel.read_bytes()).hexdigest()}"  # guests of one kernel are alike
     try:
         known = json.loads(memory.read_text(encoding="utf-8"))
         if known["key"] == key:

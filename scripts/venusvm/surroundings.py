@@ -24,8 +24,9 @@ def machine():
     return f"{processor()}, {os.cpu_count()} cores"
 
 
-def virglrenderer():
-    done = subprocess.run([guests.SCRIPTS / "in-root.sh", "--", "pkg-config", "--modversion", "virglrenderer"],
+def virglrenderer(in_root=()):
+    """The version of virglrenderer in the root that QEMU runs in."""
+    done = subprocess.run([guests.SCRIPTS / "in-root.sh", *in_root, "--", "pkg-config", "--modversion", "virglrenderer"],
                           stdout=subprocess.PIPE, text=True, check=False)
     return done.stdout.strip() or "unknown"
 

@@ -3,8 +3,8 @@
  * See fence.h.
  *
  * The renderer is given an id of our own for each fence, never the guest's, which need not be
- * unique. It calls back with it on a thread of its own as soon as the render server says so; nothing
- * is polled. An id that is not in the table any more (its context was destroyed, the device reset)
+ * unique. It calls back with it on a thread of its own as soon as the render server says so; where the
+ * system has nothing that such a thread could wait for, the device thread asks (bell.h). An id that is not in the table any more (its context was destroyed, the device reset)
  * is ignored.
  */
 #include "command/fence.h"

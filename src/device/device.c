@@ -31,6 +31,7 @@
 #include "nouns/window.h"
 #include "platform/platform.h"
 #include "present/present.h"
+#include "renderer/broker.h"
 #include "renderer/session.h"
 
 /*
@@ -60,6 +61,9 @@ static char *config_mistake(const struct venus_gpu_config *config, const struct 
         return message("The host-visible window must be a multiple of %zu bytes.", page_size());
     if (config->render_server && config->render_server_fd >= 0)
         return message("Give the render server as a program or as a descriptor, not both.");
+    const char *broker = broker_path(config->render_server);
+    if (broker)
+        return broker_path_mistake(broker);
     if (config->render_server && access(config->render_server, X_OK) < 0)
         return message("Cannot run the render server %s: %s.\n"
                        "Give the path of virgl_render_server, which comes with virglrenderer.",

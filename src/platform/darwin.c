@@ -91,6 +91,16 @@ int platform_socketpair(int type, int fds[2])
     return 0;
 }
 
+int platform_socket(int type)
+{
+    int fd = socket(AF_UNIX, type, 0);
+    if (fd < 0)
+        return -errno;
+    close_on_exec(fd);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
 /* A program that is started between the two gets them; there is no way to have both at once. */
 ssize_t platform_receive(int fd, struct msghdr *msg)
 {

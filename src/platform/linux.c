@@ -104,6 +104,12 @@ int platform_socketpair(int type, int fds[2])
     return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
 }
 
+int platform_socket(int type)
+{
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd < 0 ? -errno : fd;
+}
+
 ssize_t platform_receive(int fd, struct msghdr *msg)
 {
     return recvmsg(fd, msg, MSG_CMSG_CLOEXEC);

@@ -6,7 +6,7 @@
  * used without OpenGL (NO_VIRGL), with each context in a process of the render server
  * (RENDER_SERVER), and with fences reported from virglrenderer's own thread as they signal
  * (THREAD_SYNC | ASYNC_FENCE_CB): that thread calls context_fence() below, once per fence, in order
- * per ring. It waits for an eventfd; where there is none, poll() calls it. Fences of the device as a whole do not exist without OpenGL (device.h has its own).
+ * per ring. It waits for an eventfd; where there is none, poll() calls it. Fences of the device as a whole do not exist without OpenGL (command.h has them).
  */
 #include "renderer/renderer.h"
 
@@ -15,12 +15,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <virglrenderer.h>
 
 #include "base/message.h"
 #include "base/protocol.h"
 #include "platform/platform.h"
+#include "renderer/broker.h"
 #include "renderer/link.h"
 #include "renderer/probe.h"
 #include "renderer/server.h"
@@ -35,7 +37,8 @@ static struct {
     pthread_mutex_t lock; /* guards what follows from interrupt() */
     struct link *link;
     struct server server; /* if it is ours to start and to end */
-} state = { .server_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
+    int broker; /* the connection that keeps it, if a service started it (broker.h), or -1 */
+} state = { .server_fd = -1, .broker = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void context_fence(void *cookie, uint32_t context_id, uint32_t ring_idx, uint64_t fence_id)
 {
@@ -98,8 +101,8 @@ static void listen_to_log(bool on)
 static const char *sandbox_hint(void)
 {
     if (platform_is_in_sandbox())
-        return "\nThis process is in a sandbox: start the server outside, and hand over a socket to it "
-               "(render-server=fd:N).";
+        return "\nThis process is in a sandbox: have venus-gpu-renderd start the server outside "
+               "(render-server=unix:/run/venus-gpu/renderd.sock).";
     return "";
 }
 
@@ -121,17 +124,43 @@ static int start_server(const struct renderer_config *config, struct server *ser
     return fd;
 }
 
+static void set_broker(int connection)
+{
+    pthread_mutex_lock(&state.lock);
+    int old = state.broker;
+    state.broker = connection;
+    pthread_mutex_unlock(&state.lock);
+    if (old >= 0)
+        close(old);
+}
+
+/* The same of a service. interrupt() can end the wait for it. */
+static int ask_for_server(const char *path, int *messages, char **error)
+{
+    int connection = broker_connect(path, error);
+    if (connection < 0)
+        return connection;
+    set_broker(connection);
+    int fd = broker_start_server(connection, messages, error);
+    if (fd < 0)
+        set_broker(-1);
+    return fd;
+}
+
 static int start_link(const struct renderer_config *config, char **error)
 {
     struct server server = { .pid = 0 };
+    const char *broker = broker_path(config->server_path);
     int fd = config->server_fd, messages = -1;
     if (fd < 0)
-        fd = start_server(config, &server, &messages, error);
+        fd = broker ? ask_for_server(broker, &messages, error)
+                    : start_server(config, &server, &messages, error);
     if (fd < 0)
         return fd;
     struct link *link = link_start(fd, messages, server_message, NULL, &state.server_fd);
     if (!link) {
         server_stop(&server);
+        set_broker(-1);
         return -ENOMEM;
     }
     pthread_mutex_lock(&state.lock);
@@ -153,6 +182,7 @@ static void stop_link(void)
     state.server.pid = 0;
     pthread_mutex_unlock(&state.lock);
     server_stop(&server);
+    set_broker(-1);
     link_stop(link);
 }
 
@@ -194,7 +224,7 @@ static void wait_for_server(void)
 
 static void fini(void)
 {
-    if (!state.server.pid)
+    if (!state.server.pid && state.broker < 0)
         wait_for_server();
     virgl_renderer_cleanup(&state);
     listen_to_log(false);
@@ -208,6 +238,8 @@ static void interrupt(uint32_t context_id)
         link_cut(state.link, context_id);
     if (!context_id)
         server_kill(&state.server);
+    if (!context_id && state.broker >= 0)
+        shutdown(state.broker, SHUT_RDWR);
     pthread_mutex_unlock(&state.lock);
 }
 
@@ -225,6 +257,8 @@ static void capset_fill(uint32_t version, void *data)
 
 static int context_create(uint32_t context_id, const char *name, uint32_t name_len)
 {
+    if (!state.link) /* the last attempt to start it anew failed */
+        return -EIO;
     link_expect(state.link, context_id);
     int ret = virgl_renderer_context_create_with_flags(context_id, VIRTIO_GPU_CAPSET_VENUS,
                                                        name_len, name);
@@ -346,6 +380,8 @@ static void limit_memory(uint64_t bytes)
 {
     if (state.server.pid)
         server_limit_memory(&state.server, bytes);
+    if (state.broker >= 0)
+        broker_limit_memory(state.broker, bytes);
 }
 
 const struct renderer virgl_renderer = {

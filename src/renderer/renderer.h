@@ -32,8 +32,8 @@ struct renderer_events {
 struct renderer_config {
     const struct renderer_events *events;
     void *opaque;
-    /* The render server: a program to start, NULL for the usual one; or a socket connected to one that runs,
-     * which init() takes over also when it fails, else -1. */
+    /* The render server: a program to start, NULL for the usual one, "unix:PATH" for one that a service starts
+     * (broker.h); or a socket connected to one that runs, which init() takes over also when it fails, else -1. */
     const char *server_path;
     int server_fd;
     /* Fences are reported by poll() only: there is nothing that a thread of the renderer's could wait for. */

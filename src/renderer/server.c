@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * See server.h. virglrenderer could start a render server itself. We do it, in the same way (one
- * SOCK_SEQPACKET socket, handed over as --socket-fd), since what we start we can end: a server that
+ * socket, handed over as --socket-fd), since what we start we can end: a server that
  * does not answer, and processes of contexts that hang in a driver and would never find their socket closed.
  */
 #include "renderer/server.h"
@@ -65,7 +65,8 @@ static char **environment(void)
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {
-        bool is_it = platform_preload && strncmp(environ[i], platform_preload_variable, name) == 0 &&
+        bool is_it = platform_preload &&
+                     strncmp(environ[i], platform_preload_variable, name) == 0 &&
                      environ[i][name] == '=';
         if (!is_it)
             copy[at++] = environ[i];
@@ -185,7 +186,7 @@ void server_kill(const struct server *server)
     if (server->is_a_group) {
         kill(-pid, SIGKILL);
     } else {
-        kill(pid, SIGSTOP); /* so that it starts no more of them */
+        kill(pid, SIGSTOP);          /* so that it starts no more of them */
         platform_kill_children(pid); /* those that serve contexts */
         kill(pid, SIGKILL);
     }

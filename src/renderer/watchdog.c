@@ -134,6 +134,15 @@ static void leave(void)
     pthread_mutex_unlock(&dog.lock);
 }
 
+static int init(const struct renderer_config *config, char **error)
+{
+    enter(0);
+    allow_ms(dog.config.call_ms); /* a service may have to be started first */
+    int ret = dog.renderer->init(config, error);
+    leave();
+    return ret;
+}
+
 static void fini(void)
 {
     enter(0);
@@ -215,6 +224,7 @@ const struct renderer *watchdog_start(const struct renderer *renderer,
     dog.calls = 0;
     clock_cond_init(&dog.changed);
     watched = *renderer;
+    watched.init = init;
     watched.fini = fini;
     watched.first_device = first_device;
     watched.context_create = context_create;

@@ -289,6 +289,21 @@ static void test_qemu_and_modules(void **state)
     free(run.text);
 }
 
+/* It is to be found from where Debian's packages have the modules, too. */
+static void test_wrapper(void **state)
+{
+    static const char *const places[] = { "lib/qemu-venus", "lib/x86_64-linux-gnu/qemu-venus" };
+    char command[sizeof(folder) + 64];
+    (void)state;
+    snprintf(command, sizeof(command), "%s/bin/qemu-system-x86_64-venus -M", folder);
+    for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct run run = doctor_prepared(NULL, NULL, NULL, "--qemu", in_folder("stock"),
+                                         "--modules", in_folder(places[i]), NULL);
+        assert_non_null(strstr(run.text, command));
+        free(run.text);
+    }
+}
+
 static void test_wrong_option(void **state)
 {
     (void)state;
@@ -296,6 +311,15 @@ static void test_wrong_option(void **state)
     assert_int_equal(run.status, 3);
     free(run.text);
 }
+
+static const char *const folders[] = { "dev",
+                                       "modules",
+                                       "bin",
+                                       "lib",
+                                       "lib/qemu-venus",
+                                       "lib/x86_64-linux-gnu",
+                                       "lib/x86_64-linux-gnu/qemu-venus" };
+enum { FOLDERS = sizeof(folders) / sizeof(folders[0]) };
 
 static int set_up(void **state)
 {
@@ -305,9 +329,11 @@ static int set_up(void **state)
 #else
     unsetenv("LD_LIBRARY_PATH"); /* meson may have set it: the doctor finds its library by itself */
 #endif
-    if (!mkdtemp(folder) || mkdir(in_folder("dev"), 0755) < 0 ||
-        mkdir(in_folder("modules"), 0755) < 0)
+    if (!mkdtemp(folder))
         return -1;
+    for (unsigned i = 0; i < FOLDERS; i++)
+        if (mkdir(in_folder(folders[i]), 0755) < 0)
+            return -1;
     write_file("dev/null", "", 0666);
     write_file("closed", "", 0);
     write_file("qemu", "#!/bin/sh\n# virtio-gpu-venus-pci\necho QEMU emulator version 10.2.2\n",
@@ -315,6 +341,10 @@ static int set_up(void **state)
     write_file("stock", "#!/bin/sh\n# qemu_stamp_0123\necho QEMU emulator version 10.0.13\n", 0755);
     write_file("other", "#!/bin/sh\n# qemu_stamp_4567\necho QEMU emulator version 10.0.13\n", 0755);
     write_file("modules/hw-display-virtio-gpu-venus.so", "x qemu_stamp_0123 y", 0644);
+    write_file("lib/qemu-venus/hw-display-virtio-gpu-venus.so", "qemu_stamp_0123", 0644);
+    write_file("lib/x86_64-linux-gnu/qemu-venus/hw-display-virtio-gpu-venus.so", "qemu_stamp_0123",
+               0644);
+    write_file("bin/qemu-system-x86_64-venus", "#!/bin/sh\n", 0755);
     write_file(
         "broken.json",
         "{\"file_format_version\": \"1.0.0\", \"ICD\": {\"library_path\": \"libgone-for-good.so\", "
@@ -330,15 +360,23 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = { "dev/null",    "closed",
-                                         "qemu",        "stock",
-                                         "other",       "modules/hw-display-virtio-gpu-venus.so",
-                                         "broken.json", "crashing.json" };
+    static const char *const names[] = { "dev/null",
+                                         "closed",
+                                         "qemu",
+                                         "stock",
+                                         "other",
+                                         "modules/hw-display-virtio-gpu-venus.so",
+                                         "broken.json",
+                                         "crashing.json",
+                                         "bin/qemu-system-x86_64-venus",
+                                         "lib/qemu-venus/hw-display-virtio-gpu-venus.so",
+                                         ("lib/x86_64-linux-gnu/qemu-venus/"
+                                          "hw-display-virtio-gpu-venus.so") };
     (void)state;
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unlink(in_folder(names[i]));
-    rmdir(in_folder("dev"));
-    rmdir(in_folder("modules"));
+    for (unsigned i = FOLDERS; i-- > 0;)
+        rmdir(in_folder(folders[i]));
     return rmdir(folder);
 }
 
@@ -350,7 +388,8 @@ int main(void)
         cmocka_unit_test(test_no_server),         cmocka_unit_test(test_no_such_server),
         cmocka_unit_test(test_old_virglrenderer), cmocka_unit_test(test_no_kvm),
         cmocka_unit_test(test_kvm_refused),       cmocka_unit_test(test_kvm_is_none),
-        cmocka_unit_test(test_qemu_and_modules),  cmocka_unit_test(test_wrong_option),
+        cmocka_unit_test(test_qemu_and_modules),  cmocka_unit_test(test_wrapper),
+        cmocka_unit_test(test_wrong_option),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests of QEMU with a Linux guest, printing TAP.
 
-usage: run.py [--present | --legacy | --aarch64] [--list] [--accel ACCEL] [--qemu PROGRAM | --module]
-              [--variant VARIANT] [NAME...]     NAME: part of a test's name, such as vkcube
+usage: run.py [--present | --legacy | --aarch64 | --libvirt] [--list] [--accel ACCEL] [--qemu PROGRAM | --module]
+              [--root DIRECTORY] [--variant VARIANT] [NAME...]     NAME: part of a test's name, such as vkcube
 
 A test is a function test_* of one of the modules below, in the order in which they stand there; its
 first line of documentation is its name in the output. Where a test fails, what it expected and what it
@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from venusvm import guest as guests  # noqa: E402
 from venusvm.expect import Failed  # noqa: E402
 from venusvm.harness import STOCK_QEMU, Case, Skipped  # noqa: E402
+from venusvm.libvirt import SharedLibvirt  # noqa: E402
 from venusvm.program import run  # noqa: E402
 from venusvm.shared_guest import SharedGuest  # noqa: E402
 
@@ -30,15 +31,16 @@ from venusvm.shared_guest import SharedGuest  # noqa: E402
 MODULES = ("test_qemu", "test_agent", "test_vulkaninfo", "test_device", "test_frame", "test_validation",
            "test_endurance", "test_examples", "test_vkcube", "test_two_apps", "test_vkmark", "test_software",
            "test_clean", "test_hostile", "test_reset", "test_regions", "test_zero_copy", "test_kms_buffers",
-           "test_desktops", "test_displays", "test_quirks", "test_sleep", "test_xorg")
+           "test_desktops", "test_displays", "test_quirks", "test_sleep", "test_xorg", "test_micro")
 PRESENT = ("test_present", "test_outputs")  # with --present: a suite of its own
 # With --aarch64: a guest for another processor, and all that does not ask for what only a PC has. Desktops were not
 # tried there.
-ONLY_PC = ("test_qemu", "test_desktops", "test_displays", "test_quirks", "test_sleep")
+ONLY_PC = ("test_qemu", "test_desktops", "test_displays", "test_quirks", "test_sleep", "test_micro")
 AARCH64 = ("test_aarch64", *(name for name in MODULES if name not in ONLY_PC))
 # With --module, that is, in Debian's QEMU with the device as a module: before all others.
 MODULE, MODULE_PRESENT = ("test_module",), ("test_module_windows",)
 LEGACY = ("test_legacy",)  # with --legacy: another, which wants a QEMU of its own
+LIBVIRT = ("test_libvirt",)  # with --libvirt: domains of Debian's libvirt, in Debian's QEMU with the module
 
 
 def collect(wanted, modules):
@@ -93,15 +95,18 @@ def main():
     parser.add_argument("--present", action="store_true", help="the tests of presenting instead")
     parser.add_argument("--legacy", action="store_true", help="the tests of the archived device instead")
     parser.add_argument("--aarch64", action="store_true", help="the tests of an aarch64 guest instead")
+    parser.add_argument("--libvirt", action="store_true", help="the tests of libvirt instead")
     parser.add_argument("--accel", help="kvm, hvf or tcg instead of what works")
     parser.add_argument("--qemu", help="another QEMU than the one that scripts/build-qemu.sh makes")
+    parser.add_argument("--root", help="with --qemu: the Debian 13 that the program is in, instead of host-root.sh's")
     parser.add_argument("--module", action="store_true",
                         help="Debian's own QEMU, with the device as scripts/build-module.sh makes it")
     parser.add_argument("--variant", help="another guest: one of the variants of scripts/guest-image.sh")
     arguments = parser.parse_args()
     first = () if not arguments.module else MODULE_PRESENT if arguments.present else MODULE
     tests = collect(arguments.name, first + (PRESENT if arguments.present else LEGACY if arguments.legacy
-                                             else AARCH64 if arguments.aarch64 else MODULES))
+                                             else AARCH64 if arguments.aarch64
+                                             else LIBVIRT if arguments.libvirt else MODULES))
     if not tests:
         parser.error(f"no test has {' or '.join(arguments.name)} in its name; see --list")
     if arguments.list:
@@ -113,10 +118,12 @@ def main():
                "arch": "aarch64" if arguments.aarch64 else "x86_64"}
     if arguments.module:
         options.update(qemu=guests.made_by("build-module.sh"), in_root=[STOCK_QEMU])
+    if arguments.root:
+        options["in_root"] = ["--root", arguments.root]
     if arguments.variant:
         options["image"] = guests.made_by("guest-image.sh", "--arch", options["arch"], "--variant", arguments.variant)
     print(f"1..{len(tests)}", flush=True)
-    shared, failed = SharedGuest(options), 0
+    shared, failed = SharedLibvirt() if arguments.libvirt else SharedGuest(options), 0
     try:
         for number, (full, function) in enumerate(tests, 1):
             begin = time.monotonic()

@@ -12,8 +12,8 @@ These want the display for themselves: no compositor may run yet. The last test 
 import json
 
 from venusvm.harness import VENUS, Skipped, expect, host_tools, json_on_host, picture
-from venusvm.screen import (KERNEL_SHOWS, Shown, both_shown, pattern, same, standin, wait_until_given_back,
-                            wait_until_held)
+from venusvm.screen import (KERNEL_SHOWS, Shown, both_shown, fetch, pattern, same, standin,
+                            wait_until_given_back, wait_until_held)
 
 SIZE = (800, 600)
 
@@ -27,16 +27,17 @@ def run(case, command, guest=None):
     return result
 
 
-def compare(case, name, arguments, host_arguments=None):
+def compare(case, name, arguments, host_arguments=None, guest=None):
     """Runs a program in the guest and on the host; both have the same to show and to say of it."""
     ours, theirs = case.file(f"host-{name}.png"), f"/tmp/{name}.png"
-    guest = run(case, f"{name} {arguments} --png {theirs}")
+    said = run(case, f"{name} {arguments} --png {theirs}", guest)
     host = json_on_host([host_tools() / name, *(host_arguments or arguments).split(), "--png", ours])
     wanted = picture.read_png(ours)
     expect(wanted.colours() > 500, "a picture of more than 500 colours on the host", wanted)
-    same(picture.read_png(case.fetch(theirs, f"guest-{name}.png")), wanted, f"the host's {ours}")
-    expect(guest["driver"] == "venus" and guest.get("crc32") == host.get("crc32"), host, guest)
-    return guest
+    drawn = fetch(guest or case.guest, theirs, case.file(f"guest-{name}.png"))
+    same(picture.read_png(drawn), wanted, f"the host's {ours}")
+    expect(said["driver"] == "venus" and said.get("crc32") == host.get("crc32"), host, said)
+    return said
 
 
 def check_cube(case, scanout, guest=None):

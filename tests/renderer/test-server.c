@@ -86,6 +86,29 @@ static void server_by_its_path(void **state)
     assert_works(guest);
 }
 
+/* As while its package is being replaced. */
+static void server_that_is_away_for_a_while(void **state)
+{
+    struct guest *guest = *state;
+    struct venus_gpu_config config;
+    char path[] = "/tmp/test-server-XXXXXX";
+    if (!server_path())
+        skip();
+    close(mkstemp(path));
+    unlink(path);
+    assert_int_equal(symlink(server_path(), path), 0);
+    guest_config(&config);
+    config.render_server = path;
+    guest_start(guest, &config);
+    unlink(path);
+    process_kill(process_server());
+    for (uint32_t i = 1; i < 4; i++)
+        assert_int_equal(guest_context_create(guest, i), VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+    assert_int_equal(symlink(server_path(), path), 0);
+    assert_works(guest);
+    unlink(path);
+}
+
 /* Set a variable for the servers that are started, and set it back. */
 static char *exchange_env(const char *name, const char *value)
 {
@@ -246,6 +269,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(server_by_its_path, guest_setup_without_device,
+                                        guest_teardown),
+        cmocka_unit_test_setup_teardown(server_that_is_away_for_a_while, guest_setup_without_device,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(server_has_libm, guest_setup_without_device,
                                         guest_teardown),

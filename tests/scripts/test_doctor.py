@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from venusvm import doctor, guest as vm
+from venusvm import doctor, guest as vm, which_qemu
 from venusvm.launchers import common, guest
 
 TOP = Path(__file__).resolve().parents[2]
@@ -45,6 +45,7 @@ class Launchers(unittest.TestCase):
         machine.start.side_effect = vm.GuestError("QEMU ended with status 1")
         errors = io.StringIO()
         with mock.patch.object(vm, "Guest", return_value=machine), mock.patch("sys.argv", ["run-guest.sh"]), \
+                mock.patch.object(which_qemu, "made_by", return_value=Path("/q")), \
                 mock.patch.object(vm, "end_on_signals"), contextlib.redirect_stderr(errors), \
                 mock.patch.object(doctor, "findings", return_value=[ERROR]) as asked, \
                 self.assertRaises(vm.GuestError):

@@ -21,12 +21,12 @@ class Patches(unittest.TestCase):
         self.assertEqual(done.stdout.splitlines(), wanted)
 
     def test_none_is_forgotten(self):
-        """A patch in no folder, or in a third one, would not be applied."""
-        known = {path for folder in ("upstream", "ours") for path in (PATCHES / folder).glob("*.patch")}
+        """A patch in no folder, or in another one, would not be applied."""
+        known = {path for folder in ("upstream", "ours", "macos") for path in (PATCHES / folder).glob("*.patch")}
         self.assertEqual(set(PATCHES.rglob("*.patch")), known)
 
     def test_they_are_numbered(self):
-        for folder in ("upstream", "ours"):
+        for folder in ("upstream", "ours", "macos"):
             numbers = self.numbers(folder)
             self.assertEqual(numbers, list(range(1, len(numbers) + 1)), folder)
 

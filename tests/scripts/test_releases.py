@@ -24,6 +24,15 @@ class Releases(unittest.TestCase):
     def test_changes_begin_with_it(self):
         self.assertEqual(re.search(r"^## ([\d.]+)", text("CHANGELOG.md"), re.M)[1], self.version)
 
+    def test_packages_are_of_it(self):
+        self.assertEqual(re.match(r"virtio-gpu-venus \(([\d.]+)[~)]", text("packaging/debian/changelog"))[1], self.version)
+
+    def test_packages_list_what_the_library_exports(self):
+        listed = re.findall(r"^ (venus_gpu_\w+)@(\S+) ", text("packaging/debian/libvenusgpu0.symbols"), re.M)
+        exported = [(name, node) for node, names in re.findall(r"^(\w+(?:\.\w+)*) \{(.*?)^\}", text("src/venusgpu.map"), re.M | re.S)
+                    for name in re.findall(r"^ +(venus_gpu_\w+);", names, re.M)]
+        self.assertEqual(sorted(listed), sorted(exported))
+
     def test_a_release_is_saved(self):
         saved = sorted(path.name for path in (TOP / "tests/abi").glob("[0-9]*"))
         self.assertIn(self.version, saved)

@@ -260,6 +260,13 @@ static void test_wrong_server(void **state)
     check_refused("/nowhere/virgl_render_server");
     vm.config.render_server = "/dev/null";
     check_refused("/dev/null");
+    vm.config.render_server = "unix:";
+    check_refused("needs a path");
+    char path[200] = "unix:";
+    memset(path + strlen(path), '/', sizeof(path) - 1 - strlen(path));
+    path[sizeof(path) - 1] = '\0';
+    vm.config.render_server = path; /* longer than a socket's address */
+    check_refused("needs a path");
     vm.config.render_server = "/bin/true";
     vm.config.render_server_fd = STDERR_FILENO + 1000; /* not looked at, but closed */
     check_refused("not both");

@@ -329,6 +329,21 @@ static void test_given_server(void **state)
     assert_ok(create_context(1));
 }
 
+/* A service can be asked for another one. */
+static void test_server_of_a_service(void **state)
+{
+    (void)state;
+    vm_prepare(NULL);
+    vm.config.render_server = "unix:/nowhere/socket"; /* it is the renderer that connects */
+    char *error = NULL;
+    vm.gpu = device_create(&vm.config, &vm.ops, &vm, &fake_renderer, &error);
+    assert_non_null(vm.gpu);
+    vm.window = venus_gpu_window(vm.gpu, &(uint64_t){ 0 });
+    fake_fail(FAKE_CONTEXT_CREATE, -EIO, 0, 1);
+    assert_ok(create_context(1));
+    assert_int_equal(fake_count(FAKE_INIT), 2);
+}
+
 /* The program's path is needed again, long after the front end gave it. */
 static void test_server_path_is_copied(void **state)
 {
@@ -363,6 +378,7 @@ int main(void)
         TEST(test_while_others_live),
         TEST(test_new_renderer_fails),
         TEST(test_given_server),
+        TEST(test_server_of_a_service),
         TEST(test_server_path_is_copied),
     };
     return RUN_TESTS(tests);

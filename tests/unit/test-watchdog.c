@@ -172,12 +172,56 @@ static void test_start(void **state)
     free(error);
 }
 
+/* A service that is asked for a new server, and never answers. */
+static void hang_in_init(void)
+{
+    vm_reset(); /* so that nothing is in use, and it is asked */
+    fake_fail(FAKE_CONTEXT_CREATE, -EIO, 0, 1);
+    fake_hang(FAKE_INIT);
+}
+
+static void test_start_anew(void **state)
+{
+    (void)state;
+    start(SOON_MS);
+    hang_in_init();
+    assert_error(create_context(1), OUT_OF_MEMORY);
+    assert_int_equal(fake_count(FAKE_INIT), 2);
+    assert_int_equal(fake_last(FAKE_INTERRUPT).context_id, 0);
+}
+
+static void test_reset_while_started_anew(void **state)
+{
+    (void)state;
+    const struct virtio_gpu_ctx_create request = {
+        .hdr = { .type = le32(VIRTIO_GPU_CMD_CTX_CREATE), .ctx_id = le32(1) },
+        .context_init = le32(VIRTIO_GPU_CAPSET_VENUS),
+    };
+    start(NEVER_MS);
+    hang_in_init();
+    send_control(&request, sizeof(request), sizeof(struct virtio_gpu_ctrl_hdr));
+    while (fake_count(FAKE_INIT) == 1)
+        sleep_ms(1);
+    vm_reset();
+    fake_fail(FAKE_CONTEXT_CREATE, -EIO, 0, 1); /* there is none: it is asked again */
+    assert_ok(create_context(1));
+    assert_int_equal(fake_count(FAKE_INIT), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_submit), TEST(test_fence), TEST(test_blob), TEST(test_attach),
-        TEST(test_server), TEST(test_reset), TEST(test_end),  TEST(test_reset_without_server),
+        TEST(test_submit),
+        TEST(test_fence),
+        TEST(test_blob),
+        TEST(test_attach),
+        TEST(test_server),
+        TEST(test_reset),
+        TEST(test_end),
+        TEST(test_reset_without_server),
         TEST(test_start),
+        TEST(test_start_anew),
+        TEST(test_reset_while_started_anew),
     };
     return RUN_TESTS(tests);
 }

@@ -85,15 +85,21 @@ static char *first_line(char *text)
     return text;
 }
 
-/* The wrapper that the module comes with, where it is installed: it is what a person is to run. */
+/* The wrapper that the module comes with, where it is installed: it is what a person is to run. The modules are in
+ * lib/qemu-venus, or in Debian's lib/x86_64-linux-gnu/qemu-venus. */
 static const char *wrapper_for(const char *modules)
 {
+    static const char *const ways[] = { "../../bin", "../../../bin" };
     static char path[PATH_MAX];
-    snprintf(path, sizeof(path), "%s/../../bin/qemu-system-x86_64-venus", modules);
-    char *real = realpath(path, NULL);
-    snprintf(path, sizeof(path), "%s", real ? real : "");
-    free(real);
-    return *path && access(path, X_OK) == 0 ? path : NULL;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s/qemu-system-x86_64-venus", modules, ways[i]);
+        char *real = realpath(path, NULL);
+        snprintf(path, sizeof(path), "%s", real ? real : "");
+        free(real);
+        if (*path && access(path, X_OK) == 0)
+            return path;
+    }
+    return NULL;
 }
 
 void examine_qemu(void *arg)

@@ -5,8 +5,9 @@ import sys
 import threading
 import time
 
-from venusvm import doctor, guest as vm
+from venusvm import doctor, guest as vm, which_qemu
 from venusvm.launchers.common import Parser, check_display, existing, resolution, size
+from venusvm.screen import VENUS
 
 DESCRIPTION = """\
 Boots a Linux guest with a virtio-gpu-venus device: Vulkan in the guest, no OpenGL on the host."""
@@ -19,6 +20,7 @@ examples:
   run-guest.sh --vnc 5901 --resolution 1920x1080
   run-guest.sh --window --present swapchain --stats --app 'vkcube --wsi wayland'
   run-guest.sh --window --image my-disk.qcow2 --memory 8G --hostmem 4G
+  run-guest.sh --micro --shell            a guest of 19 MB with our programs and no more
   run-guest.sh --arch aarch64 --shell             an aarch64 guest, emulated
   run-guest.sh --qemu-arg=-device --qemu-arg=virtio-net-pci
 
@@ -44,15 +46,21 @@ def parse():
                      help="print once a second how many frames were shown, and how")
 
     what = parser.add_argument_group("what runs")
-    what.add_argument("--app", metavar="COMMAND", help="run a program under weston, print its output, end")
+    what.add_argument("--app", metavar="COMMAND", help="run a program under weston (with --micro by itself), print its output, end")
     what.add_argument("--shell", action="store_true", help="a root shell of the guest in this terminal")
     what.add_argument("--screenshot", metavar="FILE.png", help="with --app: save the screen before it ends")
+    smaller = what.add_mutually_exclusive_group()
+    smaller.add_argument("--small", dest="guest", action="store_const", const="small",
+                         help="the guest of make demo: weston, vkcube, vkmark; half a minute to make")
+    smaller.add_argument("--micro", dest="guest", action="store_const", const="micro",
+                         help="a guest without weston and without a disk, in seconds: our own programs and vulkaninfo")
     what.add_argument("--image", metavar="FILE",
                       help="boot your own disk image instead; it needs Linux and Mesa's Venus driver")
 
     machine = parser.add_argument_group("the machine")
     machine.add_argument("--arch", choices=["x86_64", "aarch64"], default="x86_64",
-                         help="its processors; aarch64 has a QEMU of its own, minutes to build (x86_64)")
+                         help="its processors; for aarch64 a QEMU is built, which takes minutes (x86_64)")
+    which_qemu.add_options(machine)
     machine.add_argument("--memory", type=size, default="2G", help="of the guest (2G)")
     machine.add_argument("--hostmem", type=size, default="1G",
                          help="window for the host's Vulkan memory, a power of two (1G)")
@@ -89,6 +97,8 @@ def check(parser, options):
             parser.error("--image boots by a BIOS: run-alpine.sh boots an image for aarch64")
         options.device = "virtio-vga-venus"
         options.image = image
+    if options.guest and (options.image or options.arch != "x86_64"):
+        parser.error(f"--{options.guest} is a guest for x86_64, and no other image")
     if options.device == "virtio-vga-venus" and options.arch != "x86_64":
         parser.error(f"{options.arch} machines have no VGA: use virtio-gpu-venus-pci")
     check_display(parser, options)
@@ -97,7 +107,7 @@ def check(parser, options):
 
 def run_app(guest, options):
     """Runs the program and prints what it prints; returns its exit status."""
-    job = guest.spawn(f"wl {options.app}")
+    job = guest.spawn(f"{VENUS} {options.app}" if guest.micro else f"wl {options.app}")
     shown = [0, 0]
     while True:
         ended = job.ended.wait(0.1)
@@ -169,9 +179,14 @@ def main():
         display = "sdl,gl=off"
     if options.vnc is not None:
         arguments += ["-vnc", f"127.0.0.1:{options.vnc - 5900}"]
-    chosen = {"present": options.present, "present-mode": options.present_mode}
-    guest = vm.Guest(device=options.device, memory=options.memory, hostmem=options.hostmem,
-                     properties={name: value for name, value in chosen.items() if value},
+    present = {"present": options.present, "present-mode": options.present_mode}
+    chosen = which_qemu.choose(options, options.arch, options.guest)
+    print(f"QEMU: {chosen.words}", file=sys.stderr)
+    if chosen.kind == "module" and options.window and options.outputs > 1 and options.present != "surface":
+        print("it shows outputs after the first by its own display; a QEMU of --built can present them too",
+              file=sys.stderr)
+    guest = vm.Guest(**chosen.options(), device=options.device, memory=options.memory, hostmem=options.hostmem,
+                     properties={name: value for name, value in present.items() if value},
                      resolution=options.resolution, outputs=options.outputs, smp=options.cpus,
                      accel=options.accel, display=display, shell=options.shell, disk=options.image,
                      qemu_args=arguments, arch=options.arch)
@@ -194,7 +209,7 @@ def main():
             return run_app(guest, options)
         if not options.shell:
             print("the guest runs until you close it or press Ctrl-C", file=sys.stderr)
-            if not options.image and (options.window or options.vnc is not None):
+            if not options.image and not guest.micro and (options.window or options.vnc is not None):
                 guest.wait_for_agent().run("wl")
         return guest.process.wait()
     finally:

@@ -358,6 +358,8 @@ struct venus_gpu_config {
      * The render server: a program to start, or a SOCK_SEQPACKET socket connected to one that runs
      * already, which venus_gpu_create() takes over also when it fails, unless it refuses the size. NULL and
      * -1: the program that virglrenderer was built with. Both given is an error. The path is copied.
+     * "unix:PATH" is no program, but the socket of venus-gpu-renderd, which starts the server for us, in a
+     * sandbox: for a process that may start none. One that has died is started anew, as with a program.
      */
     const char *render_server;
     int render_server_fd;

@@ -19,7 +19,13 @@
 #include "hw/qdev-properties.h"
 #include "hw/qdev-properties-system.h"
 #endif
+#include "system/hvf.h"
 #include "system/tcg.h"
+
+/* QEMU 10.0 has it for targets' own code only. */
+#ifndef hvf_enabled
+#define hvf_enabled() false
+#endif
 
 /* A class_init function's second parameter points to this. */
 #if QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR == 0

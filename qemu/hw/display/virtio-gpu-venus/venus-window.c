@@ -42,6 +42,15 @@
 #define VENUS_MAX_REGIONS 1024
 #define VENUS_SPARE_KVM_SLOTS 64
 
+/*
+ * HVF has fewer slots, and RAM, firmware and the devices' own memory take some.
+ */
+#ifdef HVF_NUM_SLOTS
+#define VENUS_HVF_REGIONS ((HVF_NUM_SLOTS - 32) / 2)
+#else
+#define VENUS_HVF_REGIONS 8
+#endif
+
 #define TYPE_VENUS_REGION "virtio-gpu-venus-region"
 OBJECT_DECLARE_SIMPLE_TYPE(VenusRegion, VENUS_REGION)
 
@@ -61,9 +70,19 @@ struct VenusRegionJob {
 
 static bool venus_region_fits(VirtIOGPUVenus *v)
 {
-    return v->window.num_regions < VENUS_MAX_REGIONS &&
+    unsigned most = v->max_regions ?: hvf_enabled() ? VENUS_HVF_REGIONS
+                                                    : VENUS_MAX_REGIONS;
+
+    return v->window.num_regions < most &&
            (!kvm_enabled() ||
             kvm_get_free_memslots() > VENUS_SPARE_KVM_SLOTS);
+}
+
+/* HVF makes a device of what is no whole page of the host's, or ends. */
+static bool venus_region_is_aligned(const struct venus_gpu_region *region)
+{
+    return QEMU_IS_ALIGNED(region->offset | region->size |
+                           (uintptr_t)region->ptr, qemu_real_host_page_size());
 }
 
 static void venus_region_map(VirtIOGPUVenus *v, struct venus_gpu_region *region)
@@ -73,7 +92,7 @@ static void venus_region_map(VirtIOGPUVenus *v, struct venus_gpu_region *region)
 
     trace_virtio_gpu_venus_region_map(region->offset, region->size,
                                       region->ptr);
-    if (!venus_region_fits(v)) {
+    if (!venus_region_is_aligned(region) || !venus_region_fits(v)) {
         venus_gpu_region_mapped(v->gpu, region, -ENOMEM);
         return;
     }

@@ -212,7 +212,7 @@ bool virtio_gpu_venus_check_conf(VirtIOGPUVenus *v, Error **errp)
            venus_present_check_conf(v, errp);
 }
 
-/* "fd:" and a number, or else a program */
+/* "fd:" and a number, or what the library takes: a program, "unix:PATH" */
 static bool venus_set_render_server(VirtIOGPUVenus *v,
                                     struct venus_gpu_config *config,
                                     Error **errp)
@@ -247,8 +247,9 @@ static bool venus_create(VirtIOGPUVenus *v, Error **errp)
     config.num_outputs = g->conf.max_outputs;
     /* 0 if the transport has no shared memory; only PCI has. */
     config.window_size = memory_region_size(&g->hostmem);
-    config.window_mode = v->window_regions ? VENUS_GPU_WINDOW_REGIONS
-                                           : VENUS_GPU_WINDOW_AUTO;
+    /* HVF is not known to follow what is mapped under an address. */
+    config.window_mode = v->window_regions || hvf_enabled()
+        ? VENUS_GPU_WINDOW_REGIONS : VENUS_GPU_WINDOW_AUTO;
     config.max_contexts = v->max_contexts;
     config.max_resources = v->max_resources;
     config.max_memory = v->max_memory;
@@ -401,6 +402,7 @@ static const Property venus_properties[] = {
     DEFINE_PROP_BOOL("resize", VirtIOGPUVenus, resize, true),
     DEFINE_PROP_BOOL("x-window-regions", VirtIOGPUVenus, window_regions,
                      false),
+    DEFINE_PROP_UINT32("x-max-regions", VirtIOGPUVenus, max_regions, 0),
 };
 
 static void venus_class_init(ObjectClass *klass, VenusClassData *data)

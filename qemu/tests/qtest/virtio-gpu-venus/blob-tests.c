@@ -130,6 +130,26 @@ static void test_too_many_regions(void)
     venus_stop(v);
 }
 
+/* An accelerator may have few slots: what is more is refused, and goes on. */
+static void test_few_regions(void)
+{
+    Venus *v = venus_start(",x-window-regions=on,x-max-regions=2");
+
+    assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
+    assert_ok(create_shm(v, 1, 10, PAGE));
+    assert_ok(create_shm(v, 1, 11, PAGE));
+    assert_ok(create_shm(v, 1, 12, PAGE));
+    assert_mapped(map_blob(v, 10, 0));
+    assert_mapped(map_blob(v, 11, PAGE));
+    assert_error(OUT_OF_MEMORY, map_blob(v, 12, 2 * PAGE));
+    window_write(v, PAGE, "stays");
+    assert_window(v, PAGE, "stays");
+    assert_ok(unmap_blob(v, 10));
+    assert_mapped(map_blob(v, 12, 0));
+    g_assert_cmpuint(get_stat(v, "contexts-lost"), ==, 0);
+    venus_stop(v);
+}
+
 /* Commands of one size, of which the device hears at once */
 typedef struct Batch {
     unsigned count;
@@ -279,6 +299,7 @@ void venus_add_blob_tests(void)
                         test_many_blobs);
     qtest_add_func("virtio-gpu-venus/blob-limits", test_blob_limits);
     qtest_add_func("virtio-gpu-venus/too-many-regions", test_too_many_regions);
+    qtest_add_func("virtio-gpu-venus/few-regions", test_few_regions);
     qtest_add_func("virtio-gpu-venus/refusals-and-reset",
                    test_refusals_and_reset);
 }
