@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Compiles the library for macOS, warnings being errors, and links it and the samples: by zig, a compiler that brings
-# the headers of macOS' C library and Objective-C runtime. What comes out was never run; the frameworks of macOS that it
-# is linked with are stand-ins (tests/darwin/frameworks). Prints the directory that it built in.
+# Compiles the library and its tests for macOS, warnings being errors, and links them and the samples: by zig, which brings
+# the headers of macOS' C library and Objective-C runtime. What comes out was never run; the frameworks of macOS that it is
+# linked with are stand-ins (tests/darwin/frameworks). Prints the directory that it built in.
 #
 # usage: build-darwin.sh [--arch aarch64 | x86_64]     aarch64, if none is given
 # zig is fetched from the npm registry by its name and version, and checked by its hash.
@@ -44,6 +44,10 @@ collect_headers() {
         "$top/tests/darwin/virglrenderer.c"
     printf 'prefix=/opt/homebrew\nName: virglrenderer\nDescription: names\nVersion: 1.3.0\nCflags: -I%s\nLibs: %s\n' \
         "$dir/include/virgl" "$dir/libvirglrenderer.dylib" >"$dir/pkgconfig/virglrenderer.pc"
+    cp "${root%/}"/usr/include/cmocka*.h "$dir/include"
+    "${tools[@]}" "$zig/zig" cc -target "$arch-macos" -shared -o "$dir/libcmocka.dylib" "$top/tests/darwin/cmocka.c"
+    printf 'Name: cmocka\nDescription: names\nVersion: 1.1.7\nLibs: %s\n' "$dir/libcmocka.dylib" \
+        >"$dir/pkgconfig/cmocka.pc"
     cat >"$dir/cross.ini" <<END
 [binaries]
 c = ['$zig/zig', 'cc', '-target', '$arch-macos']
@@ -71,7 +75,8 @@ build() {
     [ -f "$dir/cross.ini" ] || collect_headers
     if ! [ -f "$dir/build/build.ninja" ]; then
         rm -rf "$dir/build"
-        "${tools[@]}" meson setup --cross-file "$dir/cross.ini" -Dwerror=true -Dx11=disabled -Dwayland=disabled \
+        # Where it optimizes, zig takes assertions out, and what only they use is a warning.
+        "${tools[@]}" meson setup --cross-file "$dir/cross.ini" --buildtype=debug -Dwerror=true -Dtests=true -Dx11=disabled -Dwayland=disabled \
             "$dir/build" "$top"
     fi
     "${tools[@]}" ninja -C "$dir/build"

@@ -8,8 +8,9 @@
 # usage: guest-image.sh [--arch ARCH] [--variant VARIANT]
 #   --arch ARCH        of the guest's processor: x86_64 (the default) or aarch64
 #   --variant VARIANT  a newer guest: backports (Debian 13 with the kernel of its backports) or forky (the next
-#                      Debian, as it is on that day); or small: what the demo needs and no more, its packages unpacked
-#                      and not installed, for x86_64 (half a minute, 0.7 GB)
+#                      Debian, as it is on that day); small: what the demo needs and no more, its packages unpacked
+#                      and not installed, for x86_64 (half a minute, 0.7 GB); or 16k: for aarch64, with a kernel whose
+#                      pages are of 16 KiB, as a Mac has them
 # GUEST_IMAGE=DIR: your own directory of that layout instead, for x86_64, and small.
 #
 # The image holds nothing of ours but /sbin/venus-init, which hands over to /opt/venus/init on a second
@@ -24,7 +25,7 @@ while [ $# -gt 0 ]; do
     --help) usage; exit ;;
     --arch) [ $# -gt 1 ] || die "--arch takes a processor"; arch=$2; shift ;;
     --arch=*) arch=${1#*=} ;;
-    --variant) [ $# -gt 1 ] || die "--variant takes backports, forky or small"; variant=$2; shift ;;
+    --variant) [ $# -gt 1 ] || die "--variant takes backports, forky, small or 16k"; variant=$2; shift ;;
     --variant=*) variant=${1#*=} ;;
     *) die "unknown option $1; see $program --help" ;;
     esac
@@ -54,6 +55,10 @@ backports)
     variant_options=(--setup-hook="printf 'Package: linux-image-* linux-base\nPin: release n=$debian_suite-backports\nPin-Priority: 900\n' \
         >\"\$1/etc/apt/preferences.d/linux\"")
     ;;
+16k)
+    [ "$arch" = aarch64 ] || die "--variant 16k goes with --arch aarch64: other processors have pages of 4 KiB"
+    packages[0]=linux-image-arm64-16k
+    ;;
 forky)
     debian_suite=forky
     debian_name="Debian forky"
@@ -68,7 +73,7 @@ small)
         mesa-vulkan-drivers vulkan-tools vkmark weston seatd
     )
     ;;
-*) die "--variant takes backports, forky or small, not $variant" ;;
+*) die "--variant takes backports, forky, small or 16k, not $variant" ;;
 esac
 
 # What a virtual machine never has; a third of the kernel's modules.
@@ -281,6 +286,7 @@ else
     name="guest image for $arch"
 fi
 [ "$variant" != backports ] || name="$name with backports' kernel"
+[ "$variant" != 16k ] || name="$name with pages of 16 KiB"
 key=$( (
     printf '%s\n' "$debian_suite" "${packages[@]}" "${excluded[@]}" "$venus_init" "$initrd_init" \
         "$make_initrd" "$finish" "$lay_out$set_up" "${variant_options[@]}"

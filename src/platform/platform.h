@@ -89,6 +89,16 @@ extern const char platform_vulkan_loader[];
 /* Where render servers are, the last one being NULL. */
 extern const char *const platform_server_places[];
 
+/*
+ * Manifests of Vulkan drivers as their packages install them, where a loader of another package does not look, the one
+ * to be taken first; and the folders where every loader looks. The last one of each is NULL.
+ */
+extern const char *const platform_driver_manifests[];
+extern const char *const platform_loader_folders[];
+
+/* What a person is to do where the host has no Vulkan device: one line. */
+extern const char platform_driver_advice[];
+
 /* The variable that names libraries to load before others, and the one that lavapipe needs in the render server. NULL:
  * nothing is needed. */
 extern const char *const platform_preload_variable, *const platform_preload;

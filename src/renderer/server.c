@@ -20,6 +20,7 @@
 
 #include "base/message.h"
 #include "platform/platform.h"
+#include "renderer/driver.h"
 
 extern char **environ;
 
@@ -48,30 +49,53 @@ static int move_up(int fd)
     return moved < 0 ? -error : moved;
 }
 
-/* The environment of the server: with what is to be loaded before others, behind what is already. To be freed, with its
- * first entry. */
-static char **environment(void)
+/* The environment of the server, and what of it is its own: to be freed. */
+struct environment {
+    char **entries;
+    char *preload; /* what is to be loaded first, behind what is already; NULL: nothing is */
+    char *driver;  /* the Vulkan driver; NULL: that is left to the loader */
+};
+
+static void environment_free(struct environment *env)
 {
-    size_t count = 0, at = 0, name = platform_preload ? strlen(platform_preload_variable) : 0;
+    free(env->preload);
+    free(env->driver);
+    free(env->entries);
+}
+
+static bool is_variable(const char *entry, const char *name)
+{
+    size_t length = strlen(name);
+    return !strncmp(entry, name, length) && entry[length] == '=';
+}
+
+static bool environment_make(struct environment *env)
+{
+    const struct driver_places places = { platform_driver_manifests, platform_loader_folders };
+    const char *others = platform_preload ? getenv(platform_preload_variable) : NULL;
+    const char *manifest = driver_choose(&places);
+    size_t count = 0, at = 0;
     while (environ[count])
         count++;
-    char **copy = calloc(count + 2, sizeof(*copy));
-    const char *others = platform_preload ? getenv(platform_preload_variable) : NULL;
-    if (copy && platform_preload)
-        copy[at++] = message("%s=%s%s%s", platform_preload_variable, others ? others : "",
-                             others ? ":" : "", platform_preload);
-    if (!copy || (platform_preload && !copy[0])) {
-        free(copy);
-        return NULL;
+    *env = (struct environment){ .entries = calloc(count + 3, sizeof(*env->entries)) };
+    if (platform_preload)
+        env->preload = message("%s=%s%s%s", platform_preload_variable, others ? others : "",
+                               others ? ":" : "", platform_preload);
+    if (manifest)
+        env->driver = message("VK_DRIVER_FILES=%s", manifest);
+    if (!env->entries || (platform_preload && !env->preload) || (manifest && !env->driver)) {
+        environment_free(env);
+        return false;
     }
     for (size_t i = 0; i < count; i++) {
-        bool is_it = platform_preload &&
-                     strncmp(environ[i], platform_preload_variable, name) == 0 &&
-                     environ[i][name] == '=';
-        if (!is_it)
-            copy[at++] = environ[i];
+        if (!platform_preload || !is_variable(environ[i], platform_preload_variable))
+            env->entries[at++] = environ[i];
     }
-    return copy;
+    if (env->preload)
+        env->entries[at++] = env->preload;
+    if (env->driver)
+        env->entries[at++] = env->driver;
+    return true;
 }
 
 static int spawn(const char *path, int socket, int messages, struct server *server)
@@ -79,8 +103,8 @@ static int spawn(const char *path, int socket, int messages, struct server *serv
     char number[16];
     snprintf(number, sizeof(number), "%d", CHILD_SOCKET);
     char *argv[] = { (char *)path, (char *)"--socket-fd", number, NULL };
-    char **env = environment();
-    if (!env)
+    struct environment env;
+    if (!environment_make(&env))
         return -ENOMEM;
 
     posix_spawn_file_actions_t actions;
@@ -94,12 +118,10 @@ static int spawn(const char *path, int socket, int messages, struct server *serv
     posix_spawnattr_setsigmask(&attr, &none); /* our threads block them */
     posix_spawnattr_setflags(
         &attr, (short)(POSIX_SPAWN_SETSIGMASK | (server->is_a_group ? POSIX_SPAWN_SETPGROUP : 0)));
-    int ret = posix_spawn(&server->pid, path, &actions, &attr, argv, env);
+    int ret = posix_spawn(&server->pid, path, &actions, &attr, argv, env.entries);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attr);
-    if (platform_preload)
-        free(env[0]);
-    free(env);
+    environment_free(&env);
     if (ret)
         server->pid = 0;
     return -ret;

@@ -112,9 +112,8 @@ static int learn(struct session *session, char **message_out)
     }
     ret = renderer->first_device(&device, message_out);
     if (ret == -ENODEV)
-        *message_out = message("The host has no Vulkan device for the guest.\n"
-                               "Install a Vulkan driver; mesa-vulkan-drivers has lavapipe for any "
-                               "processor. vulkaninfo tells what there is.");
+        *message_out = message("The host has no Vulkan device for the guest.\n%s",
+                               platform_driver_advice);
     else if (ret < 0 && !*message_out)
         *message_out = message("The render server does not answer.\n"
                                "Is virgl_render_server installed, and allowed to run?");

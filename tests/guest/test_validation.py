@@ -19,7 +19,7 @@ MISTAKES = {"usage": "VUID-vkCmdCopyBuffer-srcBuffer-00118", "hazard": "SYNC-HAZ
 OFFSCREEN = ("frame", "triangle --frames 5", "gears --frames 5", "compute --size 16 --matrix 96 --count 100003",
              "fence_stress --frames 500", "resource_churn --frames 300 --alive 40",
              "multi_context --contexts 4 --frames 40", "format_draw", "queue_sync --rounds 20",
-             "vk_memory --rounds 20", "vk_start")
+             "vk_memory --rounds 20", "vk_start", "coherency --rounds 5")
 SHOWN = ("vkcube_anim --scanout {} --size 800x600 --frames 20", "format_test --scanout {}",
          "rapid_resize --modes 6 --scanout {}")
 

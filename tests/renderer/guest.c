@@ -9,6 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/platform.h"
+
+static pthread_t main_thread; /* the test's own */
+
 /* What takes so long hangs. Sanitizers on a busy machine are slow. */
 enum { PATIENCE_MS = 60000 };
 
@@ -71,7 +75,7 @@ static void command_done(void *opaque, void *tag, uint32_t written)
     struct guest *guest = opaque;
     struct ticket *ticket = tag;
     pthread_mutex_lock(&guest->lock);
-    guest->strangers += !is_known && gettid() != getpid();
+    guest->strangers += !is_known && !pthread_equal(pthread_self(), main_thread);
     ticket->done = true;
     ticket->order = ++guest->answers;
     ticket->answered_ns = now_ns();
@@ -237,18 +241,14 @@ int guest_setup_without_device(void **state)
 {
     struct guest *guest = calloc(1, sizeof(*guest));
     assert_non_null(guest);
-    int fd = memfd_create("guest", MFD_CLOEXEC);
+    main_thread = pthread_self();
+    int fd = platform_shared_memory(GUEST_MEMORY_SIZE);
     assert_true(fd >= 0);
-    assert_return_code(ftruncate(fd, GUEST_MEMORY_SIZE), errno);
     guest->memory = mmap(NULL, GUEST_MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     assert_true(guest->memory != MAP_FAILED);
     close(fd);
     pthread_mutex_init(&guest->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&guest->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    platform_cond_init(&guest->changed);
     LIST_INIT(&guest->tickets);
     *state = guest;
     return 0;
@@ -303,19 +303,11 @@ struct ticket *guest_send(struct guest *guest, const void *request, size_t reque
 bool guest_wait_for(struct ticket *ticket, unsigned milliseconds)
 {
     struct guest *guest = ticket->guest;
-    struct timespec end;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += milliseconds / 1000;
-    end.tv_nsec += milliseconds % 1000 * 1000000L;
-    if (end.tv_nsec >= 1000000000) {
-        end.tv_sec++;
-        end.tv_nsec -= 1000000000;
-    }
-
+    uint64_t end_ns = now_ns() + milliseconds * UINT64_C(1000000);
     int ret = 0;
     pthread_mutex_lock(&guest->lock);
     while (!ticket->done && ret == 0)
-        ret = pthread_cond_timedwait(&guest->changed, &guest->lock, &end);
+        ret = platform_cond_wait_until(&guest->changed, &guest->lock, end_ns);
     bool done = ticket->done;
     pthread_mutex_unlock(&guest->lock);
     return done;

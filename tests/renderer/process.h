@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What /proc tells about this process and its children: for tests of leaks and of dead servers. */
+/* What the system tells about this process and its children: for tests of leaks and of dead servers. */
 #ifndef PROCESS_H
 #define PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -35,6 +36,9 @@ unsigned process_children(pid_t parent, pid_t *children, unsigned max);
 
 /* Wait until a process has that many children: ends of processes take their time. */
 void process_wait_for_children(pid_t parent, unsigned count);
+
+/* Whether it has ended, be it a zombie. */
+bool process_is_dead(pid_t pid);
 
 /* This process' only child: the render server. */
 pid_t process_server(void);

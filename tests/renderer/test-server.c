@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/platform.h"
 #include "process.h"
 #include "venus.h"
 
@@ -144,6 +145,8 @@ static bool has_mapped(pid_t pid, const char *name)
 static void server_has_libm(void **state)
 {
     struct guest *guest = *state;
+    if (!platform_preload) /* nothing is needed here */
+        skip();
     guest_start(guest, NULL);
     assert_true(has_mapped(process_server(), "/libm.so.6"));
     guest_stop(guest);
@@ -159,7 +162,7 @@ static void server_has_libm(void **state)
 static int start_server(const char *path, pid_t *pid)
 {
     int fds[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(platform_socketpair(platform_server_socket(), fds), 0);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, fds[1], 30);
@@ -238,7 +241,7 @@ static void wrong_descriptor(void **state)
     guest_config(&config);
     config.render_server_fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* no socket */
     assert_fails(guest, &config, "no socket");
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(platform_socketpair(platform_server_socket(), fds), 0);
     close(fds[1]); /* nobody there */
     config.render_server_fd = fds[0];
     assert_fails(guest, &config, "render_server");

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/protocol.h"
+#include "../memory-file.h"
 
 enum { CAPSET_VERSION = 2, CAPSET_SIZE = 160, MAX_CALLS = 256 };
 
@@ -472,8 +473,7 @@ static int blob_memory(struct fake_blob *blob)
     if (blob->memory == FAKE_PINNED) {
         flags = MAP_PRIVATE | MAP_ANONYMOUS;
     } else {
-        bool sealable = blob->memory != FAKE_UNSEALABLE;
-        blob->fd = memfd_create("fake-blob", MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0));
+        blob->fd = memory_file(blob->memory != FAKE_UNSEALABLE);
         if (blob->fd < 0)
             return -ENOMEM;
         if (ftruncate(blob->fd, (off_t)file_size) < 0)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "device/device.h"
+#include "platform/platform.h"
 
 enum { TIMEOUT_S = 20, UNTOUCHED = 0xee };
 
@@ -335,7 +336,7 @@ static void thread_stopping(void *opaque)
 static unsigned count_open_files(void)
 {
     unsigned count = 0;
-    DIR *dir = opendir("/proc/self/fd");
+    DIR *dir = opendir("/dev/fd");
     while (dir && readdir(dir))
         count++;
     if (dir)
@@ -360,8 +361,8 @@ void vm_prepare(const struct vm_options *options)
         vm.ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     } else {
-        int fd = memfd_create("guest-ram", MFD_CLOEXEC);
-        if (fd < 0 || ftruncate(fd, RAM_SIZE) < 0)
+        int fd = platform_shared_memory(RAM_SIZE);
+        if (fd < 0)
             abort();
         vm.ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         close(fd);

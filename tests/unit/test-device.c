@@ -16,6 +16,7 @@
 #include "device/device.h"
 #include "harness.h"
 #include "nouns/context.h"
+#include "platform/platform.h"
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -212,7 +213,7 @@ static void test_descriptor_of_unknown_config_is_left(void **state)
     static const size_t sizes[] = { 0, CONFIG_SIZE_LEAST - 1, SIZE_MAX };
     (void)state;
     vm_prepare(NULL);
-    int fd = vm.config.render_server_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int fd = vm.config.render_server_fd = socket(AF_UNIX, platform_server_socket(), 0);
     for (size_t i = 0; i < COUNT(sizes); i++) {
         vm.config.size = sizes[i];
         assert_null(device_create(&vm.config, &vm.ops, &vm, &fake_renderer, NULL));
@@ -278,7 +279,7 @@ static void test_wrong_descriptor(void **state)
     vm_prepare(NULL);
     vm.config.render_server_fd = dup(STDERR_FILENO);
     check_refused("SOCK_SEQPACKET");
-    vm.config.render_server_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    vm.config.render_server_fd = socket(AF_UNIX, SOCK_DGRAM, 0);
     check_refused("SOCK_SEQPACKET");
 }
 
@@ -288,7 +289,7 @@ static void test_descriptor_is_taken(void **state)
     (void)state;
     vm_prepare(NULL);
     for (unsigned i = 0; i < 3; i++) {
-        int fd = vm.config.render_server_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        int fd = vm.config.render_server_fd = socket(AF_UNIX, platform_server_socket(), 0);
         assert_true(fd >= 0);
         char *error = NULL;
         if (i == 0)

@@ -7,6 +7,7 @@
 
 #include "device/device.h"
 #include "harness.h"
+#include "platform/platform.h"
 
 static const uint32_t format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM;
 
@@ -318,7 +319,7 @@ static void test_given_server(void **state)
 {
     (void)state;
     vm_prepare(NULL);
-    vm.config.render_server_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    vm.config.render_server_fd = socket(AF_UNIX, platform_server_socket(), 0);
     char *error = NULL;
     vm.gpu = device_create(&vm.config, &vm.ops, &vm, &fake_renderer, &error);
     assert_non_null(vm.gpu);

@@ -49,7 +49,7 @@ static unsigned pages_there(uint64_t offset, uint64_t size)
 {
     unsigned char there[WINDOW_SIZE / PAGE];
     unsigned count = 0;
-    assert_int_equal(mincore(vm.window + offset, size, there), 0);
+    assert_int_equal(mincore(vm.window + offset, size, (void *)there), 0);
     for (uint64_t i = 0; i < size / PAGE; i++)
         count += there[i] & 1;
     return count;

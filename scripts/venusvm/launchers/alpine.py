@@ -22,10 +22,11 @@ examples:
 Install makes the disk if there is none, boots the ISO from a virtual DVD, and has the disk beside it;
 run boots the disk. The firmware and its variables are kept beside the disk, as DISK.code.fd and
 DISK.vars.fd. ACCEL=tcg, kvm or hvf chooses the accelerator, as --accel does; FIRMWARE_DIRS, a list
-with colons, says where else firmware is. Our own guest is run-guest.sh's."""
+with colons, says where else firmware is. Our own guest is run-guest.sh's. On a Mac QEMU is the one that
+build-macos.sh builds (docs/macos.md)."""
 
 
-def parse(arguments):
+def parse(arguments, host):
     parser = common.Parser(prog="run-alpine.sh", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("mode", choices=["install", "run"], help="install from an ISO, or run what there is")
     parser.add_argument("--disk", metavar="FILE", required=True, help="the machine's disk, raw or qcow2")
@@ -38,7 +39,7 @@ def parse(arguments):
                         help="port of this machine that leads to the guest's ssh, or off (2222)")
     common.add_options(parser, "2G")
     options = parser.parse_args(arguments)
-    options.arch = options.arch or (common.HOST if common.HOST in common.MACHINE else "x86_64")
+    options.arch = options.arch or (host.arch if host.arch in common.MACHINE else "x86_64")
     if options.mode == "install":
         check_install(parser, options)
     else:
@@ -51,8 +52,8 @@ def parse(arguments):
     options.disk = Path(options.disk).resolve()
     if options.disk.is_file() and common.is_iso(options.disk):
         parser.error(f"{options.disk} is an ISO, no disk: give it with install --iso")
-    common.check_display(parser, options)
-    options.firmware = common.find_firmware(parser, options.arch, options.firmware)
+    common.check_display(parser, options, host)
+    options.firmware = common.find_firmware(parser, options.arch, options.firmware, host)
     return options
 
 
@@ -76,12 +77,12 @@ def in_bytes(text):
     return int(text.rstrip("KMGT")) << (20 if unit < 0 else 10 * (unit + 1))
 
 
-def main():
-    options = parse(sys.argv[1:])
+def main(arguments=None, host=common.HERE):
+    options = parse(sys.argv[1:] if arguments is None else arguments, host)
     vm.end_on_signals()
     disk = options.disk
     kind = common.disk_format(disk) if disk.is_file() else "raw"
-    machine = common.Launch(options, options.arch)
+    machine = common.Launch(options, options.arch, host)
     # A VGA display until the guest's driver starts, where machines have such.
     machine.machine("virtio-vga-venus" if options.arch == "x86_64" else "virtio-gpu-venus-pci")
     machine.firmware(options.firmware, disk)

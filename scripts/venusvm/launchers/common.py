@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from venusvm import doctor, guest as vm
 
@@ -33,12 +34,29 @@ FIRMWARE = {
                 ("AAVMF/QEMU_EFI.fd", "AAVMF/QEMU_VARS.fd"),                           # Alpine
                 ("qemu/edk2-aarch64-code.fd", "qemu/edk2-arm-vars.fd")],
 }
-PLACES = "/usr/share:/usr/local/share:/opt/homebrew/share"
+PLACES = "/usr/share:/usr/local/share"
+# Homebrew's QEMU, linked and not, on Apple's processors and on Intel's.
+PLACES_ON_A_MAC = ("/opt/homebrew/share:/usr/local/share:/opt/homebrew/opt/qemu/share:/usr/local/opt/qemu/share")
 PACKAGES = {"x86_64": "ovmf (Fedora: edk2-ovmf)", "aarch64": "qemu-efi-aarch64 (Fedora: edk2-aarch64)"}
 PFLASH = {"aarch64": 64 << 20}  # the size of QEMU's flash there; a smaller file is padded
 MACHINE = {"x86_64": "q35", "aarch64": "virt"}
-HOST = vm.OURS
 SOON = 30  # seconds; a QEMU that has ended with an error by then did not start
+
+
+class Host(NamedTuple):
+    """The machine that the launchers run on."""
+
+    mac: bool
+    arch: str
+
+
+HERE = Host(platform.system() == "Darwin", vm.OURS)
+
+
+def mac_prefix():
+    """Where build-macos.sh installs."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache, "virtio-gpu-venus", "macos", "prefix")
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -100,7 +118,7 @@ def vnc(text):
 def add_options(parser, memory):
     """The options that every launcher of another system has."""
     where = parser.add_argument_group("where the picture goes").add_mutually_exclusive_group()
-    where.add_argument("--window", action="store_true", help="an SDL window; needs a display")
+    where.add_argument("--window", action="store_true", help="a window, of SDL or on a Mac of Cocoa; needs a display")
     where.add_argument("--vnc", metavar="PORT", type=vnc, help="a VNC server on this machine only")
     where.add_argument("--no-window", action="store_true", help="nowhere; that is the default")
     machine = parser.add_argument_group("the machine")
@@ -120,8 +138,8 @@ def add_options(parser, memory):
     machine.add_argument("--dry-run", action="store_true", help="print QEMU's command line and end")
 
 
-def check_display(parser, options):
-    if options.window and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+def check_display(parser, options, host=HERE):
+    if options.window and not host.mac and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         parser.error("--window needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set: "
                      "use --vnc 5900")
 
@@ -144,31 +162,33 @@ def disk_format(path):
         return "qcow2" if file.read(4) == b"QFI\xfb" else "raw"
 
 
-def find_firmware(parser, arch, given):
+def find_firmware(parser, arch, given, host=HERE):
     """UEFI firmware as (code, variables)."""
     if given:
         parts = given.split(":")
         if len(parts) != 2:
             parser.error(f"--firmware is two files, CODE:VARS, not {given}")
         return tuple(existing(parser, part, "firmware") for part in parts)
-    places = os.environ.get("FIRMWARE_DIRS", PLACES).split(":")
+    usual = f"{mac_prefix()}/share:{PLACES_ON_A_MAC}" if host.mac else PLACES
+    places = os.environ.get("FIRMWARE_DIRS", usual).split(":")
     for place in places:
         for names in FIRMWARE[arch]:
             code, variables = (Path(place, name) for name in names)
             if code.is_file() and variables.is_file():
                 return code, variables
+    package = "qemu (brew install qemu)" if host.mac else PACKAGES[arch]
     return parser.error(f"there is no UEFI firmware for {arch} in {' or '.join(places)}: install "
-                        f"{PACKAGES[arch]}, or give --firmware CODE:VARS")
+                        f"{package}, or give --firmware CODE:VARS")
 
 
-def accelerator(arch, given, qemu, dry):
+def accelerator(arch, given, qemu, dry, host=HERE):
     """The accelerator and, for a person, why."""
     wanted = given or os.environ.get("ACCEL")
     if wanted:
         return wanted, f"{wanted}: as asked for"
-    if arch != HOST:
-        return "tcg", f"tcg: {arch} is emulated on {HOST} (slow)"
-    if platform.system() == "Darwin":
+    if arch != host.arch:
+        return "tcg", f"tcg: {arch} is emulated on {host.arch} (slow)"
+    if host.mac:
         return "hvf", "hvf: this is a Mac"
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg", "tcg: there is no /dev/kvm that we may open (slow)"
@@ -189,29 +209,36 @@ def drive(name, path, *more):
 class Launch:
     """QEMU's command line, put together and run."""
 
-    def __init__(self, options, arch="x86_64"):
-        self.options, self.arch, self.copies = options, arch, []
-        self.in_root = not options.qemu
+    def __init__(self, options, arch="x86_64", host=HERE):
+        self.options, self.arch, self.host, self.copies = options, arch, host, []
+        self.in_root = not options.qemu and not host.mac
         if options.qemu:
             self.qemu = options.qemu
         elif options.dry_run:
             self.qemu = f"qemu-system-{arch}"
+        elif host.mac:
+            self.qemu = str(mac_prefix() / "bin" / f"qemu-system-{arch}")
+            if not os.access(self.qemu, os.X_OK):
+                raise vm.GuestError(f"there is no {self.qemu}: run scripts/build-macos.sh, or give --qemu")
         else:
             self.qemu = str(vm.made_by("build-qemu.sh", "--arch", arch))
-        self.accel, self.why = accelerator(arch, options.accel, self.qemu, options.dry_run)
+        self.accel, self.why = accelerator(arch, options.accel, self.qemu, options.dry_run, host)
         self.words = []
 
     def machine(self, device):
         """The machine, its memory, its display, and what every guest has."""
         options = self.options
         width, height = options.resolution
-        display = "sdl,gl=off" if options.window else "none"
+        display = ("cocoa" if self.host.mac else "sdl,gl=off") if options.window else "none"
+        # A Mac has no memfd; and where the guest's addresses end is the processor's affair there, not 4 GiB.
+        memory = "memory-backend-shm" if self.host.mac else "memory-backend-memfd"
+        highmem = ",highmem=on" if self.host.mac and self.arch == "aarch64" else ""
         self.words += [
-            "-nodefaults", "-no-user-config", "-M", f"{MACHINE[self.arch]},memory-backend=mem",
+            "-nodefaults", "-no-user-config", "-M", f"{MACHINE[self.arch]}{highmem},memory-backend=mem",
             "-accel", "tcg,thread=multi" if self.accel == "tcg" else self.accel,
             "-cpu", vm.MACHINES[self.arch]["emulated"] if self.accel.startswith("tcg") else "host",
             "-smp", str(options.cpus), "-m", options.memory,
-            "-object", f"memory-backend-memfd,id=mem,size={options.memory},share=on",
+            "-object", f"{memory},id=mem,size={options.memory},share=on",
             "-device", f"{device},id=gpu,hostmem={options.hostmem},xres={width},yres={height}",
             "-display", display, "-serial", "mon:stdio"]
         if options.vnc:
