@@ -43,7 +43,7 @@ check-guest-backports: ## a guest with the kernel of Debian's backports; not par
 check-guest-forky: ## a guest of the next Debian, as it is today; not part of check
 check-guest-module: ## all guest tests in Debian's own QEMU with the module; not part of check
 check-polled:    ## unit, renderer and guest tests with fences that are polled, as on macOS; not part of check
-check-darwin:    ## the library compiles and links for macOS (fetches a compiler of 70 MB); not part of check
+check-darwin:    ## library and device compile for macOS, and the Objective-C runs in GNUstep; not part of check
 check-libvirt:   ## domains of Debian's libvirt, by both ways to the device; not part of check
 check-legacy:    ## the archived OpenGL device, in another QEMU (6 minutes to build); not part of check
 $(suites:%=check-%): check-%:

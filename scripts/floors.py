@@ -54,7 +54,7 @@ def definitions(text):
 def calls(src):
     """For each file, those that it calls. Names of files have no ending."""
     texts = {str(path.relative_to(src).with_suffix('')): without_comments(path.read_text())
-             for path in sorted(src.rglob('*.c'))}
+             for path in sorted(src.rglob('*.[cm]'))}
     home = {name: file for file, text in texts.items() for name in definitions(text)}
     arrows = {}
     for file, text in texts.items():
@@ -98,7 +98,7 @@ def height_of(floor):
 
 def mistakes(src, arrows):
     """A line for each thing that is not as this file says."""
-    for path in sorted(src.rglob('*.[ch]')):
+    for path in sorted(src.rglob('*.[chm]')):
         name = str(path.relative_to(src))
         floor = floor_of(name)
         if floor not in FLOORS:

@@ -3,7 +3,7 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl | --stock-qemu | --libvirt | --cross | --tidy | --packages]
+# usage: host-root.sh [--why | --without-egl | --stock-qemu | --libvirt | --cross | --tidy | --packages | --gnustep]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
 #   --stock-qemu   another, small Debian 13 with its own QEMU, what builds our module for that, and the guest's
@@ -12,6 +12,7 @@
 #   --cross        another, small Debian 13, in which programs for aarch64 guests are built
 #   --tidy         another, small Debian 13, which has clang-tidy and what the library includes
 #   --packages     another, small Debian 13, which has what packaging/debian builds with and no more, and lintian
+#   --gnustep      another, small Debian 13, which has GNUstep: what of Objective-C is for macOS is tested in it
 # HOST_ROOT=/ insists on this machine's own system, HOST_ROOT=debian on the Debian 13.
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
@@ -41,6 +42,11 @@ cross_packages=(
 tidy_packages=(
     clang-tidy clang python3 meson ninja-build pkgconf libc6-dev libvirglrenderer-dev uthash-dev libvulkan-dev
     libdrm-dev libxcb1-dev libwayland-dev wayland-protocols glslang-tools
+)
+# What the presenter's Objective-C is tested with: AppKit as GNUstep has it, and a screen.
+gnustep_packages=(
+    gcc gobjc libc6-dev libgnustep-gui-dev gnustep-back-common gnustep-back0.32-cairo fonts-dejavu-core libvulkan-dev
+    pkgconf valgrind xvfb xauth
 )
 # What builds packages: no more than what they say that they need, so that it is seen if they do not say all.
 mapfile -t build_depends < <(sed -n '/^Build-Depends:/,/^[^ ]/ { s/^ \([^ (,]*\).*/\1/p }' "$top/packaging/debian/control")
@@ -161,6 +167,7 @@ with_libvirt=
 cross=
 tidy=
 for_packages=
+gnustep=
 case ${1:-} in
 --why) why=1 ;;
 --without-egl) without_egl=1 ;;
@@ -169,13 +176,14 @@ case ${1:-} in
 --cross) cross=1 ;;
 --tidy) tidy=1 ;;
 --packages) for_packages=1 ;;
+--gnustep) gnustep=1 ;;
 --help) usage; exit ;;
 '') ;;
 *) die "unknown option $1; see $program --help" ;;
 esac
 
 lacks=
-[ -z "$cross$tidy$for_packages" ] || HOST_ROOT=debian
+[ -z "$cross$tidy$for_packages$gnustep" ] || HOST_ROOT=debian
 case ${HOST_ROOT:-auto} in
 auto | /) lacks=$(own_lacks) ;;
 debian) lacks="HOST_ROOT=debian" ;;
@@ -208,6 +216,9 @@ elif [ -n "$tidy" ]; then
 elif [ -n "$for_packages" ]; then
     packages=("${packages_packages[@]}")
     name="root for packages"
+elif [ -n "$gnustep" ]; then
+    packages=("${gnustep_packages[@]}")
+    name="root with GNUstep"
 fi
 how=(make_debian)
 tools=(mmdebstrap)

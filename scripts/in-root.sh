@@ -12,6 +12,7 @@
 #   --cross            in the small system that builds for aarch64
 #   --tidy             in the small system that has clang-tidy
 #   --packages         in the small system that builds packages
+#   --gnustep          in the small system that has GNUstep
 #   --root DIRECTORY   in that system, a Debian 13
 # A Debian 13 root is seen read-only. Its mounts are in a private namespace and go with the command.
 set -euo pipefail
@@ -23,7 +24,7 @@ prefix=()
 while [ $# -gt 0 ]; do
     case $1 in
     --die-with-parent) prefix=(setpriv --pdeathsig KILL) ;;
-    --without-egl | --stock-qemu | --libvirt | --cross | --tidy | --packages) root_options=("$1") ;;
+    --without-egl | --stock-qemu | --libvirt | --cross | --tidy | --packages | --gnustep) root_options=("$1") ;;
     --root) [ -d "${2:-}/usr" ] || die "--root takes the directory of a system"; root=$(cd "$2" && pwd -P); shift ;;
     --help) usage; exit ;;
     --) shift; break ;;

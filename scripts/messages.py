@@ -95,7 +95,7 @@ def in_python(text):
 def messages(name, text):
     """The messages of a file, each once."""
     first = text.split("\n", 1)[0]
-    if name.endswith((".c", ".h")):
+    if name.endswith((".c", ".h", ".m")):
         found = in_c(text)
     elif name.endswith(".py"):
         found = in_python(text)

@@ -14,6 +14,12 @@
 #include "ui/native-compat.h"
 #include "ui/native-window.h"
 
+/* A QEMU that does not have our patches does not say. */
+#if defined(CONFIG_COCOA) && !defined(VENUS_UNPATCHED_QEMU)
+#define HAVE_COCOA_VIEW
+#include "ui/cocoa-view.h"
+#endif
+
 /* What is there */
 
 uint32_t native_window_x11(QemuConsole *con)
@@ -26,6 +32,40 @@ uint32_t native_window_x11(QemuConsole *con)
 const char *native_window_x11_display(void)
 {
     return getenv("DISPLAY");
+}
+
+void *native_window_cocoa(QemuConsole *con)
+{
+#ifdef HAVE_COCOA_VIEW
+    return cocoa_view(con);
+#else
+    return NULL;
+#endif
+}
+
+void native_window_add_notifier(Notifier *notifier)
+{
+#ifdef HAVE_COCOA_VIEW
+    cocoa_view_add_notifier(notifier);
+#endif
+}
+
+void native_window_remove_notifier(Notifier *notifier)
+{
+#ifdef HAVE_COCOA_VIEW
+    notifier_remove(notifier);
+#endif
+}
+
+bool native_window_is_cocoa(void)
+{
+#ifdef HAVE_COCOA_VIEW
+    g_autoptr(DisplayOptions) options = qmp_query_display_options(NULL);
+
+    return options->type == DISPLAY_TYPE_COCOA;
+#else
+    return false;
+#endif
 }
 
 bool native_window_is_wayland(void)

@@ -34,6 +34,10 @@ static const struct surface_kind *surface_kind_of(enum venus_gpu_target_kind kin
     case VENUS_GPU_TARGET_WAYLAND:
         return &surface_wayland;
 #endif
+#ifdef HAVE_METAL
+    case VENUS_GPU_TARGET_METAL:
+        return &surface_metal;
+#endif
     default:
         return NULL;
     }
@@ -43,8 +47,9 @@ int screen_check_target(const struct venus_gpu_target *target)
 {
     enum venus_gpu_target_kind kind = target->kind;
     bool has_display = kind == VENUS_GPU_TARGET_X11 || kind == VENUS_GPU_TARGET_WAYLAND;
-    if ((unsigned)kind > VENUS_GPU_TARGET_WAYLAND || (has_display && !target->display) ||
+    if ((unsigned)kind > VENUS_GPU_TARGET_METAL || (has_display && !target->display) ||
         (kind == VENUS_GPU_TARGET_X11 && !target->window) ||
+        (kind == VENUS_GPU_TARGET_METAL && !target->view) ||
         (kind == VENUS_GPU_TARGET_WAYLAND && (!target->width || !target->height)) ||
         !target->width != !target->height)
         return -EINVAL;

@@ -86,5 +86,8 @@ extern const struct surface_kind surface_xcb;
 #ifdef HAVE_WAYLAND
 extern const struct surface_kind surface_wayland;
 #endif
+#ifdef HAVE_METAL
+extern const struct surface_kind surface_metal;
+#endif
 
 #endif

@@ -51,7 +51,7 @@ def test_mistakes(case):
             (["-device", f"{DEVICE},render-server=/nowhere"], "virgl_render_server"),
             (["-device", f"{DEVICE},present=maybe"], "use auto, surface, swapchain or off"),
             (["-device", f"{DEVICE},present-mode=slow"], "use fifo, mailbox or immediate"),
-            (["-device", f"{DEVICE},present=swapchain,present-target=tv"], "headless, x11 or wayland"),
+            (["-device", f"{DEVICE},present=swapchain,present-target=tv"], "headless, x11, wayland or metal"),
             (["-device", f"{DEVICE},present-target=x11"], "use present=swapchain"),
             (["-device", DEVICE, "-device", DEVICE], "max_outputs")):
         done = start(case, *options)

@@ -610,20 +610,24 @@ static void test_targets_that_make_no_sense(void **state)
         .size = sizeof(good),
         .kind = VENUS_GPU_TARGET_OFFSCREEN,
     };
-    struct venus_gpu_target bad[6];
+    struct venus_gpu_target bad[7], other_system = good;
     (void)state;
     start();
     for (size_t i = 0; i < COUNT(bad); i++)
         bad[i] = good;
     bad[0].size = TARGET_SIZE_LEAST - 1;
-    bad[1].kind = VENUS_GPU_TARGET_WAYLAND + 1;
+    bad[1].kind = VENUS_GPU_TARGET_METAL + 1;
     bad[2].width = 10;
     bad[3].height = 10;
     bad[4].kind = VENUS_GPU_TARGET_X11;
     bad[5].kind = VENUS_GPU_TARGET_WAYLAND;
+    bad[6].kind = VENUS_GPU_TARGET_METAL;
     for (size_t i = 0; i < COUNT(bad); i++)
         assert_int_equal(venus_gpu_present(vm.gpu, 0, &bad[i]), -EINVAL);
     assert_int_equal(venus_gpu_present(vm.gpu, 3, &good), -EINVAL);
+    other_system.kind = VENUS_GPU_TARGET_METAL;
+    other_system.view = &other_system;
+    assert_int_equal(venus_gpu_present(vm.gpu, 0, &other_system), -ENOTSUP);
     assert_ok(flush_it());
     assert_int_equal(count_flushes(), 1);
     /* Of a size that no release had nothing else is read. */

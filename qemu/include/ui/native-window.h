@@ -14,12 +14,23 @@
 #ifndef UI_NATIVE_WINDOW_H
 #define UI_NATIVE_WINDOW_H
 
+#include "qemu/notify.h"
 #include "ui/console.h"
 
 /* The X11 window in which a display shows @con; 0: there is none. */
 uint32_t native_window_x11(QemuConsole *con);
 /* The X server that it is of; NULL: there is none.  Not to be freed. */
 const char *native_window_x11_display(void);
+
+/*
+ * The NSView in which QEMU's Cocoa display shows @con; NULL: in none.  It shows
+ * one console at a time; @notifier hears when that has become another.
+ */
+void *native_window_cocoa(QemuConsole *con);
+void native_window_add_notifier(Notifier *notifier);
+void native_window_remove_notifier(Notifier *notifier);
+/* Whether that is the display: a console that it does not show may come. */
+bool native_window_is_cocoa(void);
 
 /* Whether the user's session is one of Wayland. */
 bool native_window_is_wayland(void);

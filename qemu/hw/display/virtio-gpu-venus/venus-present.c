@@ -35,6 +35,7 @@
 
 typedef enum VenusPresentEventType {
     VENUS_PRESENT_ENDED,
+    VENUS_PRESENT_WINDOWS,
     VENUS_PRESENT_RESIZED,
     VENUS_PRESENT_REFRESHED,
     VENUS_PRESENT_CLOSED,
@@ -71,7 +72,8 @@ bool venus_present_check_conf(VirtIOGPUVenus *v, Error **errp)
 static bool venus_same_place(const VenusPlace *a, const VenusPlace *b)
 {
     return a->somewhere == b->somewhere &&
-           (!a->somewhere || (a->kind == b->kind && a->window == b->window));
+           (!a->somewhere || (a->kind == b->kind && a->window == b->window &&
+                              a->view == b->view));
 }
 
 static void venus_warn_once(VirtIOGPUVenus *v, const char *what)
@@ -82,17 +84,32 @@ static void venus_warn_once(VirtIOGPUVenus *v, const char *what)
     }
 }
 
+/* Over the window in which a display of QEMU's shows the output, if any. */
+static VenusPlace venus_cover(VirtIOGPUVenus *v, unsigned index)
+{
+    QemuConsole *con = VIRTIO_GPU_BASE(v)->scanout[index].con;
+    uint32_t window = native_window_x11(con);
+    void *view = native_window_cocoa(con);
+
+    return (VenusPlace) {
+        .somewhere = window || view,
+        .kind = view ? VENUS_GPU_TARGET_METAL : VENUS_GPU_TARGET_X11,
+        .window = view ? 0 : window,
+        .view = view,
+    };
+}
+
+static bool venus_is_cover(const VenusPlace *place)
+{
+    return place->kind == VENUS_GPU_TARGET_X11 ||
+           place->kind == VENUS_GPU_TARGET_METAL;
+}
+
 /* Where an output with a frame would best be presented. */
 static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
 {
-    uint32_t window = native_window_x11(
-        VIRTIO_GPU_BASE(v)->scanout[index].con);
     VenusPlace nowhere = { 0 };
-    VenusPlace cover = {
-        .somewhere = true,
-        .kind = VENUS_GPU_TARGET_X11,
-        .window = window,
-    };
+    VenusPlace cover = venus_cover(v, index);
     VenusPlace own = {
         .somewhere = true,
         .kind = VENUS_PRESENT_KIND(v->present.target),
@@ -100,7 +117,7 @@ static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
 
     switch (v->present.policy) {
     case VENUS_PRESENT_AUTO:
-        return window && !native_window_is_not_all() ? cover : nowhere;
+        return native_window_is_not_all() ? nowhere : cover;
     case VENUS_PRESENT_SWAPCHAIN:
         break;
     default:
@@ -108,7 +125,7 @@ static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
     }
 
     if (v->present.target == VENUS_PRESENT_ANY_TARGET) {
-        if (window) {
+        if (cover.somewhere || native_window_is_cocoa()) {
             return cover;
         }
         own.kind = VENUS_GPU_TARGET_HEADLESS;
@@ -127,15 +144,21 @@ static VenusPlace venus_best_place(VirtIOGPUVenus *v, unsigned index)
         }
         return own;
     }
-    if (own.kind != VENUS_GPU_TARGET_X11) {
+    if (!venus_is_cover(&own)) {
         return own;
     }
-    if (!window) {
-        venus_warn_once(v, "there is no X11 window to present frames in: "
-                        "use -display sdl with SDL_VIDEODRIVER=x11");
+    if (cover.somewhere && cover.kind == own.kind) {
+        return cover;
+    }
+    if (own.kind == VENUS_GPU_TARGET_METAL && native_window_is_cocoa()) {
         return nowhere;
     }
-    return cover;
+    venus_warn_once(v, own.kind == VENUS_GPU_TARGET_X11
+                    ? "there is no X11 window to present frames in: "
+                    "use -display sdl with SDL_VIDEODRIVER=x11"
+                    : "there is no window of macOS to present frames in: "
+                    "use -display cocoa");
+    return nowhere;
 }
 
 static VenusPlace venus_wanted_place(VirtIOGPUVenus *v, unsigned index)
@@ -148,8 +171,8 @@ static VenusPlace venus_wanted_place(VirtIOGPUVenus *v, unsigned index)
         return nowhere;
     }
     if (!s->ds) {
-        return o->place.kind == VENUS_GPU_TARGET_X11 &&
-               o->place.window != native_window_x11(s->con)
+        place = venus_cover(v, index);
+        return venus_is_cover(&o->place) && !venus_same_place(&o->place, &place)
                ? nowhere : o->place;
     }
     place = venus_best_place(v, index);
@@ -220,8 +243,9 @@ static void venus_enter(VirtIOGPUVenus *v, unsigned index, VenusPlace place)
         .kind = place.kind,
         .title = title,
         /* QEMU sets the pointer of its own window. */
-        .draw_cursor = place.kind != VENUS_GPU_TARGET_X11,
+        .draw_cursor = !venus_is_cover(&place),
         .only_gpu = v->present.policy == VENUS_PRESENT_AUTO,
+        .view = place.view,
     };
     const char *name = qapi_enum_lookup(&venus_present_target_names,
                                         VENUS_PRESENT_TARGET(place.kind));
@@ -350,6 +374,18 @@ void venus_present_ended(void *opaque, unsigned scanout, const char *why)
     venus_post(opaque, &event);
 }
 
+/*
+ * Another console is in the window.  The thread that tells us may be the
+ * display's own, which is not to wait for the presenter.
+ */
+static void venus_windows_changed(Notifier *notifier, void *data)
+{
+    VirtIOGPUVenus *v = container_of(notifier, VirtIOGPUVenus, present.windows);
+    VenusPresentEvent event = { .type = VENUS_PRESENT_WINDOWS };
+
+    venus_post(v, &event);
+}
+
 void venus_present_window_resized(void *opaque, unsigned scanout,
                                   uint32_t width, uint32_t height)
 {
@@ -410,6 +446,22 @@ static void venus_handle_end(VirtIOGPUVenus *v, VenusPresentEvent *event)
     }
 }
 
+static void venus_handle_windows(VirtIOGPUVenus *v)
+{
+    unsigned i;
+
+    for (i = 0; i < ARRAY_SIZE(v->present.outputs); i++) {
+        bool was_on = venus_present_is_on(v, i);
+
+        if (VIRTIO_GPU_BASE(v)->scanout[i].con) {
+            venus_present_update(v, i);
+        }
+        if (was_on && !venus_present_is_on(v, i)) {
+            venus_display_show_again(v, i);
+        }
+    }
+}
+
 static void venus_handle_input(VenusPresentOutput *o, QemuConsole *con,
                                const struct venus_gpu_input *input)
 {
@@ -440,6 +492,9 @@ static void venus_handle_event(VirtIOGPUVenus *v, VenusPresentEvent *event)
     switch (event->type) {
     case VENUS_PRESENT_ENDED:
         venus_handle_end(v, event);
+        break;
+    case VENUS_PRESENT_WINDOWS:
+        venus_handle_windows(v);
         break;
     case VENUS_PRESENT_RESIZED:
         native_window_resized(con, event->width, event->height);
@@ -487,6 +542,8 @@ void venus_present_init(VirtIOGPUVenus *v)
     v->present.bh = virtio_bh_new_guarded(DEVICE(v), venus_present_bh, v);
     v->present.shutdown.notify = venus_shutdown;
     qemu_register_shutdown_notifier(&v->present.shutdown);
+    v->present.windows.notify = venus_windows_changed;
+    native_window_add_notifier(&v->present.windows);
 }
 
 void venus_present_finish(VirtIOGPUVenus *v)
@@ -495,6 +552,7 @@ void venus_present_finish(VirtIOGPUVenus *v)
     unsigned i;
 
     notifier_remove(&v->present.shutdown);
+    native_window_remove_notifier(&v->present.windows);
     qemu_bh_delete(v->present.bh);
     while ((event = venus_next_event(v))) {
         venus_free_event(event);

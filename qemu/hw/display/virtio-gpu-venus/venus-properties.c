@@ -112,14 +112,15 @@ const QEnumLookup venus_present_target_names = {
         [VENUS_PRESENT_TARGET(VENUS_GPU_TARGET_HEADLESS)] = "headless",
         [VENUS_PRESENT_TARGET(VENUS_GPU_TARGET_X11)] = "x11",
         [VENUS_PRESENT_TARGET(VENUS_GPU_TARGET_WAYLAND)] = "wayland",
+        [VENUS_PRESENT_TARGET(VENUS_GPU_TARGET_METAL)] = "metal",
     },
-    .size = VENUS_PRESENT_TARGET(VENUS_GPU_TARGET_WAYLAND) + 1,
+    .size = VENUS_PRESENT_TARGET(VENUS_GPU_TARGET_METAL) + 1,
 };
 
 const PropertyInfo venus_prop_present_target = {
     .type = "VenusPresentTarget",
     .description = "Where Vulkan shows frames, "
-                   "auto/offscreen/headless/x11/wayland",
+                   "auto/offscreen/headless/x11/wayland/metal",
     .enum_table = &venus_present_target_names,
     .get = venus_get_enum,
     .set = venus_set_enum,

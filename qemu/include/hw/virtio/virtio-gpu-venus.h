@@ -86,6 +86,7 @@ typedef struct VenusPlace {
     bool somewhere;                     /* else the rest means nothing */
     enum venus_gpu_target_kind kind;
     uint32_t window;                    /* of X11, else 0 */
+    void *view;                         /* of Cocoa, else NULL */
 } VenusPlace;
 
 typedef struct VenusPresentOutput {
@@ -102,6 +103,7 @@ typedef struct VenusPresent {
 
     QEMUBH *bh;
     Notifier shutdown;
+    Notifier windows;
     bool over;                          /* QEMU is about to exit */
     bool warned;
     VenusPresentOutput outputs[VENUS_GPU_MAX_SCANOUTS]; /* under the BQL */

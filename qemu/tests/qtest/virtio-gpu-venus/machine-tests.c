@@ -196,7 +196,7 @@ static void test_errors(void)
           "present-mode=slow is not possible: use fifo, mailbox or immediate" },
         { "-device virtio-gpu-venus-pci,present=swapchain,present-target=tv",
           "present-target=tv is not possible: use auto, offscreen, headless, "
-          "x11 or wayland" },
+          "x11, wayland or metal" },
         { "-device virtio-gpu-venus-pci,present-target=x11",
           "present-target=x11 is of no use with present=auto" },
         { "-device virtio-gpu-venus-pci,render-server=/no/such/program",
