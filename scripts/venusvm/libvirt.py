@@ -378,6 +378,8 @@ class SharedLibvirt:
         for door, domain in list(self.domains.items()):
             try:
                 domain.check_alive()
+                if not domain.port:
+                    raise GuestError(f"nobody talks with the domain {door} any more")
                 running = [job for job in domain.jobs.values() if job.status is None]
                 for job in running:
                     job.signal(9)
