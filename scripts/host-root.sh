@@ -148,6 +148,9 @@ make_stock_root() {
         cp -a "${windows[0]}" "$work"/root/usr/lib/*/qemu/
     done
     cd "$work/root"
+    # base-files has it as a directory; sockets of services are looked for there.
+    rmdir var/run
+    ln -s /run var/run
     # What alternatives would be, the shell, and users.
     [ -e usr/bin/sh ] || ln -s dash usr/bin/sh
     ln -sf mawk usr/bin/awk
