@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -111,7 +112,16 @@ class Libvirt:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise GuestError(f"libvirtd did not start\n{self.log()}")
             time.sleep(0.05)
-        self.inside = min(self.processes() - {self.process.pid})
+        self.inside = self.first_process()
+
+    def first_process(self):
+        """The one that is number 1 in its namespace. Another's may be lower here: numbers begin anew at some time."""
+        for pid in self.processes() - {self.process.pid}:
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+                if re.search(r"^NSpid:.*\s1$", text, re.MULTILINE):
+                    return pid
+        raise GuestError(f"libvirtd's first process has ended\n{self.log()}")
 
     def place(self, name):
         """Where something of the daemon's is on this machine."""
@@ -234,8 +244,13 @@ class Domain(Guest):
                                f"<source file='{self.libvirt.tools}'/><target dev='vdb' bus='virtio'/></disk>"))
         devices.append(element(f"<channel type='unix'><source mode='bind' path='{self.agent()}'/>"
                                f"<target type='virtio' name='venus.agent'/></channel>"))
+        devices.find("console").append(element(f"<log file='{self.libvirt.inside_path(self.serial())}'/>"))
         for name, text in self.boot().items():
             ET.SubElement(self.xml.find("os"), name).text = str(text)
+
+    def serial(self):
+        """What the guest's kernel says, in this file."""
+        return Path(self.folder.name, "serial.log")
 
     def disk(self):
         return Path(self.folder.name, "disk.qcow2")
@@ -296,8 +311,12 @@ class Domain(Guest):
         path = self.libvirt.place(f"log/libvirt/qemu/{self.name}.log")
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
-    def last_words(self, lines=15):
-        return "\n".join(f"  {self.name}.log: {line}" for line in self.qemu_log().splitlines()[-lines:])
+    def last_words(self, lines=8):
+        serial = self.serial().read_text(encoding="utf-8", errors="replace") if self.serial().exists() else ""
+        state = self.libvirt.virsh("domstate", "--reason", self.name, check=False).stdout.strip()
+        return "\n".join([f"  the domain {self.name}: {state}",
+                          *(f"  {self.name}.log: {line}" for line in self.qemu_log().splitlines()[-lines:]),
+                          *(f"  serial.log: {line}" for line in serial.splitlines()[-lines:])])
 
     def hang_up(self):
         """Forgets the agent, so that the next one is waited for."""
