@@ -66,7 +66,7 @@ stock_modules=(ui-sdl.so ui-opengl.so)
 # Debian's libvirt, its daemons of one piece and of many, its programs, and what reads AppArmor's profiles.
 libvirt_packages=(
     libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-log libvirt-clients virtinst qemu-utils apparmor
-    libvirt-daemon-driver-storage qemu-system-modules-spice iproute2 procps
+    libvirt-daemon-driver-storage qemu-system-modules-spice iproute2 procps strace
 )
 commands=(gcc meson ninja pkg-config flex bison glslangValidator vulkaninfo patch python3 mke2fs
     Xvfb xdotool weston edid-decode)
@@ -158,6 +158,9 @@ make_stock_root() {
     for name in passwd group; do
         cp "usr/share/base-passwd/$name.master" "etc/$name"
     done
+    # virt-install does not begin without that file.
+    [ ! -d usr/share/ca-certificates ] ||
+        find usr/share/ca-certificates -name '*.crt' -exec cat {} + >etc/ssl/certs/ca-certificates.crt
     : >etc/hosts
     : >etc/resolv.conf
     mv -T "$work/root" "$root"
