@@ -94,8 +94,11 @@ static void contexts_come_and_go(void **state)
     }
     print_message("# a context is created and destroyed in %.2f ms\n",
                   (double)(now_ns() - start) / 200e6);
-    assert_int_equal(process_fds(), fds);
-    assert_int_equal(process_threads(), threads);
+    /* The link and virglrenderer's threads end a moment after the context does, here as at the tenth. */
+    for (unsigned ms = 0; ms < 5000 && (process_fds() > fds || process_threads() > threads); ms++)
+        usleep(1000);
+    assert_true(process_fds() <= fds);
+    assert_true(process_threads() <= threads);
 }
 
 int main(void)
