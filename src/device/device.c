@@ -26,6 +26,7 @@
 #include "nouns/context.h"
 #include "nouns/cursor.h"
 #include "nouns/display.h"
+#include "nouns/ledger.h"
 #include "nouns/resource.h"
 #include "nouns/scanout.h"
 #include "nouns/window.h"
@@ -109,6 +110,7 @@ static void let_go(void *opaque)
     window_destroy(gpu->window);
     resources_destroy(gpu->resources);
     contexts_destroy(gpu->contexts);
+    ledger_destroy(gpu->ledger);
     pins_destroy(gpu->pins);
     flushes_destroy(gpu->flushes);
     parking_destroy(gpu->parking);
@@ -160,6 +162,7 @@ static int create_parts(struct venus_gpu *gpu)
     gpu->parking = parking_create(dispatch);
     gpu->flushes = flushes_create(&gpu->services);
     gpu->pins = pins_create(&gpu->services, &gpu->bell);
+    gpu->ledger = ledger_create();
     gpu->contexts = contexts_create();
     gpu->resources = resources_create();
     gpu->scanouts = scanouts_create();
@@ -167,7 +170,7 @@ static int create_parts(struct venus_gpu *gpu)
     gpu->displays = displays_create();
     gpu->thread = thread_create(gpu);
     bool all = gpu->commands && gpu->fences && gpu->parking && gpu->flushes && gpu->pins &&
-               gpu->contexts && gpu->resources && gpu->scanouts && gpu->cursors && gpu->displays &&
+               gpu->ledger && gpu->contexts && gpu->resources && gpu->scanouts && gpu->cursors && gpu->displays &&
                gpu->thread;
     return all ? 0 : -ENOMEM;
 }
@@ -306,4 +309,10 @@ size_t venus_gpu_stats_sized(const struct venus_gpu *gpu, struct venus_gpu_stat 
                              size_t stat_size)
 {
     return stats_read(&gpu->services.stats, &gpu->services.budget, stats, max, stat_size);
+}
+
+size_t venus_gpu_contexts_sized(const struct venus_gpu *gpu, struct venus_gpu_context *contexts,
+                                size_t max, size_t context_size)
+{
+    return ledger_read(gpu->ledger, contexts, max, context_size);
 }

@@ -162,16 +162,46 @@ void platform_limit_address_space(pid_t pid, uint64_t bytes)
     prlimit(pid, RLIMIT_AS, &limit, NULL);
 }
 
-void platform_kill_children(pid_t pid)
+/* Its children, in the order in which they were started. NULL if it is gone. */
+static FILE *open_children(pid_t pid)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    FILE *file = fopen(path, "re");
+    return fopen(path, "re");
+}
+
+void platform_kill_children(pid_t pid)
+{
+    FILE *file = open_children(pid);
     int child;
     while (file && fscanf(file, "%d", &child) == 1)
         kill(child, SIGKILL);
     if (file)
         fclose(file);
+}
+
+pid_t platform_newest_child(pid_t pid)
+{
+    FILE *file = open_children(pid);
+    int child = 0;
+    while (file && fscanf(file, "%d", &child) == 1)
+        ;
+    if (file)
+        fclose(file);
+    return child;
+}
+
+uint64_t platform_process_memory(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    FILE *file = fopen(path, "re");
+    unsigned long long pages = 0;
+    if (file && fscanf(file, "%*u %llu", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 const char platform_vulkan_loader[] = "libvulkan.so.1";

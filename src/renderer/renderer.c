@@ -266,6 +266,12 @@ static int context_create(uint32_t context_id, const char *name, uint32_t name_l
     return ret ? -EIO : 0;
 }
 
+/* The server forks for each. */
+static pid_t newest_process(void)
+{
+    return state.server.pid ? platform_newest_child(state.server.pid) : 0;
+}
+
 static void context_destroy(uint32_t context_id)
 {
     virgl_renderer_context_destroy(context_id);
@@ -393,6 +399,7 @@ const struct renderer virgl_renderer = {
     .capset_info = capset_info,
     .capset_fill = capset_fill,
     .context_create = context_create,
+    .newest_process = newest_process,
     .context_destroy = context_destroy,
     .submit = submit,
     .fence = fence,

@@ -377,6 +377,12 @@ static int context_create(uint32_t context_id, const char *name, uint32_t name_l
     return ret;
 }
 
+/* All are served by this one. */
+static pid_t newest_process(void)
+{
+    return getpid();
+}
+
 static void context_destroy(uint32_t context_id)
 {
     struct fake_fence *fence, *next_fence;
@@ -715,6 +721,7 @@ const struct renderer fake_renderer = {
     .capset_info = capset_info,
     .capset_fill = capset_fill,
     .context_create = context_create,
+    .newest_process = newest_process,
     .context_destroy = context_destroy,
     .submit = submit,
     .fence = fence,

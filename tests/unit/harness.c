@@ -380,6 +380,7 @@ void vm_prepare(const struct vm_options *options)
     vm.config.max_resources = options->max_resources;
     vm.config.max_memory = options->max_memory;
     vm.config.max_blob_memory = options->max_blob_memory;
+    vm.config.max_context_memory = options->max_context_memory;
     vm.config.max_call_ms = options->max_call_ms;
     vm.config.render_server = options->render_server;
     vm.config.present_mode = options->present_mode;

@@ -61,7 +61,7 @@ struct vm_options {
     bool no_window;
     enum venus_gpu_window_mode window_mode;
     uint32_t max_contexts, max_resources;
-    uint64_t max_memory, max_blob_memory;
+    uint64_t max_memory, max_blob_memory, max_context_memory;
     uint32_t max_call_ms;
     const char *render_server;
     enum venus_gpu_present_mode present_mode;
