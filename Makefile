@@ -26,7 +26,7 @@ check:           ## every test
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py
 
-check-strict:    ## gcc, clang and clang-tidy find nothing; floors, and the page of environment variables
+check-strict:    ## gcc, its analyzer, clang and clang-tidy find nothing; floors, and the page of environment variables
 check-scripts:   ## what is written in Python: launchers by their dry run, the pages of the benchmark and the examples
 check-unit:      ## the library against a fake renderer
 check-renderer:  ## the library against the real virglrenderer on lavapipe, no VM

@@ -200,6 +200,9 @@ def strict(_log):
                            ("docs/messages.md lists what a person is told", "messages.py")):
         done = subprocess.run([SCRIPTS / command[0], *command[1:]], text=True, capture_output=True, check=False)
         results.append(Result(what, FAILED if done.returncode else PASSED, "", (done.stdout + done.stderr).splitlines()))
+    analyzed = subprocess.run([SCRIPTS / "analyze.py"], text=True, capture_output=True, check=False)
+    results.append(Result("gcc's analyzer finds nothing", FAILED if analyzed.returncode else PASSED, "",
+                          (analyzed.stdout + analyzed.stderr).splitlines()))
     tidy = subprocess.run([SCRIPTS / "tidy.sh"], text=True, capture_output=True, check=False)
     lines = (tidy.stdout + tidy.stderr).splitlines()
     results.append(Result("clang-tidy finds nothing", FAILED if tidy.returncode else PASSED, "",

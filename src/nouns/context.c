@@ -194,8 +194,11 @@ static void destroy(struct venus_gpu *gpu, struct context *context)
     if (context->renders)
         gpu->services.renderer->context_destroy(context->id);
     fence_signal_context(gpu->fences, context->id);
-    while (!LIST_EMPTY(&context->attachments))
-        detach(gpu, LIST_FIRST(&context->attachments), false);
+    struct attachment *attachment, *next;
+    for (attachment = LIST_FIRST(&context->attachments); attachment; attachment = next) {
+        next = LIST_NEXT(attachment, in_context);
+        detach(gpu, attachment, false);
+    }
     HASH_DEL(gpu->contexts->by_id, context);
     ledger_close(gpu->ledger, context->account);
     free(context);

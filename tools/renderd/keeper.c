@@ -82,6 +82,10 @@ static void arrange_descriptors(int connection, int leash)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     connection = fcntl(connection, F_DUPFD_CLOEXEC, END);
     leash = fcntl(leash, F_DUPFD_CLOEXEC, END);
+    if (null < 0 || connection < 0 || leash < 0) {
+        perror("venus-gpu-renderd: no descriptors for a client");
+        _exit(1);
+    }
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
     dup3(connection, CONNECTION, O_CLOEXEC);
