@@ -10,6 +10,7 @@
  */
 #include "renderer/renderer.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -371,9 +372,27 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
     return 0;
 }
 
+/* It does not say so; but each of these has functions that the ones before had not. */
+static const char *release(void)
+{
+    return dlsym(RTLD_DEFAULT, "virgl_renderer_resource_map_fixed") ? "1.2 or newer"
+           : dlsym(RTLD_DEFAULT, "virgl_set_log_callback")          ? "1.1"
+                                                                    : "1.0";
+}
+
+static void describe(struct renderer_device *device)
+{
+    const char *server = state.server.pid    ? late_driver_words(state.server.late)
+                         : state.broker >= 0 ? "its render server is started by a service"
+                                             : "its render server was started by somebody else";
+    snprintf(device->way, sizeof(device->way), "%s; %s", release(), server);
+    device->way_is_bad = state.server.pid && state.server.late == LATE_DRIVER_MISSING;
+}
+
 static int first_device(struct renderer_device *device, char **error)
 {
     int signal, ret = probe_first_device(&virgl_renderer, state.polls, device);
+    describe(device);
     if (ret == -EIO && state.server.pid && server_has_ended(&state.server, &signal) && signal &&
         signal != SIGKILL) /* that was us, since it did not answer */
         *error = message("The render server was ended by signal %d (%s).%s", signal,

@@ -59,6 +59,10 @@ struct renderer_device {
     bool is_only;
     bool is_processor;                        /* not a GPU */
     uint8_t device_uuid[16], driver_uuid[16]; /* VkPhysicalDeviceIDProperties */
+
+    /* For the log: which release of virglrenderer it is, and how its server comes by the driver. */
+    char way[200];
+    bool way_is_bad; /* contexts will fail */
 };
 
 struct renderer {

@@ -102,7 +102,7 @@ static int learn(struct session *session, char **message_out)
 {
     const struct renderer *renderer = session->services->renderer;
     uint32_t version, size;
-    struct renderer_device device;
+    struct renderer_device device = { .way = "" };
     int ret = renderer->capset_info(&version, &size);
     if (ret < 0) {
         *message_out =
@@ -127,6 +127,11 @@ static int learn(struct session *session, char **message_out)
         session->capset_size = size;
         session->device = device;
         session->is_known = true;
+        if (device.way_is_bad)
+            log_line(&session->services->log, VENUS_GPU_LOG_WARNING,
+                     "virglrenderer %s: install 1.2 or newer, or libvenusgpu again", device.way);
+        else if (*device.way)
+            log_line(&session->services->log, VENUS_GPU_LOG_INFO, "virglrenderer %s", device.way);
     }
     return 0;
 }

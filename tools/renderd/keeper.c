@@ -130,6 +130,9 @@ static void start_server(const struct settings *settings, struct server *server)
     if (fds[BROKER_SERVER] < 0)
         turn_away(BROKER_FAILED, message("%s cannot be started: %s", settings->server,
                                          strerror(-fds[BROKER_SERVER])));
+    if (server->late == LATE_DRIVER_MISSING || server->late == LATE_DRIVER_KEPT)
+        fprintf(stderr, "venus-gpu-renderd: virglrenderer is older than 1.2; %s\n",
+                late_driver_words(server->late));
     int ret = answer(CONNECTION, BROKER_OK, "", fds);
     close(fds[BROKER_SERVER]);
     close(fds[BROKER_MESSAGES]);
