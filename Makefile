@@ -29,7 +29,7 @@ check:           ## every test
 check-strict:    ## gcc, clang and clang-tidy find nothing; floors, and the page of environment variables
 check-scripts:   ## what is written in Python: launchers by their dry run, the pages of the benchmark and the examples
 check-unit:      ## the library against a fake renderer
-check-renderer:  ## the library against the real virglrenderer on lavapipe, no VM
+check-renderer:  ## the library against the real virglrenderer, Debian 13's and the next, on lavapipe, no VM
 check-samples:   ## the samples, with the library installed: built, run, and their picture compared
 check-qtest:     ## the QEMU device, driven over its queues
 check-guest:     ## a Linux guest: our programs, vulkaninfo, vkcube, vkmark

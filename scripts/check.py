@@ -26,6 +26,7 @@ from venusvm.surroundings import machine
 OUT = TOP / "out" / "check"
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+CANNOT_INSTALL = 4  # a set-up script's status
 MOST_DETAILS = 12  # lines of a failure, in the summary; all of them are in the log
 
 children = set()  # process groups that run now, for stop()
@@ -34,8 +35,16 @@ children = set()  # process groups that run now, for stop()
 MODULE_TESTS = ("module.", "qemu.", "vulkaninfo.", "device.", "frame.", "vkcube.", "regions.", "micro.")
 
 
+# Of the guest tests, what runs with the next virglrenderer: what is known of the device, compute, and a picture.
+NEXT_TESTS = ("vulkaninfo.", "device.", "examples.compute", "vkcube.")
+
+
 class CannotStart(Exception):
     """A suite could not be run at all; says why in one line."""
+
+
+class CannotInstall(CannotStart):
+    """What is newer than the Debian of the tests does not go with it."""
 
 
 class Result:
@@ -94,6 +103,8 @@ def made_by(script, *options):
     children.add(child.pid)
     printed = child.communicate()[0].strip()
     children.discard(child.pid)
+    if child.returncode == CANNOT_INSTALL:
+        raise CannotInstall(f"{script} {' '.join(options)}: it does not install here; the lines above say why")
     if child.returncode != 0:
         raise CannotStart(f"{script} {' '.join(options)} failed".replace("  ", " "))
     return Path(printed)
@@ -144,11 +155,11 @@ def tap_program(command, log, limit, **options):
 
 # --- The suites ----------------------------------------------------------------------------------
 
-def meson_suites(suites, sanitize, log):
+def meson_suites(suites, sanitize, log, in_root=()):
     """The library's own tests, by meson, in a build of their own for each sanitizer."""
     options = [f"--sanitize={sanitize}"] if sanitize else []
     build = made_by("build-lib.sh", *options, "--build-dir")
-    command = [SCRIPTS / "in-root.sh"]
+    command = [SCRIPTS / "in-root.sh", *in_root]
     if sanitize == "thread" and subprocess.run(["setarch", "-R", "true"], check=False,
                                                stderr=subprocess.DEVNULL).returncode == 0:
         command += ["setarch", "-R"]  # its shadow memory and a much randomised layout do not mix
@@ -166,6 +177,22 @@ def meson_suites(suites, sanitize, log):
             found.append(Result(f"meson test --suite {suite}", FAILED,
                                 f"it ran {len(found)} tests and ended with status {status}"))
         results += found
+    return results
+
+
+def with_next_virglrenderer(suite):
+    """What a suite finds with the next Debian's virglrenderer, a function of its root's path; by names that say which."""
+    name = "the next virglrenderer"
+    try:
+        root = made_by("host-root.sh", "--next-virglrenderer")
+        name = "virglrenderer " + (root / "virglrenderer-version").read_text(encoding="utf-8").strip()
+        results = suite(root)
+    except CannotInstall as why:
+        results = [Result("the whole suite", SKIPPED, str(why))]
+    except CannotStart as why:
+        results = [Result("the whole suite", FAILED, str(why))]
+    for result in results:
+        result.name = f"with {name}: {result.name}"
     return results
 
 
@@ -271,7 +298,9 @@ def unit(log):
 
 
 def renderer(log):
-    return meson_suites(["renderer"], None, log)
+    """With Debian 13's virglrenderer, and with the next one: the same programs."""
+    return meson_suites(["renderer"], None, log) + \
+        with_next_virglrenderer(lambda _root: meson_suites(["renderer"], None, log, ["--next-virglrenderer"]))
 
 
 def asan(log):
@@ -323,7 +352,9 @@ def guest_program(log, *options, variant=()):
 
 
 def guest(log):
-    return guest_program(log)
+    """With Debian 13's virglrenderer; and with the next one, whether programs of each kind run."""
+    return guest_program(log) + with_next_virglrenderer(lambda root: guest_program(
+        log, "--qemu", made_by("build-qemu.sh"), "--root", root, *NEXT_TESTS))
 
 
 def module_program(log, *options):

@@ -3,9 +3,12 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl | --stock-qemu | --libvirt | --cross | --tidy | --packages | --gnustep]
+# usage: host-root.sh [--why | --without-egl | --next-virglrenderer | --stock-qemu | --libvirt | --cross | --tidy |
+#                      --packages | --gnustep]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
+#   --next-virglrenderer  the same with the virglrenderer that the next Debian has today; its version is in
+#                  virglrenderer-version there. Exit status 4: it does not install on a Debian 13, or there is none
 #   --stock-qemu   another, small Debian 13 with its own QEMU, what builds our module for that, and the guest's
 #                  programs; its packages are only unpacked, which takes a quarter of a minute
 #   --libvirt      the same with Debian's libvirt and virt-install too
@@ -129,6 +132,29 @@ make_root_without_egl() {
     mv -T "$work/root" "$root-without-egl"
 }
 
+# The virglrenderer of the next Debian in a copy of the root, with what it needs newer versions of: all but the C
+# library, which nothing else there was tried with.
+next_packages=(libvirglrenderer1 libvirglrenderer-dev virgl-server)
+cannot_install=4
+make_next_root() {
+    local apt debs
+    debian_apt "$work/apt"
+    printf 'deb [check-valid-until=no] %s %s main\n' "$(debian_mirror)" "$debian_next" >>"$work/apt/sources.list"
+    printf '%s\n' '' 'Package: *' "Pin: release n=$debian_next" 'Pin-Priority: 100' \
+        '' 'Package: src:glibc' "Pin: release n=$debian_next" 'Pin-Priority: -1' >>"$work/apt/preferences"
+    cp "$root/var/lib/dpkg/status" "$work/apt/status"
+    "${apt[@]}" update
+    # Which it is that cannot be had is apt's to say; what fails after that is no reason to do without.
+    "${apt[@]}" install --simulate "${next_packages[@]/%//$debian_next}" || exit "$cannot_install"
+    "${apt[@]}" install --download-only -y "${next_packages[@]/%//$debian_next}"
+    debs=("$work"/apt/cache/archives/*.deb)
+    cp -al "$root" "$work/root"
+    rm -f "$work"/root/usr/lib/*/libvirglrenderer.*
+    unpack_debs "$work/root" "${debs[@]}"
+    dpkg-deb --field "$work"/apt/cache/archives/libvirglrenderer1_*.deb Version >"$work/root/virglrenderer-version"
+    mv -T "$work/root" "$root-$next"
+}
+
 # Of what setting packages up would do, only what programs that are run from there need.
 make_stock_root() {
     local apt name windows
@@ -168,6 +194,7 @@ make_stock_root() {
 
 why=
 without_egl=
+with_next=
 with_qemu=
 with_libvirt=
 cross=
@@ -177,6 +204,7 @@ gnustep=
 case ${1:-} in
 --why) why=1 ;;
 --without-egl) without_egl=1 ;;
+--next-virglrenderer) with_next=1 ;;
 --stock-qemu) with_qemu=1 ;;
 --libvirt) with_qemu=1 with_libvirt=1 ;;
 --cross) cross=1 ;;
@@ -206,6 +234,10 @@ if [ -z "$lacks" ] && [ -z "$without_egl$cross" ]; then
         die "this machine has no QEMU; install it (on Debian: apt-get install qemu-system-x86)"
     [ -z "$with_libvirt" ] || command -v libvirtd virtqemud virt-install >/dev/null ||
         die "this machine has no libvirt; install it (on Debian: apt-get install ${libvirt_packages[*]})"
+    if [ -n "$with_next" ]; then
+        say "$program: the next virglrenderer goes into a Debian 13, and this machine's own system is used"
+        exit "$cannot_install"
+    fi
     echo /
     exit
 fi
@@ -265,6 +297,21 @@ if [ -n "$without_egl" ]; then
         unlock
     fi
     root=$root-without-egl
+fi
+if [ -n "$with_next" ]; then
+    next=next-virglrenderer-$( (printf '%s\n' "$debian_next" "${next_packages[@]}"; declare -f make_next_root) | key_of)
+    if [ ! -d "$root-$next" ]; then
+        need apt-get:apt dpkg-deb:dpkg xargs:findutils
+        lock host-root
+        if [ ! -d "$root-$next" ]; then
+            step_dir host-root
+            try_step "the virglrenderer of Debian $debian_next" make_next_root
+            [ "$step_rc" != "$cannot_install" ] || exit "$cannot_install"
+            [ "$step_rc" = 0 ] || exit "$said"
+        fi
+        unlock
+    fi
+    root=$root-$next
 fi
 touch -c "$root"
 printf '%s\n' "$root"

@@ -7,6 +7,7 @@
 # usage: in-root.sh [--die-with-parent] [SYSTEM] [--] COMMAND [ARGUMENT...]
 #   --die-with-parent  kill the command when the process that called us is gone
 #   --without-egl      in a copy of that system that has no libEGL and no libGL
+#   --next-virglrenderer  in a copy of it with the next Debian's virglrenderer
 #   --stock-qemu       in the small system that has Debian's own QEMU
 #   --libvirt          in one that has Debian's libvirt too
 #   --cross            in the small system that builds for aarch64
@@ -24,7 +25,7 @@ prefix=()
 while [ $# -gt 0 ]; do
     case $1 in
     --die-with-parent) prefix=(setpriv --pdeathsig KILL) ;;
-    --without-egl | --stock-qemu | --libvirt | --cross | --tidy | --packages | --gnustep) root_options=("$1") ;;
+    --without-egl | --next-virglrenderer | --stock-qemu | --libvirt | --cross | --tidy | --packages | --gnustep) root_options=("$1") ;;
     --root) [ -d "${2:-}/usr" ] || die "--root takes the directory of a system"; root=$(cd "$2" && pwd -P); shift ;;
     --help) usage; exit ;;
     --) shift; break ;;

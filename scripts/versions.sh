@@ -8,6 +8,9 @@
 debian_suite=trixie
 debian_name="Debian 13"
 
+# The one after it, whose virglrenderer is tried as well.
+debian_next=forky
+
 # The oldest virglrenderer and Mesa that a host may have for its own system to be used.
 virglrenderer_least=1.0.0
 mesa_least=26.0

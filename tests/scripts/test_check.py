@@ -73,6 +73,29 @@ class Summary(unittest.TestCase):
         self.assertRegex(self.log, rf"\Aon .+, {os.cpu_count()} cores\n")
 
 
+class NextVirglrenderer(unittest.TestCase):
+    """What does not install is skipped in plain sight; what goes wrong in any other way has failed."""
+
+    def results(self, script, version="1.9.0-1"):
+        folder = tempfile.TemporaryDirectory(prefix="venus-check-")
+        self.addCleanup(folder.cleanup)
+        Path(folder.name, "virglrenderer-version").write_text(version + "\n", encoding="utf-8")
+        Path(folder.name, "host-root.sh").write_text(f"#!/bin/sh\necho {folder.name}\n{script}\n", encoding="utf-8")
+        Path(folder.name, "host-root.sh").chmod(0o755)
+        with mock.patch.object(check, "SCRIPTS", Path(folder.name)):
+            return [(result.name, result.status) for result in check.with_next_virglrenderer(
+                lambda root: [check.Result(f"blobs in {root == Path(folder.name)}", check.PASSED)])]
+
+    def test_names_say_which_it_was(self):
+        self.assertEqual(self.results("exit 0"), [("with virglrenderer 1.9.0-1: blobs in True", "passed")])
+
+    def test_one_that_does_not_install_is_skipped(self):
+        self.assertEqual(self.results("exit 4"), [("with the next virglrenderer: the whole suite", "skipped")])
+
+    def test_a_script_that_fails_has_failed(self):
+        self.assertEqual(self.results("exit 1"), [("with the next virglrenderer: the whole suite", "failed")])
+
+
 class EverySuiteRuns(unittest.TestCase):
     """A suite that nobody runs says nothing of what has changed elsewhere."""
 
