@@ -194,7 +194,9 @@ int main(int argc, char **argv)
     struct samples product_ms = { 0 }, sum_ms = { 0 }, round_trip_ms = { 0 };
     struct vk vk;
 
-    vk_create(&vk, 0, NULL);
+    vk_open(&vk);
+    vk_want(&vk, VK_WANT_ADDRESSES);
+    vk_create_device(&vk, 0, NULL);
     for (long i = 0; example_goes_on(&example, i); i++) {
         multiply(&vk, sizes.side, example.png, &product_ms);
         sum(&vk, sizes.count, &sum_ms);

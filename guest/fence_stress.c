@@ -70,6 +70,7 @@ static void create(struct stress *s, long seed)
                                              .handleTypes = SYNC_FD };
 
     vk_open(&s->vk);
+    vk_want(&s->vk, VK_WANT_TIMELINES);
     vk_want_queues(&s->vk, VK_MOST_QUEUES);
     bool exports = vk_exports_sync_files(&s->vk);
     vk_create_device(&s->vk, exports ? 1 : 0, &extension);
@@ -103,14 +104,6 @@ static void destroy(struct stress *s)
     samples_finish(&s->batch_ms);
 }
 
-static VkSemaphoreSubmitInfo at_value(VkSemaphore semaphore, uint64_t value)
-{
-    return (VkSemaphoreSubmitInfo){ .sType = VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO,
-                                    .semaphore = semaphore,
-                                    .value = value,
-                                    .stageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT };
-}
-
 static VkCommandBuffer record(struct stress *s, uint32_t i, const struct submit *submit)
 {
     VkCommandBuffer commands = vk_begin(&s->vk);
@@ -130,7 +123,10 @@ static VkCommandBuffer record(struct stress *s, uint32_t i, const struct submit 
 static void submit_one(struct stress *s, uint32_t i, bool gated)
 {
     struct submit *submit = &s->submits[i];
-    VkSemaphoreSubmitInfo waits[2];
+    const VkPipelineStageFlags stages[2] = { VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
+                                             VK_PIPELINE_STAGE_ALL_COMMANDS_BIT };
+    VkSemaphore waits[2];
+    uint64_t values[2];
     uint32_t wait_count = 0;
 
     submit->number = ++s->numbers;
@@ -141,26 +137,34 @@ static void submit_one(struct stress *s, uint32_t i, bool gated)
     submit->commands = record(s, i, submit);
     if (submit->after != NOBODY) {
         const struct submit *before = &s->submits[submit->after];
-        waits[wait_count++] = at_value(s->timelines[before->queue], before->value);
+        waits[wait_count] = s->timelines[before->queue];
+        values[wait_count++] = before->value;
     }
-    if (gated)
-        waits[wait_count++] = at_value(s->gate, s->opened + 1);
-    const VkSemaphoreSubmitInfo signal = at_value(s->timelines[submit->queue], submit->value);
+    if (gated) {
+        waits[wait_count] = s->gate;
+        values[wait_count++] = s->opened + 1;
+    }
+    const VkTimelineSemaphoreSubmitInfo timelines = {
+        .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+        .waitSemaphoreValueCount = wait_count,
+        .pWaitSemaphoreValues = values,
+        .signalSemaphoreValueCount = 1,
+        .pSignalSemaphoreValues = &submit->value,
+    };
     double start = now_ms();
-    VK_CHECK(vkQueueSubmit2(
-        s->vk.queues[submit->queue], 1,
-        &(VkSubmitInfo2){
-            .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO_2,
-            .waitSemaphoreInfoCount = wait_count,
-            .pWaitSemaphoreInfos = waits,
-            .commandBufferInfoCount = 1,
-            .pCommandBufferInfos =
-                &(VkCommandBufferSubmitInfo){ .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO,
-                                              .commandBuffer = submit->commands },
-            .signalSemaphoreInfoCount = 1,
-            .pSignalSemaphoreInfos = &signal,
-        },
-        submit->fence));
+    VK_CHECK(vkQueueSubmit(s->vk.queues[submit->queue], 1,
+                           &(VkSubmitInfo){
+                               .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                               .pNext = &timelines,
+                               .waitSemaphoreCount = wait_count,
+                               .pWaitSemaphores = waits,
+                               .pWaitDstStageMask = stages,
+                               .commandBufferCount = 1,
+                               .pCommandBuffers = &submit->commands,
+                               .signalSemaphoreCount = 1,
+                               .pSignalSemaphores = &s->timelines[submit->queue],
+                           },
+                           submit->fence));
     samples_add(&s->submit_ms, now_ms() - start);
 }
 

@@ -166,6 +166,8 @@ static void draw(const struct vk *vk, VkPipelineLayout layout, const struct form
     struct vk_image image =
         vk_image_create(vk, format->format, WIDTH, HEIGHT,
                         VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT);
+    struct vk_pass pass = vk_pass_create(vk, format->format, image.view, VK_FORMAT_UNDEFINED,
+                                         VK_NULL_HANDLE, WIDTH, HEIGHT);
     VkPipeline pipeline = vk_pipeline_create(vk, &(struct vk_pipeline_needs){
                                                      .layout = layout,
                                                      .format = format->format,
@@ -180,10 +182,10 @@ static void draw(const struct vk *vk, VkPipelineLayout layout, const struct form
 
     vk_change_layout(commands, image.image, VK_IMAGE_LAYOUT_UNDEFINED,
                      VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
-    vk_begin_rendering(commands, image.view, VK_NULL_HANDLE, WIDTH, HEIGHT, nothing);
+    vk_begin_rendering(commands, &pass, nothing);
     vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, pipeline);
     vkCmdDraw(commands, 3, 1, 0, 0);
-    vkCmdEndRendering(commands);
+    vk_end_rendering(commands);
     vk_change_layout(commands, image.image, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
                      VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL);
     vkCmdCopyImageToBuffer(commands, image.image, VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
@@ -191,6 +193,7 @@ static void draw(const struct vk *vk, VkPipelineLayout layout, const struct form
     vk_show_to_cpu(commands);
     vk_end(vk, commands);
     vkDestroyPipeline(vk->device, pipeline, NULL);
+    vk_pass_destroy(vk, &pass);
     vk_image_destroy(vk, &image);
 }
 

@@ -346,7 +346,9 @@ static _Noreturn void leave_pending(long rounds)
     VkFence fence;
     struct vk vk;
 
-    vk_create(&vk, 1, &fence_fd);
+    vk_open(&vk);
+    vk_want(&vk, VK_WANT_TIMELINES);
+    vk_create_device(&vk, 1, &fence_fd);
     PFN_vkGetFenceFdKHR get_fence_fd =
         (PFN_vkGetFenceFdKHR)(void (*)(void))vkGetDeviceProcAddr(vk.device, "vkGetFenceFdKHR");
     VK_CHECK(vkCreateSemaphore(

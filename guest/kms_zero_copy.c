@@ -95,11 +95,11 @@ static void paint(const struct painter *p, const struct linear_image *t, uint32_
 
     vk_change_layout(commands, t->image, VK_IMAGE_LAYOUT_UNDEFINED,
                      VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
-    vk_begin_rendering(commands, t->view, VK_NULL_HANDLE, p->width, p->height, black);
+    vk_begin_rendering(commands, &t->pass, black);
     vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, p->pipeline);
     vkCmdPushConstants(commands, p->layout, VK_SHADER_STAGE_FRAGMENT_BIT, 0, sizeof frame, &frame);
     vkCmdDraw(commands, 3, 1, 0, 0);
-    vkCmdEndRendering(commands);
+    vk_end_rendering(commands);
     linear_hand_over(&p->linear, &p->vk, commands, t->image,
                      VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
     vk_end(&p->vk, commands);

@@ -53,7 +53,7 @@ static bool exportable(const struct vk *vk, VkFormat format, VkImageUsageFlags u
 const char *linear_try_open(struct linear *linear, struct vk *vk, VkFormat format,
                             VkImageUsageFlags usage)
 {
-    const char *extensions[4] = { "VK_KHR_external_memory_fd", "VK_EXT_external_memory_dma_buf" };
+    const char *extensions[5] = { "VK_KHR_external_memory_fd", "VK_EXT_external_memory_dma_buf" };
     uint32_t count = 2;
 
     vk_open(vk);
@@ -69,6 +69,8 @@ const char *linear_try_open(struct linear *linear, struct vk *vk, VkFormat forma
     }
     if (modifier)
         extensions[count++] = "VK_EXT_image_drm_format_modifier";
+    if (modifier && vk->version < VK_API_VERSION_1_2)
+        extensions[count++] = "VK_KHR_image_format_list"; /* which that one takes */
     if (linear->foreign)
         extensions[count++] = "VK_EXT_queue_family_foreign";
     vk_create_device(vk, count, extensions);
@@ -189,6 +191,9 @@ struct linear_image linear_create(const struct linear *linear, const struct vk *
                                   .format = format,
                                   .subresourceRange = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1 } },
         NULL, &out.view));
+    if (linear->usage & VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT)
+        out.pass = vk_pass_create(vk, format, out.view, VK_FORMAT_UNDEFINED, VK_NULL_HANDLE, width,
+                                  height);
     if (!kms)
         return out;
     int fd = linear_export(vk, &out);
@@ -206,6 +211,7 @@ struct linear_image linear_create(const struct linear *linear, const struct vk *
 
 void linear_destroy(const struct vk *vk, struct linear_image *image)
 {
+    vk_pass_destroy(vk, &image->pass);
     vkDestroyImageView(vk->device, image->view, NULL);
     vkDestroyImage(vk->device, image->image, NULL);
     vkFreeMemory(vk->device, image->memory, NULL);
@@ -215,12 +221,10 @@ void linear_destroy(const struct vk *vk, struct linear_image *image)
 static void transfer(VkCommandBuffer commands, VkImage image, VkImageLayout from,
                      uint32_t from_family, VkImageLayout to, uint32_t to_family)
 {
-    const VkImageMemoryBarrier2 barrier = {
-        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER_2,
-        .srcStageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
-        .srcAccessMask = VK_ACCESS_2_MEMORY_WRITE_BIT,
-        .dstStageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
-        .dstAccessMask = VK_ACCESS_2_MEMORY_READ_BIT,
+    const VkImageMemoryBarrier barrier = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
+        .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT,
+        .dstAccessMask = VK_ACCESS_MEMORY_READ_BIT,
         .oldLayout = from,
         .newLayout = to,
         .srcQueueFamilyIndex = from_family,
@@ -229,9 +233,8 @@ static void transfer(VkCommandBuffer commands, VkImage image, VkImageLayout from
         .subresourceRange = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1 },
     };
 
-    vkCmdPipelineBarrier2(commands, &(VkDependencyInfo){ .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
-                                                         .imageMemoryBarrierCount = 1,
-                                                         .pImageMemoryBarriers = &barrier });
+    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
+                         VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 0, NULL, 0, NULL, 1, &barrier);
 }
 
 static uint32_t display_family(const struct linear *linear)

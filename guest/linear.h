@@ -20,6 +20,7 @@ struct linear_image {
     VkImage image;
     VkDeviceMemory memory;
     VkImageView view;
+    struct vk_pass pass; /* if it can be drawn on */
     VkSubresourceLayout layout;
     uint32_t framebuffer;
 };

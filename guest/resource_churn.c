@@ -207,7 +207,9 @@ int main(int argc, char **argv)
     struct thing *things = calloc((size_t)alive, sizeof *things);
     if (!things)
         die("no memory for %ld things", alive);
-    vk_create(&c.vk, 0, NULL);
+    vk_open(&c.vk);
+    vk_want(&c.vk, VK_WANT_ADDRESSES);
+    vk_create_device(&c.vk, 0, NULL);
     c.readback = vk_readback_create(&c.vk, 4 * MOST_WORDS);
     kernel_create(&c.stamp, &c.vk, stamp_comp, sizeof stamp_comp, sizeof(struct push));
     for (; example_goes_on(&example, made); made++)

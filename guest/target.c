@@ -17,12 +17,15 @@ void target_create(struct target *target, const struct vk *vk, VkFormat format, 
     if (depth != VK_FORMAT_UNDEFINED)
         target->depth =
             vk_image_create(vk, depth, width, height, VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT);
+    target->pass =
+        vk_pass_create(vk, format, target->colour.view, depth, target->depth.view, width, height);
     target->pixels = vk_readback_create(vk, 4 * (VkDeviceSize)width * height);
 }
 
 void target_destroy(struct target *target, const struct vk *vk)
 {
     vk_buffer_destroy(vk, &target->pixels);
+    vk_pass_destroy(vk, &target->pass);
     vk_image_destroy(vk, &target->depth);
     vk_image_destroy(vk, &target->colour);
 }
@@ -33,16 +36,16 @@ void target_begin(const struct target *target, VkCommandBuffer commands, const f
                      VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
     if (target->depth.image)
         vk_change_layout_of(commands, target->depth.image, VK_IMAGE_ASPECT_DEPTH_BIT,
-                            VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_DEPTH_ATTACHMENT_OPTIMAL);
-    vk_begin_rendering(commands, target->colour.view, target->depth.view, target->width,
-                       target->height, colour);
+                            VK_IMAGE_LAYOUT_UNDEFINED,
+                            VK_IMAGE_LAYOUT_DEPTH_STENCIL_ATTACHMENT_OPTIMAL);
+    vk_begin_rendering(commands, &target->pass, colour);
 }
 
 void target_end(const struct target *target, VkCommandBuffer commands)
 {
     const VkBufferImageCopy region = vk_whole(target->width, target->height);
 
-    vkCmdEndRendering(commands);
+    vk_end_rendering(commands);
     vk_change_layout(commands, target->colour.image, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
                      VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL);
     vkCmdCopyImageToBuffer(commands, target->colour.image, VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,

@@ -9,6 +9,7 @@ struct target {
     VkFormat format; /* R8G8B8A8 or B8G8R8A8, UNORM */
     uint32_t width, height;
     struct vk_image colour, depth;
+    struct vk_pass pass;
     struct vk_buffer pixels; /* row after row, once what target_end recorded is done */
 };
 

@@ -43,7 +43,7 @@ void vk_create_instance_with(struct vk *vk, uint32_t extension_count, const char
         &(VkInstanceCreateInfo){
             .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
             .pApplicationInfo = &(VkApplicationInfo){ .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
-                                                      .apiVersion = VK_API_VERSION_1_3 },
+                                                      .apiVersion = VK_API_VERSION_1_2 },
             .enabledExtensionCount = extension_count,
             .ppEnabledExtensionNames = extensions,
         },
@@ -59,27 +59,54 @@ void vk_create_instance(struct vk *vk)
     vk_create_instance_with(vk, 0, NULL);
 }
 
+static void need_version(const struct vk *vk, uint32_t least, const char *why)
+{
+    if (vk->version < least)
+        die("%s has Vulkan %u.%u; %s", vk->device_name, VK_API_VERSION_MAJOR(vk->version),
+            VK_API_VERSION_MINOR(vk->version), why);
+}
+
 void vk_find_device(struct vk *vk)
 {
-    VkPhysicalDeviceVulkan12Properties driver = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES,
+    VkPhysicalDeviceDriverProperties driver = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES,
     };
-    VkPhysicalDeviceProperties2 properties = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
-        .pNext = &driver,
-    };
+    VkPhysicalDeviceProperties properties;
     uint32_t one = 1;
     VkResult result = vkEnumeratePhysicalDevices(vk->instance, &one, &vk->physical);
 
     if ((result != VK_SUCCESS && result != VK_INCOMPLETE) || one == 0)
         die("the Vulkan driver offers no device (VkResult %d)", result);
-    vkGetPhysicalDeviceProperties2(vk->physical, &properties);
-    strcpy(vk->device_name, properties.properties.deviceName);
+    vkGetPhysicalDeviceProperties(vk->physical, &properties);
+    strcpy(vk->device_name, properties.deviceName);
+    vk->version = properties.apiVersion;
+    need_version(vk, VK_API_VERSION_1_1, "1.1 is needed");
+    if (vk->version >= VK_API_VERSION_1_2 ||
+        vk_has_extension(vk, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME))
+        vkGetPhysicalDeviceProperties2(
+            vk->physical,
+            &(VkPhysicalDeviceProperties2){ .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                            .pNext = &driver });
     strcpy(vk->driver_name, driver.driverName);
-    if (properties.properties.apiVersion < VK_API_VERSION_1_3)
-        die("%s has Vulkan %u.%u; 1.3 is needed", vk->device_name,
-            VK_API_VERSION_MAJOR(properties.properties.apiVersion),
-            VK_API_VERSION_MINOR(properties.properties.apiVersion));
+}
+
+void vk_want(struct vk *vk, unsigned wants)
+{
+    VkPhysicalDeviceVulkan12Features has = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+    };
+
+    need_version(vk, VK_API_VERSION_1_2,
+                 wants & VK_WANT_ADDRESSES ? "buffers' addresses need 1.2"
+                                           : "timeline semaphores need 1.2");
+    vkGetPhysicalDeviceFeatures2(
+        vk->physical, &(VkPhysicalDeviceFeatures2){
+                          .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &has });
+    if (wants & VK_WANT_ADDRESSES && !has.bufferDeviceAddress)
+        die("%s has no buffers' addresses (bufferDeviceAddress)", vk->device_name);
+    if (wants & VK_WANT_TIMELINES && !has.timelineSemaphore)
+        die("%s has no timeline semaphores (timelineSemaphore)", vk->device_name);
+    vk->wants |= wants;
 }
 
 void vk_open(struct vk *vk)
@@ -93,14 +120,8 @@ void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const
     float priorities[VK_MOST_QUEUES];
     VkPhysicalDeviceVulkan12Features features12 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
-        .timelineSemaphore = VK_TRUE,
-        .bufferDeviceAddress = VK_TRUE,
-    };
-    VkPhysicalDeviceVulkan13Features features13 = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
-        .pNext = &features12,
-        .dynamicRendering = VK_TRUE,
-        .synchronization2 = VK_TRUE,
+        .timelineSemaphore = vk->wants & VK_WANT_TIMELINES ? VK_TRUE : VK_FALSE,
+        .bufferDeviceAddress = vk->wants & VK_WANT_ADDRESSES ? VK_TRUE : VK_FALSE,
     };
 
     for (uint32_t i = 0; i < extension_count; i++) {
@@ -111,23 +132,22 @@ void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const
         vk_want_queues(vk, 1);
     for (uint32_t i = 0; i < vk->queue_count; i++)
         priorities[i] = 1.0f;
-    VK_CHECK(vkCreateDevice(
-        vk->physical,
-        &(VkDeviceCreateInfo){
-            .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-            .pNext = &features13,
-            .queueCreateInfoCount = 1,
-            .pQueueCreateInfos =
-                &(VkDeviceQueueCreateInfo){
-                    .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                    .queueFamilyIndex = vk->family,
-                    .queueCount = vk->queue_count,
-                    .pQueuePriorities = priorities,
-                },
-            .enabledExtensionCount = extension_count,
-            .ppEnabledExtensionNames = extensions,
-        },
-        NULL, &vk->device));
+    VK_CHECK(vkCreateDevice(vk->physical,
+                            &(VkDeviceCreateInfo){
+                                .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                .pNext = vk->wants ? &features12 : NULL,
+                                .queueCreateInfoCount = 1,
+                                .pQueueCreateInfos =
+                                    &(VkDeviceQueueCreateInfo){
+                                        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                        .queueFamilyIndex = vk->family,
+                                        .queueCount = vk->queue_count,
+                                        .pQueuePriorities = priorities,
+                                    },
+                                .enabledExtensionCount = extension_count,
+                                .ppEnabledExtensionNames = extensions,
+                            },
+                            NULL, &vk->device));
     for (uint32_t i = 0; i < vk->queue_count; i++)
         vkGetDeviceQueue(vk->device, vk->family, i, &vk->queues[i]);
     vk->queue = vk->queues[0];
@@ -387,21 +407,18 @@ void vk_end(const struct vk *vk, VkCommandBuffer commands)
 void vk_change_layout_of(VkCommandBuffer commands, VkImage image, VkImageAspectFlags aspect,
                          VkImageLayout from, VkImageLayout to)
 {
-    const VkImageMemoryBarrier2 barrier = {
-        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER_2,
-        .srcStageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
-        .srcAccessMask = VK_ACCESS_2_MEMORY_WRITE_BIT,
-        .dstStageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
-        .dstAccessMask = VK_ACCESS_2_MEMORY_READ_BIT | VK_ACCESS_2_MEMORY_WRITE_BIT,
+    const VkImageMemoryBarrier barrier = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
+        .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT,
+        .dstAccessMask = VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT,
         .oldLayout = from,
         .newLayout = to,
         .image = image,
         .subresourceRange = { aspect, 0, 1, 0, 1 },
     };
 
-    vkCmdPipelineBarrier2(commands, &(VkDependencyInfo){ .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
-                                                         .imageMemoryBarrierCount = 1,
-                                                         .pImageMemoryBarriers = &barrier });
+    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
+                         VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 0, NULL, 0, NULL, 1, &barrier);
 }
 
 void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout from, VkImageLayout to)
@@ -409,33 +426,28 @@ void vk_change_layout(VkCommandBuffer commands, VkImage image, VkImageLayout fro
     vk_change_layout_of(commands, image, VK_IMAGE_ASPECT_COLOR_BIT, from, to);
 }
 
-static void order(VkCommandBuffer commands, VkPipelineStageFlags2 from, VkAccessFlags2 wrote,
-                  VkPipelineStageFlags2 to, VkAccessFlags2 does)
+/* Everything before it, with what that wrote, before what `to` does. */
+static void order(VkCommandBuffer commands, VkPipelineStageFlags to, VkAccessFlags does)
 {
-    const VkMemoryBarrier2 barrier = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER_2,
-        .srcStageMask = from,
-        .srcAccessMask = wrote,
-        .dstStageMask = to,
+    const VkMemoryBarrier barrier = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+        .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT,
         .dstAccessMask = does,
     };
 
-    vkCmdPipelineBarrier2(commands, &(VkDependencyInfo){ .sType = VK_STRUCTURE_TYPE_DEPENDENCY_INFO,
-                                                         .memoryBarrierCount = 1,
-                                                         .pMemoryBarriers = &barrier });
+    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, to, 0, 1, &barrier, 0, NULL,
+                         0, NULL);
 }
 
 void vk_order(VkCommandBuffer commands)
 {
-    order(commands, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, VK_ACCESS_2_MEMORY_WRITE_BIT,
-          VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
-          VK_ACCESS_2_MEMORY_READ_BIT | VK_ACCESS_2_MEMORY_WRITE_BIT);
+    order(commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
+          VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT);
 }
 
 void vk_show_to_cpu(VkCommandBuffer commands)
 {
-    order(commands, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, VK_ACCESS_2_MEMORY_WRITE_BIT,
-          VK_PIPELINE_STAGE_2_HOST_BIT, VK_ACCESS_2_HOST_READ_BIT);
+    order(commands, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
 }
 
 VkBufferImageCopy vk_whole(uint32_t width, uint32_t height)
@@ -444,34 +456,106 @@ VkBufferImageCopy vk_whole(uint32_t width, uint32_t height)
                                 .imageExtent = { width, height, 1 } };
 }
 
-void vk_begin_rendering(VkCommandBuffer commands, VkImageView view, VkImageView depth,
-                        uint32_t width, uint32_t height, const float colour[4])
+/* The layouts are those in which the views are before and after, too: nothing changes them. */
+static VkRenderPass create_render_pass(const struct vk *vk, VkFormat format, VkFormat depth)
 {
-    const VkRenderingAttachmentInfo seen = {
-        .sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO,
-        .imageView = view,
-        .imageLayout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
-        .loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR,
-        .storeOp = VK_ATTACHMENT_STORE_OP_STORE,
-        .clearValue.color.float32 = { colour[0], colour[1], colour[2], colour[3] },
+    const VkAttachmentDescription attachments[] = {
+        {
+            .format = format,
+            .samples = VK_SAMPLE_COUNT_1_BIT,
+            .loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR,
+            .storeOp = VK_ATTACHMENT_STORE_OP_STORE,
+            .stencilLoadOp = VK_ATTACHMENT_LOAD_OP_DONT_CARE,
+            .stencilStoreOp = VK_ATTACHMENT_STORE_OP_DONT_CARE,
+            .initialLayout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
+            .finalLayout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
+        },
+        {
+            .format = depth,
+            .samples = VK_SAMPLE_COUNT_1_BIT,
+            .loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR,
+            .storeOp = VK_ATTACHMENT_STORE_OP_DONT_CARE,
+            .stencilLoadOp = VK_ATTACHMENT_LOAD_OP_DONT_CARE,
+            .stencilStoreOp = VK_ATTACHMENT_STORE_OP_DONT_CARE,
+            .initialLayout = VK_IMAGE_LAYOUT_DEPTH_STENCIL_ATTACHMENT_OPTIMAL,
+            .finalLayout = VK_IMAGE_LAYOUT_DEPTH_STENCIL_ATTACHMENT_OPTIMAL,
+        },
     };
-    const VkRenderingAttachmentInfo hidden = {
-        .sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO,
-        .imageView = depth,
-        .imageLayout = VK_IMAGE_LAYOUT_DEPTH_ATTACHMENT_OPTIMAL,
-        .loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR,
-        .storeOp = VK_ATTACHMENT_STORE_OP_DONT_CARE,
-        .clearValue.depthStencil = { 1.0f, 0 },
+    const VkAttachmentReference seen = { 0, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL };
+    const VkAttachmentReference hidden = { 1, VK_IMAGE_LAYOUT_DEPTH_STENCIL_ATTACHMENT_OPTIMAL };
+    const bool deep = depth != VK_FORMAT_UNDEFINED;
+    VkRenderPass pass;
+
+    VK_CHECK(vkCreateRenderPass(
+        vk->device,
+        &(VkRenderPassCreateInfo){
+            .sType = VK_STRUCTURE_TYPE_RENDER_PASS_CREATE_INFO,
+            .attachmentCount = deep ? 2 : 1,
+            .pAttachments = attachments,
+            .subpassCount = 1,
+            .pSubpasses =
+                &(VkSubpassDescription){ .pipelineBindPoint = VK_PIPELINE_BIND_POINT_GRAPHICS,
+                                         .colorAttachmentCount = 1,
+                                         .pColorAttachments = &seen,
+                                         .pDepthStencilAttachment = deep ? &hidden : NULL },
+        },
+        NULL, &pass));
+    return pass;
+}
+
+struct vk_pass vk_pass_create(const struct vk *vk, VkFormat format, VkImageView view,
+                              VkFormat depth_format, VkImageView depth, uint32_t width,
+                              uint32_t height)
+{
+    const VkImageView views[] = { view, depth };
+    struct vk_pass out = {
+        .pass = create_render_pass(vk, format, depth_format),
+        .width = width,
+        .height = height,
+        .depth = depth_format != VK_FORMAT_UNDEFINED,
     };
 
-    vkCmdBeginRendering(commands, &(VkRenderingInfo){
-                                      .sType = VK_STRUCTURE_TYPE_RENDERING_INFO,
-                                      .renderArea = { { 0, 0 }, { width, height } },
-                                      .layerCount = 1,
-                                      .colorAttachmentCount = 1,
-                                      .pColorAttachments = &seen,
-                                      .pDepthAttachment = depth ? &hidden : NULL,
-                                  });
+    VK_CHECK(vkCreateFramebuffer(
+        vk->device,
+        &(VkFramebufferCreateInfo){ .sType = VK_STRUCTURE_TYPE_FRAMEBUFFER_CREATE_INFO,
+                                    .renderPass = out.pass,
+                                    .attachmentCount = out.depth ? 2 : 1,
+                                    .pAttachments = views,
+                                    .width = width,
+                                    .height = height,
+                                    .layers = 1 },
+        NULL, &out.framebuffer));
+    return out;
+}
+
+void vk_pass_destroy(const struct vk *vk, struct vk_pass *pass)
+{
+    vkDestroyFramebuffer(vk->device, pass->framebuffer, NULL);
+    vkDestroyRenderPass(vk->device, pass->pass, NULL);
+    *pass = (struct vk_pass){ 0 };
+}
+
+void vk_begin_rendering(VkCommandBuffer commands, const struct vk_pass *pass, const float colour[4])
+{
+    const VkClearValue first[] = {
+        { .color.float32 = { colour[0], colour[1], colour[2], colour[3] } },
+        { .depthStencil = { 1.0f, 0 } },
+    };
+
+    vkCmdBeginRenderPass(
+        commands,
+        &(VkRenderPassBeginInfo){ .sType = VK_STRUCTURE_TYPE_RENDER_PASS_BEGIN_INFO,
+                                  .renderPass = pass->pass,
+                                  .framebuffer = pass->framebuffer,
+                                  .renderArea = { { 0, 0 }, { pass->width, pass->height } },
+                                  .clearValueCount = pass->depth ? 2 : 1,
+                                  .pClearValues = first },
+        VK_SUBPASS_CONTENTS_INLINE);
+}
+
+void vk_end_rendering(VkCommandBuffer commands)
+{
+    vkCmdEndRenderPass(commands);
 }
 
 static VkPipelineShaderStageCreateInfo stage(const struct vk *vk, VkShaderStageFlagBits which,
@@ -497,19 +581,14 @@ VkPipeline vk_pipeline_create(const struct vk *vk, const struct vk_pipeline_need
         stage(vk, VK_SHADER_STAGE_VERTEX_BIT, needs->vertex, needs->vertex_size),
         stage(vk, VK_SHADER_STAGE_FRAGMENT_BIT, needs->fragment, needs->fragment_size),
     };
+    /* Any pass of the same formats will do to draw in. */
+    VkRenderPass pass = create_render_pass(vk, needs->format, needs->depth);
     VkPipeline pipeline;
 
     VK_CHECK(vkCreateGraphicsPipelines(
         vk->device, VK_NULL_HANDLE, 1,
         &(VkGraphicsPipelineCreateInfo){
             .sType = VK_STRUCTURE_TYPE_GRAPHICS_PIPELINE_CREATE_INFO,
-            .pNext =
-                &(VkPipelineRenderingCreateInfo){
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_RENDERING_CREATE_INFO,
-                    .colorAttachmentCount = 1,
-                    .pColorAttachmentFormats = &needs->format,
-                    .depthAttachmentFormat = needs->depth,
-                },
             .stageCount = 2,
             .pStages = stages,
             .pVertexInputState =
@@ -550,8 +629,10 @@ VkPipeline vk_pipeline_create(const struct vk *vk, const struct vk_pipeline_need
                     .pAttachments =
                         &(VkPipelineColorBlendAttachmentState){ .colorWriteMask = 0xf } },
             .layout = needs->layout,
+            .renderPass = pass,
         },
         NULL, &pipeline));
+    vkDestroyRenderPass(vk->device, pass, NULL);
     vkDestroyShaderModule(vk->device, stages[0].module, NULL);
     vkDestroyShaderModule(vk->device, stages[1].module, NULL);
     return pipeline;

@@ -17,6 +17,12 @@
 
 #define VK_MOST_QUEUES 16
 
+/* What of Vulkan 1.2 a program can ask for: see vk_want. */
+enum vk_want {
+    VK_WANT_ADDRESSES = 1, /* buffers' addresses */
+    VK_WANT_TIMELINES = 2, /* timeline semaphores */
+};
+
 struct vk {
     VkInstance instance;
     VkPhysicalDevice physical;
@@ -26,6 +32,8 @@ struct vk {
     VkQueue queues[VK_MOST_QUEUES]; /* all that it has, queue being the first */
     uint32_t queue_count;
     VkCommandPool pool;
+    unsigned wants;   /* of enum vk_want */
+    uint32_t version; /* of Vulkan, as VK_API_VERSION_1_1 is written */
     char device_name[VK_MAX_PHYSICAL_DEVICE_NAME_SIZE];
     char driver_name[VK_MAX_DRIVER_NAME_SIZE];
 };
@@ -44,6 +52,14 @@ struct vk_image {
     VkImageView view; /* of all of it */
 };
 
+/* What a picture is drawn in: one colour view, and perhaps a depth view, seen whole. */
+struct vk_pass {
+    VkRenderPass pass;
+    VkFramebuffer framebuffer;
+    uint32_t width, height;
+    bool depth;
+};
+
 /* Commands on their way. */
 struct vk_work {
     VkCommandBuffer commands;
@@ -52,15 +68,15 @@ struct vk_work {
 
 void vk_check(VkResult result, const char *call);
 
-/*
- * Vulkan 1.3 with dynamic rendering, synchronization2, timeline semaphores and buffers' addresses,
- * and the device extensions asked for.
- */
+/* Vulkan 1.1 or newer, and the device extensions asked for. */
 void vk_create(struct vk *vk, uint32_t extension_count, const char *const *extensions);
 
 /* The same in two steps, for who must look at the physical device before choosing extensions. */
 void vk_open(struct vk *vk);
 void vk_create_device(struct vk *vk, uint32_t extension_count, const char *const *extensions);
+
+/* Between the two: asks for what Vulkan 1.2 has; dies if the device does not have it. */
+void vk_want(struct vk *vk, unsigned wants);
 
 /* Between the two: asks for up to so many queues instead of one. */
 void vk_want_queues(struct vk *vk, uint32_t most);
@@ -86,7 +102,7 @@ struct vk_buffer vk_readback_create(const struct vk *vk, VkDeviceSize size);
 struct vk_buffer vk_local_create(const struct vk *vk, VkDeviceSize size, VkBufferUsageFlags usage);
 void vk_buffer_destroy(const struct vk *vk, struct vk_buffer *buffer);
 
-/* Where shaders find the buffer, which was made with usage SHADER_DEVICE_ADDRESS. */
+/* Where shaders find the buffer, which was made with usage SHADER_DEVICE_ADDRESS; wants ADDRESSES. */
 VkDeviceAddress vk_address(const struct vk *vk, const struct vk_buffer *buffer);
 
 /* Depth formats are seen as depth, all others as colour. */
@@ -122,12 +138,19 @@ void vk_show_to_cpu(VkCommandBuffer commands);
 VkBufferImageCopy vk_whole(uint32_t width, uint32_t height);
 
 /*
- * Begins to draw on a view in layout COLOR_ATTACHMENT_OPTIMAL, which gets this colour all over at
- * first; and with a depth view in layout DEPTH_ATTACHMENT_OPTIMAL, unless VK_NULL_HANDLE, set to 1.
- * vkCmdEndRendering ends it.
+ * For pictures of a view in layout COLOR_ATTACHMENT_OPTIMAL; and with a depth view in layout
+ * DEPTH_STENCIL_ATTACHMENT_OPTIMAL, unless its format is VK_FORMAT_UNDEFINED. The views stay the caller's, and
+ * must live as long. Destroying takes one that is all zero.
  */
-void vk_begin_rendering(VkCommandBuffer commands, VkImageView view, VkImageView depth,
-                        uint32_t width, uint32_t height, const float colour[4]);
+struct vk_pass vk_pass_create(const struct vk *vk, VkFormat format, VkImageView view,
+                              VkFormat depth_format, VkImageView depth, uint32_t width,
+                              uint32_t height);
+void vk_pass_destroy(const struct vk *vk, struct vk_pass *pass);
+
+/* Begins to draw on the view, which gets this colour all over at first, and the depth is set to 1. */
+void vk_begin_rendering(VkCommandBuffer commands, const struct vk_pass *pass,
+                        const float colour[4]);
+void vk_end_rendering(VkCommandBuffer commands);
 
 /* One colour attachment, seen whole, with nothing bound but the layout's own. */
 struct vk_pipeline_needs {

@@ -99,10 +99,9 @@ static struct vk_work start_frame(struct animation *a, long frame)
         const struct linear_image *image = &a->images[frame % BUFFERS];
         vk_change_layout(commands, image->image, VK_IMAGE_LAYOUT_UNDEFINED,
                          VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
-        vk_begin_rendering(commands, image->view, VK_NULL_HANDLE, a->width, a->height,
-                           cube_background);
+        vk_begin_rendering(commands, &image->pass, cube_background);
         cube_draw(&a->cube, commands, &a->turned, aspect);
-        vkCmdEndRendering(commands);
+        vk_end_rendering(commands);
         linear_hand_over(&a->linear, &a->vk, commands, image->image,
                          VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
     } else {

@@ -24,6 +24,7 @@
 struct screen {
     VkImage image;
     VkImageView view;
+    struct vk_pass pass;
     VkSemaphore drawn;
 };
 
@@ -95,7 +96,8 @@ static VkSemaphore create_semaphore(const struct vk *vk)
     return semaphore;
 }
 
-static struct screen create_screen(const struct vk *vk, VkImage image)
+static struct screen create_screen(const struct vk *vk, VkImage image, uint32_t width,
+                                   uint32_t height)
 {
     struct screen screen = { .image = image, .drawn = create_semaphore(vk) };
 
@@ -107,6 +109,8 @@ static struct screen create_screen(const struct vk *vk, VkImage image)
                                   .format = FORMAT,
                                   .subresourceRange = { VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1 } },
         NULL, &screen.view));
+    screen.pass =
+        vk_pass_create(vk, FORMAT, screen.view, VK_FORMAT_UNDEFINED, VK_NULL_HANDLE, width, height);
     return screen;
 }
 
@@ -136,7 +140,7 @@ static void create_swapchain(struct show *s)
     s->screen_count = MOST_IMAGES;
     VK_CHECK(vkGetSwapchainImagesKHR(s->vk.device, s->swapchain, &s->screen_count, images));
     for (uint32_t i = 0; i < s->screen_count; i++)
-        s->screens[i] = create_screen(&s->vk, images[i]);
+        s->screens[i] = create_screen(&s->vk, images[i], s->window.width, s->window.height);
     s->acquired = create_semaphore(&s->vk);
 }
 
@@ -144,6 +148,7 @@ static void destroy(struct show *s)
 {
     VK_CHECK(vkDeviceWaitIdle(s->vk.device));
     for (uint32_t i = 0; i < s->screen_count; i++) {
+        vk_pass_destroy(&s->vk, &s->screens[i].pass);
         vkDestroyImageView(s->vk.device, s->screens[i].view, NULL);
         vkDestroySemaphore(s->vk.device, s->screens[i].drawn, NULL);
     }
@@ -160,10 +165,9 @@ static void draw(const struct show *s, VkCommandBuffer commands, const struct sc
 {
     vk_change_layout(commands, screen->image, VK_IMAGE_LAYOUT_UNDEFINED,
                      VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
-    vk_begin_rendering(commands, screen->view, VK_NULL_HANDLE, s->window.width, s->window.height,
-                       s->background);
+    vk_begin_rendering(commands, &screen->pass, s->background);
     cube_draw(&s->cube, commands, &s->turned, (float)s->window.width / (float)s->window.height);
-    vkCmdEndRendering(commands);
+    vk_end_rendering(commands);
     vk_change_layout(commands, screen->image, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
                      VK_IMAGE_LAYOUT_PRESENT_SRC_KHR);
 }

@@ -6,6 +6,8 @@ programs that are wrong on purpose (guest/misuse.c). It validates what the progr
 sees any of it, so this is about the programs; that they run at all under it, through the device, is the rest.
 """
 
+import re
+
 from venusvm.harness import VENUS, Failed, expect
 from venusvm.screen import standin
 
@@ -16,17 +18,24 @@ MARK = "Validation "  # what each of its messages begins with: Validation Error,
 # Each mistake, and what the layer calls it.
 MISTAKES = {"usage": "VUID-vkCmdCopyBuffer-srcBuffer-00118", "hazard": "SYNC-HAZARD-WRITE-AFTER-WRITE",
             "leak": "VUID-vkDestroyDevice-device-05137"}
+# What Venus says that it is; Mesa has this for tests.
+AS = "MESA_VK_VERSION_OVERRIDE={}"
+NEEDS_1_2 = {"throughput --what product": "buffers' addresses need 1.2", "compute": "buffers' addresses need 1.2", "resource_churn": "buffers' addresses need 1.2",
+             "fence_stress": "timeline semaphores need 1.2"}
 OFFSCREEN = ("frame", "triangle --frames 5", "gears --frames 5", "compute --size 16 --matrix 96 --count 100003",
              "fence_stress --frames 500", "resource_churn --frames 300 --alive 40",
              "multi_context --contexts 4 --frames 40", "format_draw", "queue_sync --rounds 20",
-             "vk_memory --rounds 20", "vk_start", "coherency --rounds 5")
+             "vk_memory --rounds 20",
+             *(f"throughput --what {kind} --seconds 0 --warmup-seconds 0 --in-flight 2 --count 20 --size 16"
+               for kind in ("fills", "little", "draws", "product", "up", "down")),
+             "vk_start", "coherency --rounds 5")
 SHOWN = ("vkcube_anim --scanout {} --size 800x600 --frames 20", "format_test --scanout {}",
          "rapid_resize --modes 6 --scanout {}")
 
 
-def under_the_layer(guest, command):
+def under_the_layer(guest, command, environment=""):
     """Runs a command under the layer; returns what that said."""
-    job = guest.run(f"{VENUS} {LAYER} {command}", timeout=120, check=False)
+    job = guest.run(f"{VENUS} {LAYER} {environment} {command}", timeout=120, check=False)
     said = job.output + job.errors
     if job.status != 0:
         raise Failed(f"expected '{command}' to succeed under the validation layer\n"
@@ -34,8 +43,8 @@ def under_the_layer(guest, command):
     return [line for line in said.splitlines() if MARK in line]
 
 
-def check_silence(guest, commands):
-    spoken = {command: said for command in commands if (said := under_the_layer(guest, command))}
+def check_silence(guest, commands, environment=""):
+    spoken = {command: said for command in commands if (said := under_the_layer(guest, command, environment))}
     expect(not spoken, "not a word from the validation layer",
            "".join(f"\n    {command}: {said[0]} ({len(said)} in all)" for command, said in spoken.items()))
 
@@ -50,6 +59,18 @@ def test_mistakes(case):
 def test_offscreen(case):
     """it has nothing to say of our programs that draw offscreen or compute"""
     check_silence(case.guest, OFFSCREEN)
+
+
+def test_older(case):
+    """nor where the guest has Vulkan 1.2 or 1.1; what needs more than it finds says so in one line"""
+    check_silence(case.guest, OFFSCREEN, AS.format("1.2"))
+    check_silence(case.guest, [command for command in OFFSCREEN if not command.startswith(tuple(NEEDS_1_2))],
+                  AS.format("1.1"))
+    missing = [("1.1", command, why) for command, why in NEEDS_1_2.items()]
+    for version, command, why in (*missing, ("1.0", "triangle", "1.1 is needed")):
+        job = case.guest.run(f"{VENUS} {AS.format(version)} {command}", check=False)
+        wanted = rf"{command.split()[0]}: .* has Vulkan {version}; {why}\n"
+        expect(job.status == 1 and re.fullmatch(wanted, job.errors), wanted, job.errors)
 
 
 def test_display(case):
