@@ -16,6 +16,7 @@
 #include "faults.h"
 #include "machine.h"
 #include "steps.h"
+#include "vulkan.h"
 
 extern bool standin_udmabuf_missing;
 
@@ -46,6 +47,9 @@ enum kind {
     CUT,
     LOG,
     UDMABUF,
+    VULKAN,
+    FAIL_VULKAN,
+    RESIZE,
     KINDS,
 };
 
@@ -113,11 +117,23 @@ static void write_memory(const struct record *r)
     memset(machine.ram + at, (int)r->b, size);
 }
 
-/* The device thread does not come back by itself: let it be found out. */
+/* What an opaque descriptor stands for is a driver's, and no file that a render server could cut. */
+static bool can_be_cut;
+
+static void set_memory(enum fake_memory memory)
+{
+    static const bool opaque[FAKE_LENT] = {
+        [FAKE_OPAQUE] = true, [FAKE_PINNED] = true, [FAKE_HOLE] = true, [FAKE_SMALL] = true
+    };
+    can_be_cut = can_be_cut && !opaque[memory];
+    fake_set_memory(memory);
+}
+
+/* A call that is watched does not come back by itself. */
 static void hang(const struct record *r)
 {
     static const enum fake_call calls[] = { FAKE_SUBMIT, FAKE_CONTEXT_CREATE,  FAKE_BLOB_CREATE,
-                                            FAKE_MAP,    FAKE_CONTEXT_DESTROY, FAKE_EXPORT };
+                                            FAKE_FENCE,  FAKE_CONTEXT_DESTROY, FAKE_ATTACH };
     fake_hang(calls[r->a % (sizeof(calls) / sizeof(calls[0]))]);
 }
 
@@ -215,14 +231,24 @@ static void run_record(const struct record *r)
         hang(r);
         break;
     case BLOB_MEMORY:
-        fake_set_memory((enum fake_memory)(r->a % FAKE_LENT));
+        set_memory((enum fake_memory)(r->a % FAKE_LENT));
         fake_set_map_info(r->b & 3);
         break;
     case CUT:
-        fake_cut(r->id & 7);
+        if (can_be_cut)
+            fake_cut(r->id & 7);
         break;
     case UDMABUF:
         standin_udmabuf_missing = r->a & 1;
+        break;
+    case VULKAN:
+        vulkan_describe(r->a & r->b);
+        break;
+    case FAIL_VULKAN:
+        vulkan_fail(r->a & 3, r->b & 127, (r->c & 3) + 1);
+        break;
+    case RESIZE:
+        vulkan_resize(r->a & 127, r->b & 127);
         break;
     case KINDS:
         break;
@@ -268,7 +294,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     faults_forget();
     commands_forget();
     fake_reset();
+    vulkan_forget();
     standin_udmabuf_missing = false;
+    can_be_cut = true;
     if (header.a >> 17 & 1)
         faults_set((enum fault)(header.id % FAULTS), header.other, 1);
     if (header.a >> 18 & 1)
@@ -288,6 +316,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             steps_settle();
     }
     machine_stop();
+    vulkan_check();
     steps_end();
     return 0;
 }

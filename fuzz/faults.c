@@ -121,3 +121,15 @@ __attribute__((weak)) void *faults_dlopen(const char *name, int flags)
     (void)name, (void)flags;
     return NULL;
 }
+
+__attribute__((weak)) void *faults_dlsym(void *library, const char *name)
+{
+    (void)library, (void)name;
+    return NULL;
+}
+
+__attribute__((weak)) int faults_dlclose(void *library)
+{
+    (void)library;
+    return 0;
+}

@@ -37,6 +37,8 @@ int faults_pipe2(int fds[2], int flags);
 int faults_getentropy(void *data, size_t size);
 /* There is no Vulkan loader, unless a target has one of its own. */
 void *faults_dlopen(const char *name, int flags);
+void *faults_dlsym(void *library, const char *name);
+int faults_dlclose(void *library);
 /* For threads; see redirect.h. */
 int faults_thread(void);
 

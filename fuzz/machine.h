@@ -40,6 +40,7 @@ struct machine {
     unsigned hold;
     uint64_t map_piece;                  /* the longest piece that map_guest() gives, 0: any */
     unsigned map_fails_after, map_fails; /* so many calls fail after so many */
+    bool gpu_hangs;                      /* what it was given stays for good */
     unsigned translate_piece;            /* pages that an answer is about, 0: all */
 };
 

@@ -61,6 +61,8 @@ static inline int faulty_pthread_create(pthread_t *thread, const pthread_attr_t 
 #define pipe2        faults_pipe2
 #define getentropy   faults_getentropy
 #define dlopen       faults_dlopen
+#define dlsym        faults_dlsym
+#define dlclose      faults_dlclose
 #endif
 
 #endif

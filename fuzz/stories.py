@@ -20,7 +20,7 @@ CTX_CREATE CTX_DESTROY CTX_ATTACH_RESOURCE CTX_DETACH_RESOURCE OPENGL SUBMIT_3D 
 UPDATE_CURSOR MOVE_CURSOR BYTES ALTER SHORTEN ROOM PIECES OTHER_QUEUE
 RESET HOLD ANSWER_FLUSH ANSWER_REGION ANSWER_TRANSLATION DROP_FRAME LOOK ADVANCE PREEMPT SET_OUTPUT READ_CONFIG
 WRITE_CONFIG PRESENT READ_STATS GUEST_MEMORY WRITE_MEMORY FAIL_CALL FAIL_SYSTEM FENCES SIGNAL BUSY HANG BLOB_MEMORY CUT
-LOG UDMABUF
+LOG UDMABUF VULKAN FAIL_VULKAN RESIZE
 """.split()
 NUMBER = {name: number for number, name in enumerate(KINDS)}
 
@@ -158,6 +158,18 @@ def stories():
             yield f"present-{kind}-{more}", [machines["usual"], present, *PICTURE, *CURSOR, *HOST_FRAME, *GUEST_BLOB,
                                              record("ADVANCE", flags=1, a=100), record("MOVE_CURSOR", a=40, b=40),
                                              record("PRESENT", flags=8), *PICTURE[2:], present, record("RESET")]
+    presented = [record("PRESENT", flags=1), record("PRESENT", id=1, a=1, flags=1, b=100 | 80 << 8), *PICTURE, *CURSOR,
+                 *HOST_FRAME, *GUEST_BLOB, record("RESIZE", a=90, b=70), *PICTURE[3:], record("ADVANCE", flags=1, a=100)]
+    for bit in range(32):
+        yield f"vulkan-{bit}", [machines["usual"], record("VULKAN", a=1 << bit, b=1 << bit), record("BLOB_MEMORY", a=bit),
+                                *presented]
+    for after in range(0, 128, 3):
+        yield f"vulkan-fails-{after}", [machines["usual"], record("FAIL_VULKAN", a=after, b=after), *presented, record("RESET"),
+                                        *presented]
+    for after in range(8):
+        for memory in range(3):
+            yield f"vulkan-late-{after}-{memory}", [machines["usual"], record("BLOB_MEMORY", a=memory), *presented,
+                                                    record("FAIL_VULKAN", a=after % 4, b=after), *presented]
     for size in (0, 1, 23, 24, 31, 33):
         yield f"short-{size}", [machines["usual"], record("SHORTEN", a=size), CONTEXT, record("ROOM", a=size), QUESTIONS[0],
                                 record("PIECES", a=7, b=5), QUESTIONS[1], record("PIECES", a=1, b=1), PICTURE[0],
