@@ -556,6 +556,11 @@ uint32_t machine_response(void)
     return vm.response;
 }
 
+const struct venus_gpu_frame *machine_shown(unsigned scanout)
+{
+    return vm.shown[scanout];
+}
+
 /* ---- what is held -------------------------------------------------------------------------------- */
 
 #define TAKE(list, count, index) \

@@ -62,6 +62,9 @@ unsigned machine_pending(void);
 /* The newest answered command's response, or 0. */
 uint32_t machine_response(void);
 
+/* The frame that a scanout shows, or NULL. */
+const struct venus_gpu_frame *machine_shown(unsigned scanout);
+
 /* Answer the index'th of what is held, if there is one, or give it back. */
 void machine_answer_flush(unsigned index);
 void machine_answer_region(unsigned index, int error);
