@@ -71,6 +71,7 @@ struct memory *memory_alias_pages(struct services *services, const struct iovec 
     unsigned ranges = num_pages;
     if (!size || ranges > ALIAS_MAX_RUNS || !budget_take(&services->budget, BUDGET_RANGES, ranges))
         return NULL;
+    size_t wanted = size;
     size = page_round(size);
 
     char *ptr = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -85,8 +86,9 @@ struct memory *memory_alias_pages(struct services *services, const struct iovec 
         size_t len = page_round(iov->iov_len);
         if (len > size - done)
             len = size - done;
-        bool last = done + len == size;
-        if ((uintptr_t)iov->iov_base % page || (!last && iov->iov_len % page) ||
+        /* Of a piece that is no whole pages others may follow: only the last one's end is of no interest. */
+        if ((uintptr_t)iov->iov_base % page ||
+            (iov->iov_len % page && iov->iov_len < wanted - done) ||
             placement_alias(iov->iov_base, len, ptr + done) < 0)
             goto fail;
         done += len;

@@ -27,6 +27,7 @@ struct images {
     VkFormat format;
     uint32_t width, height;         /* pixels */
     uint32_t for_width, for_height; /* of the target; more, where there are no larger images */
+    uint32_t then_width, then_height; /* what the target said when they were made: the driver may have known better */
     bool can_copy; /* bytes can be copied in, alpha included: it will not be looked at */
     unsigned count;
     struct image image[MAX_IMAGES];

@@ -191,7 +191,9 @@ bool screen_is_outdated(const struct screen *screen)
     uint32_t width, height;
     size_wanted(screen, &width, &height);
     const struct images *images = screen->images;
-    return images && (images->for_width != width || images->for_height != height);
+    if (!images || (images->then_width == width && images->then_height == height))
+        return false; /* if the driver says another size, others that are made now would be the same */
+    return images->for_width != width || images->for_height != height;
 }
 
 /* See to it that there are images that fit, and a painter for them. */
@@ -209,12 +211,12 @@ static VkResult prepare(struct screen *screen)
         screen->images = NULL;
         screen->outdated = false;
         VkResult result;
+        uint32_t width, height;
+        size_wanted(screen, &width, &height);
         if (screen->surface) {
             result = swapchain_create(screen->vk, screen->surface, screen->vk_surface, screen->mode,
                                       former, &screen->images);
         } else {
-            uint32_t width, height;
-            size_wanted(screen, &width, &height);
             result = offscreen_create(screen->vk, width, height, &screen->images);
         }
         if (former)
@@ -223,6 +225,8 @@ static VkResult prepare(struct screen *screen)
             screen->images = NULL;
             return result;
         }
+        screen->images->then_width = width;
+        screen->images->then_height = height;
     }
     VkResult result = VK_SUCCESS;
     if (!screen->painter || painter_format(screen->painter) != screen->images->format) {

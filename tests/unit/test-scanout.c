@@ -653,6 +653,31 @@ static void test_guest_blob_unaligned(void **state)
     assert_int_equal(stat_value("guest-aliases"), 0);
 }
 
+/* A blob that ends within the page of a run which it goes on behind: that page is not the rest of it. */
+static void test_guest_blob_smaller_than_a_page(void **state)
+{
+    enum { HALF = 128 };
+    (void)state;
+    vm_start(NULL);
+    fill_ram();
+    const struct virtio_gpu_mem_entry entries[] = { entry(RAM_ADDR, HALF),
+                                                    entry(RAM_ADDR + 9 * PAGE, HALF) };
+    assert_ok(create_guest_blob(1, 2 * HALF, entries, 2));
+    const struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, 16, 4);
+    assert_ok(set_scanout_blob(&request));
+    const char *pixels = shown(0)->pixels;
+    assert_memory_equal(pixels, ram_at(RAM_ADDR), HALF);
+    assert_memory_equal(pixels + HALF, ram_at(RAM_ADDR + 9 * PAGE), HALF);
+    assert_int_equal(stat_value("guest-copies"), 1);
+
+    /* All of it in the first run can be seen in place. */
+    assert_ok(create_guest_blob(2, HALF, entries, 2));
+    const struct virtio_gpu_set_scanout_blob second = blob_scanout(0, 2, 16, 2);
+    assert_ok(set_scanout_blob(&second));
+    assert_memory_equal(shown(0)->pixels, ram_at(RAM_ADDR), HALF);
+    assert_int_equal(stat_value("guest-aliases"), 1);
+}
+
 static void test_guest_blob_with_many_runs(void **state)
 {
     (void)state;
@@ -713,6 +738,7 @@ int main(void)
         TEST(test_guest_blob_copied),
         TEST(test_guest_blob_copied_part),
         TEST(test_guest_blob_unaligned),
+        TEST(test_guest_blob_smaller_than_a_page),
         TEST(test_guest_blob_with_many_runs),
         TEST(test_shared_guest_blob),
     };
