@@ -52,8 +52,8 @@ def main():
         return 0 if sys.argv[1:] == ["--help"] else 2
     build = made_by("build-lib.sh", "--build-dir")
     each = dict(commands(build))  # some are in two of meson's targets
-    if not each:
-        sys.exit("analyze.py: the build names no file of ours")
+    if not each:  # then it says nothing of ours
+        raise AssertionError("the build names no file of the library")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         found = [line for lines in pool.map(lambda command: analyze(build, command), each.values()) for line in lines]
     print("\n".join(found) or f"nothing in {len(each)} files")

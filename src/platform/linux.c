@@ -88,8 +88,8 @@ bool platform_locks_memory(void)
 {
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
     unsigned char there = 0;
-    void *page =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (page != MAP_FAILED) {
         mincore(page, size, &there);
         munmap(page, size);
