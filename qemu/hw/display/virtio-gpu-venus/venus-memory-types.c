@@ -12,8 +12,8 @@
 #include "system/kvm.h"
 #include "venus-internal.h"
 #include "venus-memory-types.h"
-#if defined(__x86_64__) || defined(__i386__)
-#include <cpuid.h>
+#ifdef CONFIG_CPUID_H
+#include "qemu/cpuid.h"
 #endif
 
 /* VkPhysicalDeviceType */
@@ -21,7 +21,7 @@
 
 static bool venus_host_is_intel(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef CONFIG_CPUID_H
     unsigned max, vendor[3];
 
     return __get_cpuid(0, &max, &vendor[0], &vendor[2], &vendor[1]) &&
@@ -34,14 +34,15 @@ static bool venus_host_is_intel(void)
 static void venus_ask_kvm(VenusMemoryTypeFacts *facts)
 {
     static const char property[] = "honor-guest-pat";
+    Object *kvm = OBJECT(kvm_state);
     g_autofree char *value = NULL;
 
     facts->uses_kvm = kvm_enabled();
-    if (!facts->uses_kvm || !object_property_find(OBJECT(kvm_state), property)) {
+    if (!facts->uses_kvm || !object_property_find(kvm, property)) {
         return;
     }
     facts->has_property = true;
-    value = object_property_print(OBJECT(kvm_state), property, false, NULL);
+    value = object_property_print(kvm, property, false, NULL);
     facts->honors_guest = value && (!strcmp(value, "true") ||
                                     !strcmp(value, "on"));
 }
@@ -58,17 +59,18 @@ void venus_check_memory_types(VirtIOGPUVenus *v)
     case VENUS_MEMORY_TYPES_ARE_RIGHT:
         break;
     case VENUS_TURN_GUEST_PAT_ON:
-        warn_report_once("virtio-gpu-venus: on this Intel processor KVM ignores "
-                         "the guest's memory types, so the guest may see stale "
-                         "memory of the GPU: use -accel kvm,honor-guest-pat=on "
-                         "(Linux 6.16 or newer on the host)");
+        warn_report_once("virtio-gpu-venus: on this Intel processor KVM "
+                         "ignores the guest's memory types, so the guest may "
+                         "see stale memory of the GPU: use -accel kvm,"
+                         "honor-guest-pat=on (Linux 6.16 or newer on the "
+                         "host)");
         break;
     case VENUS_NEEDS_NEWER_QEMU:
-        warn_report_once("virtio-gpu-venus: on this Intel processor KVM ignores "
-                         "the guest's memory types, so the guest may see stale "
-                         "memory of the GPU: use QEMU 11.0 or newer with -accel "
-                         "kvm,honor-guest-pat=on, and Linux 6.16 or newer on "
-                         "the host");
+        warn_report_once("virtio-gpu-venus: on this Intel processor KVM "
+                         "ignores the guest's memory types, so the guest may "
+                         "see stale memory of the GPU: use QEMU 11.0 or newer "
+                         "with -accel kvm,honor-guest-pat=on, and Linux 6.16 "
+                         "or newer on the host");
         break;
     }
 }

@@ -3,8 +3,8 @@
  * types, by facts that a test can make up
  *
  * Memory of a discrete GPU is write-combined for the GPU's driver.  The guest's
- * driver maps it alike, but on Intel's processors KVM makes all that is RAM to it
- * write-back, unless it is told not to.  Then the guest's cache hides what
+ * driver maps it alike, but on Intel's processors KVM makes all that is RAM to
+ * it write-back, unless it is told not to.  Then the guest's cache hides what
  * the GPU wrote, and the GPU does not see what the guest did.  AMD's processors
  * follow the guest.  Memory of other GPUs is the host's, and coherent.
  *
