@@ -300,6 +300,11 @@ const char *venus_gpu_renderer_name(const struct venus_gpu *gpu)
     return session_device(gpu->session)->name;
 }
 
+unsigned venus_gpu_renderer_type(const struct venus_gpu *gpu)
+{
+    return session_device(gpu->session)->type;
+}
+
 const char *venus_gpu_version(void)
 {
     return VENUS_GPU_VERSION;

@@ -4,8 +4,8 @@
  *
  * Virglrenderer does not tell its version, and its library's would not be its server's: a server can be of another
  * installation, and venus-gpu-renderd has no such library. So the program itself is looked at: one that is linked to the
- * function of Vulkan's that loads the drivers is as 1.0 and 1.1 are. Since 1.2 servers look functions up at run
- * time, and load drivers after they have forked.
+ * function of Vulkan's that loads the drivers is as 1.0 and 1.1 are. Since 1.2 servers load drivers after they have
+ * forked, unless they are built with vulkan-preload; then they look the function up at run time, which no object changes.
  *
  * The object would do no harm to other drivers, but is of no use to them: Mesa's survive a fork, and a context starts
  * sooner where its process has the driver from the server (up to its first device lavapipe took 19 ms, and 36 with the

@@ -55,6 +55,7 @@ struct renderer_blob {
 /* A Vulkan device of the renderer's. */
 struct renderer_device {
     char name[256];
+    uint32_t type; /* VkPhysicalDeviceType */
     /* It is the only one, so that whatever the guest renders with is it; else the next two are unknown. */
     bool is_only;
     bool is_processor;                        /* not a GPU */

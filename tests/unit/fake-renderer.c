@@ -758,7 +758,7 @@ void fake_reset(void)
     fake.misuse[0] = '\0';
     fake.blobs_may_be_left = false;
     fake.memory = FAKE_SHM;
-    fake.device = (struct renderer_device){ .name = "a renderer in memory" };
+    fake.device = (struct renderer_device){ .name = "a renderer in memory", .type = 3 };
     fake.map_info = 1;
     fake.fence_mode = FAKE_FENCES_SOON;
     memset(fake.fail, 0, sizeof(fake.fail));

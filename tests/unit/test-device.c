@@ -345,6 +345,7 @@ static void test_start_and_stop(void **state)
         vm_start(NULL);
         assert_true(was_logged(VENUS_GPU_LOG_INFO, "a renderer in memory"));
         assert_string_equal(venus_gpu_renderer_name(vm.gpu), "a renderer in memory");
+        assert_int_equal(venus_gpu_renderer_type(vm.gpu), 3); /* a virtual GPU */
         assert_int_equal(vm.threads_started, 1);
         vm_stop();
         assert_int_equal(fake_count(FAKE_FINI), 1);

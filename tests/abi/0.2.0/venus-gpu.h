@@ -582,6 +582,10 @@ static inline size_t venus_gpu_contexts(const struct venus_gpu *gpu,
  * device. Any thread. */
 const char *venus_gpu_renderer_name(const struct venus_gpu *gpu);
 
+/* What kind of device that is: Vulkan's VkPhysicalDeviceType (2 is a discrete GPU, 4 a processor). Any thread.
+ * Since 0.2.0. */
+unsigned venus_gpu_renderer_type(const struct venus_gpu *gpu);
+
 /* The library's version, "major.minor.micro". */
 const char *venus_gpu_version(void);
 

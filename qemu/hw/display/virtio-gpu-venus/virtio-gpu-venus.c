@@ -344,6 +344,7 @@ static void venus_realize(DeviceState *dev, Error **errp)
     venus_display_attach(v);
     venus_outputs_attach(v);
     venus_stats_add_properties(v);
+    venus_check_memory_types(v);
     trace_virtio_gpu_venus_realize(venus_gpu_version(),
                                    venus_gpu_renderer_name(v->gpu));
 }
