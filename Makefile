@@ -4,11 +4,11 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict scripts unit renderer samples qtest guest present module packages asan tsan guest-aarch64 \
+suites := strict scripts unit renderer samples qtest guest present module packages asan tsan fuzz guest-aarch64 \
           guest-backports guest-forky guest-module libvirt polled darwin legacy
 
 .NOTPARALLEL:
-.PHONY: help demo demo-micro check examples figures bench $(suites:%=check-%) lib qemu module image deb dist clean \
+.PHONY: help demo demo-micro check fuzz examples figures bench $(suites:%=check-%) lib qemu module image deb dist clean \
         cache-clean
 
 help:            ## this list
@@ -38,6 +38,7 @@ check-module:    ## Debian's own QEMU with the device as a module, and a guest i
 check-packages:  ## Debian's packages, in a fresh Debian 13 with a guest; the tarball of a release, built offline
 check-asan:      ## unit, renderer and presenting tests under AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan:      ## unit, renderer and presenting tests under ThreadSanitizer
+check-fuzz:      ## the targets of fuzz/: all seeds, and a quarter of a minute beyond them
 check-guest-aarch64: ## an emulated aarch64 guest, in a second QEMU; not part of check
 check-guest-backports: ## a guest with the kernel of Debian's backports; not part of check
 check-guest-forky: ## a guest of the next Debian, as it is today; not part of check
@@ -49,6 +50,11 @@ check-legacy:    ## the archived OpenGL device, in another QEMU (6 minutes to bu
 $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py $*
+
+FUZZ_SECONDS ?= 60
+fuzz:            ## run each target of fuzz/ for FUZZ_SECONDS (60), and say what was reached (docs/fuzzing.md)
+	@scripts/host-tools.sh python3
+	@scripts/fuzz.py --seconds "$(FUZZ_SECONDS)"
 
 examples:        ## every example in a guest, beside the host: docs/examples.md (a quarter of an hour)
 	@scripts/setup.sh --built >/dev/null

@@ -215,7 +215,8 @@ static void run_record(const struct record *r)
                   (r->c & 3) + 1);
         break;
     case FAIL_SYSTEM:
-        faults_set((enum fault)(r->id % FAULTS), r->a & 15, (r->b & 3) + 1);
+        if (!machine.gpu_hangs)
+            faults_set((enum fault)(r->id % FAULTS), r->a & 15, (r->b & 3) + 1);
         break;
     case FENCES:
         fake_set_fences((enum fake_fences)(r->a % 3));

@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,16 +56,6 @@ static struct {
     unsigned threads_begun, threads_ended;
     unsigned open_files;
 } vm;
-
-void complain(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("complaint: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    abort();
-}
 
 /* ---- callbacks ----------------------------------------------------------------------------------- */
 

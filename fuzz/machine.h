@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "complain.h"
 #include "venus-gpu.h"
 
 #define RAM_ADDR UINT64_C(0x40000000)
@@ -72,8 +73,5 @@ void machine_answer_translation(unsigned index, unsigned pages);
 void machine_drop_frame(unsigned index);
 /* Read what the guest and a display can see. */
 void machine_look(void);
-
-/* Say what is wrong, and abort. */
-void complain(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 #endif

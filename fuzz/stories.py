@@ -180,12 +180,26 @@ def stories():
         yield f"preempt-{after}", [machines["usual"], record("PREEMPT", a=after), *SUBMIT, record("RESET")]
 
 
+def virgl_stories():
+    """What guests do over the real renderer: programs, with a number changed in each of their streams, and commands."""
+    for program in range(8):
+        yield f"program-{program}", [header(1, program)]
+    for stream in range(20):
+        for word in range(4, 40, 3):
+            yield f"changed-{stream}-{word}", [header(1, stream & 3), struct.pack("<BBBBIII", word % 6, stream, 0, 0, word, stream * 7, 0)]
+    commands = NUMBER["RESET"]  # what is not the guest's is not here
+    for name, parts in stories():
+        guests = [part for part in parts[1:] if part[0] < commands]
+        if name.startswith(("usual-", "short-", "busy-")) and len(guests) < 50:
+            yield name, [header(0), *guests]
+
+
 def main():
     if len(sys.argv) != 3 or sys.argv[1] not in ("control", "virgl"):
         sys.exit(__doc__.strip())
     folder = Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    for name, parts in stories():
+    for name, parts in virgl_stories() if sys.argv[1] == "virgl" else stories():
         (folder / name).write_bytes(b"".join(parts))
 
 

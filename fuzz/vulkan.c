@@ -479,6 +479,7 @@ static VkResult wait(VkDevice device, uint32_t count, const VkFence *fences, VkB
     VkResult ret = result();
     if (ret != VK_SUCCESS && ret != VK_ERROR_DEVICE_LOST) {
         machine.gpu_hangs = true;
+        faults_forget(); /* what is abandoned is remembered, if there is memory for that */
         fake_let_blobs_be_left();
     }
     return ret;

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -314,6 +315,24 @@ def tsan(log):
     return meson_suites(["unit", "renderer", "present"], "thread", log)
 
 
+# How long each target runs: enough for all seeds, and a look beyond. A person has "make fuzz".
+FUZZ_SECONDS = 15
+
+
+def fuzz(log):
+    """The targets of fuzz/: their seeds, and what a random number that is always the same makes of them."""
+    place = OUT / "fuzz"
+    shutil.rmtree(place, ignore_errors=True)
+    before = log.stat().st_size
+    status = run([SCRIPTS / "fuzz.py", "--seconds", FUZZ_SECONDS, "--seed", 1, "--place", place, "--no-coverage"], log, 1200)
+    said = log.read_bytes()[before:].decode(errors="replace")
+    results = [Result(f"{name}: {runs} executions", FAILED if why or not int(runs) else PASSED, why)
+               for name, runs, why in re.findall(r"^([\w-]+) +(\d+) executions in +\d+ s(?:, FAILED: (.*))?$", said, re.M)]
+    if status != 0 and not any(result.status == FAILED for result in results):
+        results.append(Result(f"fuzz.py ended with status {status}", FAILED))
+    return results
+
+
 def checkpatch(program, log):
     """What QEMU's own script says of the patches meant for QEMU, and of our files in its tree."""
     try:
@@ -471,7 +490,7 @@ def legacy(log):
 
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
-          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, packages, asan, tsan,
+          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, packages, asan, tsan, fuzz,
            guest_aarch64, guest_backports, guest_forky, guest_module, libvirt, polled, darwin, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
 ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "libvirt", "polled", "darwin", "legacy"}
