@@ -41,7 +41,8 @@ struct images_kind {
      */
     VkResult (*acquire)(struct images *images, uint64_t timeout_ns, unsigned *index,
                         VkSemaphore *ready);
-    /* What painting has to signal before image `index` is shown, or VK_NULL_HANDLE. */
+    /* What painting has to signal before image `index` is shown. VK_NULL_HANDLE: nobody waits for a signal,
+     * so it is presented once the GPU is done with it. */
     VkSemaphore (*painted)(struct images *images, unsigned index);
     VkResult (*present)(struct images *images, unsigned index);
     void (*destroy)(struct images *images); /* takes those that are half made */

@@ -249,8 +249,10 @@ static VkResult paint_once(struct screen *screen, const struct painting *paintin
     VkResult acquired = images->kind->acquire(images, acquire_timeout_ns, &index, &ready);
     if (acquired != VK_SUCCESS && acquired != VK_SUBOPTIMAL_KHR)
         return acquired;
-    result = painter_paint(screen->painter, images, index, painting, ready,
-                           images->kind->painted(images, index));
+    VkSemaphore painted = images->kind->painted(images, index);
+    result = painter_paint(screen->painter, images, index, painting, ready, painted);
+    if (result == VK_SUCCESS && !painted)
+        result = painter_wait(screen->painter);
     if (result != VK_SUCCESS) {
         screen->outdated = true; /* an acquired image that was not presented */
         return result;
