@@ -61,7 +61,11 @@ VkResult offscreen_create(struct vulkan *vk, uint32_t width, uint32_t height,
 /* The image that offscreen_present() showed last, or NULL. */
 struct image *offscreen_shown(struct images *images);
 
-/* For both: make views of all images. */
+/* Memory of its own for an image, bound to it. `more`: for the pNext of VkMemoryAllocateInfo. */
+VkResult images_add_memory(const struct vulkan *vk, VkImage image, const void *more,
+                           VkDeviceMemory *memory);
+
+/* For all kinds: make views of all images. */
 VkResult images_create_views(struct images *images);
 void images_destroy_views(struct images *images);
 
