@@ -2,8 +2,8 @@
 /*
  * What frames are painted on: a ring of images, of which one is acquired, painted, and presented.
  *
- * Two kinds behind one table: the swapchain of a surface (swapchain.c) and images that nobody sees
- * (offscreen.c). All on the presenter's thread, one frame at a time: the GPU is done with an image's
+ * Three kinds behind one table: the swapchain of a surface (swapchain.c), memory that a window system shows
+ * as it is (sheets.c), and images that nobody sees (offscreen.c). All on the presenter's thread, one frame at a time: the GPU is done with an image's
  * predecessor before the next one is acquired.
  */
 #ifndef PRESENT_IMAGES_H
@@ -55,6 +55,9 @@ struct images_kind {
 VkResult swapchain_create(struct vulkan *vk, struct surface *surface, VkSurfaceKHR vk_surface,
                           enum venus_gpu_present_mode mode, struct images *former,
                           struct images **images);
+/* The same for a surface whose kind has sheets. What they replace is shown until one of these is. */
+VkResult sheets_create(struct vulkan *vk, struct surface *surface, enum venus_gpu_present_mode mode,
+                       struct images **images);
 VkResult offscreen_create(struct vulkan *vk, uint32_t width, uint32_t height,
                           struct images **images);
 
