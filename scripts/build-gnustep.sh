@@ -14,7 +14,7 @@ case ${1:-} in
 esac
 
 c_files=(src/base/message.c src/platform/linux.c)
-objc_files=(src/present/surface-metal.m tests/darwin/gnustep/layers.m tests/darwin/gnustep/test-surface-metal.m)
+objc_files=(src/present/surface-{layer,metal}.m tests/darwin/gnustep/layers.m tests/darwin/gnustep/test-surface-metal.m)
 
 # What runs in there. GNUstep's headers have warnings of their own, and its options are for Objective-C only.
 # shellcheck disable=SC2016

@@ -190,7 +190,7 @@ static CAMetalLayer *layer_of_view(void)
 
 static unsigned covers(void)
 {
-    return (unsigned)GSDebugAllocationCount(NSClassFromString(@"VenusGPUCover"));
+    return (unsigned)GSDebugAllocationCount(NSClassFromString(@"VenusGPUMetalCover"));
 }
 
 static void nothing_is_left(void)

@@ -49,6 +49,7 @@ __attribute__((objc_root_class))
     Class isa;
 }
 + (instancetype)alloc;
++ (Class)class;
 - (instancetype)init;
 - (instancetype)retain;
 - (oneway void)release;
