@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A layer that covers a view of the front end's, for macOS: what there is to it whoever paints in it
- * (surface-metal.m).
+ * A layer that covers a view of the front end's, for macOS: what there is to it whoever paints in it, which is a
+ * CAMetalLayer's swapchain (surface-metal.m) or IOSurfaces (surface-iosurface.m).
  *
  * A layer takes no events, so keyboard and mouse are the view's, as if we were not there. Ours is the lowest of the
  * view's: what the front end has put over its picture, as a pointer, stays over ours.

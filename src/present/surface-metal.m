@@ -54,6 +54,7 @@ static VkResult create_vulkan(struct surface *base, const struct vulkan *vk,
 const struct surface_kind surface_metal = {
     .name = "a view of macOS",
     .extension = "VK_EXT_metal_surface",
+    .with_sheets = &surface_iosurface,
     .create = create,
     .destroy = layer_destroy,
     .create_vulkan = create_vulkan,

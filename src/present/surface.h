@@ -94,7 +94,7 @@ extern const struct surface_kind surface_xcb;
 extern const struct surface_kind surface_wayland;
 #endif
 #ifdef HAVE_METAL
-extern const struct surface_kind surface_metal;
+extern const struct surface_kind surface_metal, surface_iosurface;
 #endif
 
 #endif

@@ -60,6 +60,14 @@ __attribute__((objc_root_class))
 @interface NSString : NSObject
 @end
 
+@interface NSNumber : NSObject
++ (NSNumber *)numberWithUnsignedInt:(unsigned int)number;
+@end
+
+@interface NSDictionary : NSObject
++ (instancetype)dictionaryWithObjectsAndKeys:(id)first, ... __attribute__((sentinel));
+@end
+
 typedef NSString *NSNotificationName;
 
 @interface NSNotification : NSObject
