@@ -450,9 +450,9 @@ def appkit(log):
     status = run([*on_screen, "valgrind", "--leak-check=full", "--show-leak-kinds=definite", f"--log-file={report}", program],
                  log, 600)
     said = report.read_text(encoding="utf-8", errors="replace") if report.exists() else ""
-    faults = faults_of(said, "surface-metal.m")
+    faults = [block for file in sorted((TOP / "src" / "present").glob("*.m")) for block in faults_of(said, file.name)]
     ended = status == 0 and "LEAK SUMMARY" in said
-    results.append(Result("valgrind finds no fault of surface-metal.m's", PASSED if ended and not faults else FAILED,
+    results.append(Result("valgrind finds no fault of the presenter's Objective-C", PASSED if ended and not faults else FAILED,
                           "" if ended else f"it ended with status {status}",
                           [line for block in faults for line in block.splitlines()]))
     return results
