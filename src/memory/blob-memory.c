@@ -29,14 +29,15 @@ static bool export_memory(struct services *services, struct memory *memory, uint
 static struct memory *place(struct services *services, uint32_t resource_id, uint64_t size,
                             int *ret)
 {
-    void *ptr;
-    enum placement_way way;
-    *ret = placement_place(services->renderer, resource_id, size, NULL, &ptr, &way);
+    struct placement placement;
+    *ret = placement_place(services->renderer, resource_id, size, NULL, &placement);
     if (*ret < 0)
         return NULL;
-    struct memory *memory = memory_new(services, ptr, page_round(size));
-    if (!memory)
-        munmap(ptr, page_round(size));
+    struct memory *memory = memory_new(services, placement.ptr, page_round(size));
+    if (memory)
+        memory->tail = page_round(size) - placement.size;
+    else
+        munmap(placement.ptr, page_round(size));
     return memory;
 }
 
@@ -55,6 +56,11 @@ struct memory *blob_memory_create(struct services *services, struct pins *pins,
         return NULL;
     }
     memory->ranges = 1;
+    if (memory->tail && !budget_take(&services->budget, BUDGET_RANGES, 1)) {
+        memory_unref(memory);
+        return NULL;
+    }
+    memory->ranges += memory->tail > 0;
     export_memory(services, memory, resource_id); /* or else the pointer must do */
     if (services->renderer->map_info(resource_id, &memory->map_info) < 0)
         memory->map_info = 0;

@@ -116,7 +116,7 @@ bool memory_describe(const struct memory *memory, uint64_t offset,
         .kind = kinds[memory->fd_type],
         .fd = memory->fd,
         .offset = offset,
-        .size = memory->size,
+        .size = memory_own_size(memory),
     };
     if (handle->kind == VENUS_GPU_HANDLE_OPAQUE && device->is_only) {
         handle->device_uuid = device->device_uuid;

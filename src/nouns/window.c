@@ -6,7 +6,8 @@
  * pages at its offset with the blob's own (placement_place), and unmapped by putting anonymous
  * pages back. The kernel does either in one step, for every thread and every virtual processor at
  * once, and it costs the same however much else is mapped. The address range never has a hole: a
- * guest that touches an offset where nothing is mapped sees zeroes or what it wrote there itself.
+ * guest that touches an offset where nothing is mapped sees zeroes or what it wrote there itself. So it does
+ * between the end of a blob's memory and the end of its own last page, where that is larger than ours.
  *
  * Where the pages cannot be replaced, by order (VENUS_GPU_WINDOW_REGIONS) or because the memory does
  * not allow it, the front end lays a region over the window. That takes its time and its own thread,
@@ -168,7 +169,8 @@ static int map_region(struct venus_gpu *gpu, struct resource *resource, bool in_
     if (!region)
         return -ENOMEM;
     region->base.offset = resource->range.start;
-    region->base.size = resource->range.end - resource->range.start;
+    /* Memory that ends before its range does is pinned: behind it the guest sees the window's own pages. */
+    region->base.size = resource->memory->size;
     region->base.ptr = resource->memory->ptr;
     region->memory = memory_ref(resource->memory);
     if (memory_describe(region->memory, 0, session_device(gpu->session), &region->handle))
@@ -219,13 +221,14 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
     /* Pinned memory is the renderer's own mapping, and the renderer gives no other. */
     bool in_vain = false, pinned = resource->memory && resource->memory->owner;
     if (gpu->services.config.window_mode == VENUS_GPU_WINDOW_AUTO && !pinned) {
-        void *ptr;
-        enum placement_way way;
+        struct placement placement;
         int ret = placement_place(gpu->services.renderer, resource->id, resource->size,
-                                  window->base + offset, &ptr, &way);
+                                  window->base + offset, &placement);
         if (ret == 0) {
             stat_add(&gpu->services.stats,
-                     way == PLACEMENT_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS, 1);
+                     placement.way == PLACEMENT_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS, 1);
+            if (placement.size < resource->range.end - offset)
+                stat_add(&gpu->services.stats, STAT_MAPS_PADDED, 1);
             return 0;
         }
         in_vain = true;
@@ -241,6 +244,8 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
     int ret = map_region(gpu, resource, in_vain);
     if (ret == 0)
         stat_add(&gpu->services.stats, STAT_MAPS_REGION, 1);
+    if (ret == 0 && memory_own_size(resource->memory) < resource->range.end - offset)
+        stat_add(&gpu->services.stats, STAT_MAPS_PADDED, 1);
     return ret;
 }
 

@@ -74,6 +74,31 @@ static void gpu_s_writes_appear_in_the_window(void **state)
     assert_filled(window, size, 0xbeef);
 }
 
+/* A kernel with pages of 16 or 64 KiB makes its blobs whole ones; Vulkan has allocated what the program asked for. */
+static void memory_ends_before_the_guest_s_page(void **state)
+{
+    struct guest *guest = *state;
+    static const uint64_t sizes[][2] = { { PAGE, 4 * PAGE },
+                                         { 9 * PAGE, 12 * PAGE },
+                                         { PAGE, 16 * PAGE } };
+    struct venus venus;
+
+    venus_open_all(&venus, guest, 1);
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        uint64_t memory, size = sizes[i][0], blob_size = sizes[i][1];
+        uint32_t resource = venus_padded_blob(&venus, size, blob_size, &memory);
+        uint64_t buffer = venus_buffer(&venus, memory, size);
+        char *window = guest_map_anywhere(guest, resource, blob_size);
+        assert_ok(guest_wait(venus_fill(&venus, buffer, 0xface + i, 0)));
+        assert_filled(window, size, 0xface + i);
+        fill(window + size, blob_size - size, 0xaffe); /* up to its last byte */
+        assert_filled(window + size, blob_size - size, 0xaffe);
+        assert_ok(guest_unmap(guest, resource));
+        assert_filled(window, blob_size, 0);
+    }
+    assert_int_equal(guest_stat(guest, "maps-padded"), sizeof(sizes) / sizeof(*sizes));
+}
+
 static void gpu_reads_what_the_guest_wrote(void **state)
 {
     struct guest *guest = *state;
@@ -222,6 +247,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(shm_is_mapped_by_its_descriptor, guest_setup,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(gpu_s_writes_appear_in_the_window, guest_setup,
+                                        guest_teardown),
+        cmocka_unit_test_setup_teardown(memory_ends_before_the_guest_s_page, guest_setup,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(gpu_reads_what_the_guest_wrote, guest_setup,
                                         guest_teardown),

@@ -209,14 +209,15 @@ static void test_no_regions(void **state)
     assert_int_equal(map_blob(2, 0), OK_MAP);
 }
 
-/* Memory that is shorter than the blob would fault: it is not mapped in any way. */
+/* Memory that is shorter than the blob, by more than a guest's page, would fault: it is not mapped in any way. */
 static void check_short_memory(enum fake_memory memory)
 {
     start(NULL);
     fake_set_memory(memory);
-    assert_ok(create_host_blob(1, 16 * PAGE));
+    fake_set_missing(16 * PAGE);
+    assert_ok(create_host_blob(1, 32 * PAGE));
     assert_error(map_blob(1, 0), UNSPEC);
-    check_hole(0, 17 * PAGE);
+    check_hole(0, 33 * PAGE);
     const struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, 128, 128);
     assert_error(set_scanout_blob(&request), UNSPEC);
     assert_null(shown(0));
@@ -229,6 +230,69 @@ static void test_short_memory(void **state)
     (void)state;
     check_short_memory(FAKE_SHORT);
     check_short_memory(FAKE_SMALL);
+    check_short_memory(FAKE_SMALL_PINNED);
+}
+
+/*
+ * A guest whose pages are larger makes its blobs whole ones of its own, and the memory ends before: the guest sees
+ * pages of nothing there, which are gone when the blob is.
+ */
+static void check_padded(enum fake_memory memory, enum venus_gpu_window_mode mode, const char *way)
+{
+    start(&(struct vm_options){ .window_mode = mode });
+    fake_set_memory(memory);
+    fake_set_missing(3 * PAGE);
+    assert_ok(create_host_blob(1, 4 * PAGE));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(map_blob(1, 4 * PAGE), OK_MAP);
+        check_shared(1, 4 * PAGE, PAGE);
+        check_hole(5 * PAGE, i ? 0 : 3 * PAGE); /* a region's memory is the same each time */
+        guest_writes(8 * PAGE - 1, 7);
+        assert_int_equal(guest_sees(8 * PAGE - 1), 7);
+        check_hole(8 * PAGE, PAGE);
+        assert_int_equal(stat_value("mapped-bytes"), 4 * PAGE);
+        assert_ok(unmap_blob(1));
+        if (memory != FAKE_SMALL_PINNED)
+            check_hole(4 * PAGE, 4 * PAGE);
+    }
+    assert_int_equal(stat_value(way), 2);
+    assert_int_equal(stat_value("maps-padded"), 2);
+
+    /* What is beyond its memory cannot be shown, and is no pointer's image. */
+    struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, 32, 32);
+    assert_ok(set_scanout_blob(&request));
+    request = blob_scanout(0, 1, 32, 33);
+    assert_error(set_scanout_blob(&request), INVALID_PARAMETER);
+    assert_ok(unref(1));
+    vm_reset();
+    assert_int_equal(stat_value("address-ranges"), 0);
+    vm_stop();
+}
+
+static void test_padded(void **state)
+{
+    (void)state;
+    check_padded(FAKE_SHORT, VENUS_GPU_WINDOW_AUTO, "maps-fixed");
+    check_padded(FAKE_SMALL, VENUS_GPU_WINDOW_AUTO, "maps-alias");
+    check_padded(FAKE_SMALL_PINNED, VENUS_GPU_WINDOW_AUTO, "maps-region");
+    check_padded(FAKE_SHORT, VENUS_GPU_WINDOW_REGIONS, "maps-region");
+    check_padded(FAKE_SMALL, VENUS_GPU_WINDOW_REGIONS, "maps-region");
+}
+
+/* A region's handle is of what the memory has, not of the pages of nothing behind it. */
+static void test_padded_handle(void **state)
+{
+    (void)state;
+    start(NULL);
+    fake_set_memory(FAKE_SHORT);
+    fake_set_missing(3 * PAGE);
+    vm.keep_frames = true;
+    assert_ok(create_host_blob(1, 4 * PAGE));
+    const struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, 32, 32);
+    assert_ok(set_scanout_blob(&request));
+    assert_non_null(shown(0)->handle);
+    assert_int_equal(shown(0)->handle->size, PAGE);
+    drop_frames();
 }
 
 /* What is mapped stays as long as it is, also if the render server means ill: nobody can cut its file. */
@@ -262,6 +326,7 @@ static void test_hole_in_memory(void **state)
     munmap(page, PAGE);
     if (can_tell) {
         check_short_memory(FAKE_HOLE);
+        check_padded(FAKE_HOLE, VENUS_GPU_WINDOW_AUTO, "maps-alias");
         return;
     }
 #endif
@@ -907,6 +972,8 @@ int main(void)
         TEST(test_nothing_works),
         TEST(test_no_regions),
         TEST(test_short_memory),
+        TEST(test_padded),
+        TEST(test_padded_handle),
         TEST(test_memory_cannot_be_cut),
         TEST(test_hole_in_memory),
         TEST(test_not_mappable),
