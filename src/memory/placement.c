@@ -19,14 +19,25 @@ int placement_alias(void *src, size_t size, void *dst)
 /* The largest pages that Linux has on any processor. */
 enum { GUEST_PAGE_MOST = 64 << 10 };
 
+static uint64_t guest_page(uint64_t size)
+{
+    uint64_t page = size & -size; /* the largest power of two that divides it */
+    return page < GUEST_PAGE_MOST ? page : GUEST_PAGE_MOST;
+}
+
 /*
  * Whether memory may end so far before a blob of that size does: within the last page of a guest, whose pages are as
  * large as the blob's size allows. Whatever is missing beyond that is a guest's false word, or a fault.
  */
 static bool is_tail(uint64_t missing, uint64_t size)
 {
-    uint64_t page = size & -size; /* the largest power of two that divides it */
-    return missing < (page < GUEST_PAGE_MOST ? page : GUEST_PAGE_MOST);
+    return missing < guest_page(size);
+}
+
+uint64_t placement_least(uint64_t size)
+{
+    uint64_t page = guest_page(size);
+    return page > page_size() ? size - page + page_size() : size;
 }
 
 /*

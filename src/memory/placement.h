@@ -36,6 +36,9 @@ struct placement {
 int placement_place(const struct renderer *renderer, uint32_t resource_id, uint64_t size, void *dst,
                     struct placement *placement);
 
+/* The least memory there can be behind a blob of that size, of which a guest's last page is the rest. */
+uint64_t placement_least(uint64_t size);
+
 /* Make dst, which is part of a mapping of ours, show the pages at src too. Returns 0 or a negative errno
  * value. Any thread. */
 int placement_alias(void *src, size_t size, void *dst);

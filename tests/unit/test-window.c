@@ -279,6 +279,29 @@ static void test_padded(void **state)
     check_padded(FAKE_SMALL, VENUS_GPU_WINDOW_REGIONS, "maps-region");
 }
 
+/* virglrenderer refuses a dma-buf that is smaller than the blob; what it has is found, whatever that is. */
+static void test_padded_dma_buf(void **state)
+{
+    (void)state;
+    for (uint64_t pages = 1; pages <= 4; pages++) {
+        start(NULL);
+        fake_set_memory(FAKE_DMABUF);
+        fake_refuse_larger(pages * PAGE);
+        assert_ok(create_host_blob(1, 4 * PAGE));
+        assert_int_equal(map_blob(1, 4 * PAGE), OK_MAP);
+        check_shared(1, 4 * PAGE, pages * PAGE);
+        check_hole(4 * PAGE + pages * PAGE, (5 - pages) * PAGE);
+        assert_int_equal(stat_value("maps-padded"), pages < 4);
+        assert_int_equal(fake_count(FAKE_BLOB_CREATE), pages < 4 ? 2 : 1);
+        vm_stop();
+    }
+    /* Shared memory is as large as is asked for, and what is no whole larger page is of no larger page. */
+    start(NULL);
+    fake_refuse_larger(2 * PAGE);
+    assert_error(create_host_blob(1, 3 * PAGE), OUT_OF_MEMORY);
+    assert_int_equal(fake_count(FAKE_BLOB_CREATE), 1);
+}
+
 /* A region's handle is of what the memory has, not of the pages of nothing behind it. */
 static void test_padded_handle(void **state)
 {
@@ -973,6 +996,7 @@ int main(void)
         TEST(test_no_regions),
         TEST(test_short_memory),
         TEST(test_padded),
+        TEST(test_padded_dma_buf),
         TEST(test_padded_handle),
         TEST(test_memory_cannot_be_cut),
         TEST(test_hole_in_memory),
