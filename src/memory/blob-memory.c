@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/pages.h"
 #include "base/services.h"
+#include "base/ways.h"
 #include "memory/memory.h"
 #include "memory/pinned.h"
 #include "memory/placement.h"
@@ -18,6 +20,10 @@ static bool export_memory(struct services *services, struct memory *memory, uint
         return false;
     memory->counts_fd =
         services->renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) == 0;
+    if (memory->counts_fd && ways_shm_only() && memory->fd_type != RENDERER_FD_SHM) {
+        close(memory->fd);
+        memory->counts_fd = false;
+    }
     if (!memory->counts_fd) {
         memory->fd = -1;
         budget_give_back(&services->budget, BUDGET_DESCRIPTORS, 1);

@@ -71,7 +71,7 @@ struct memory *memory_alias_pages(struct services *services, const struct iovec 
     unsigned ranges = num_pages;
     if (!size || ranges > ALIAS_MAX_RUNS || !budget_take(&services->budget, BUDGET_RANGES, ranges))
         return NULL;
-    size = page_round(size);
+    size = page_round_here(size);
 
     char *ptr = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (ptr == MAP_FAILED) {
@@ -82,7 +82,7 @@ struct memory *memory_alias_pages(struct services *services, const struct iovec 
     size_t done = 0;
     for (unsigned i = 0; i < num_pages && done < size; i++) {
         const struct iovec *iov = &pages[i];
-        size_t len = page_round(iov->iov_len);
+        size_t len = page_round_here(iov->iov_len);
         if (len > size - done)
             len = size - done;
         bool last = done + len == size;

@@ -79,9 +79,9 @@ struct memory *pins_add(struct pins *pins, uint32_t resource_id, uint64_t size)
         return NULL;
 
     /* It has no room for a guest's larger page behind it, and so is shorter than the blob there. */
-    uint64_t there = (uintptr_t)ptr % page_size()
+    uint64_t there = (uintptr_t)ptr % page_size_here()
                          ? 0
-                         : placement_there(ptr, page_round(mapped_size), page_round(size));
+                         : placement_there(ptr, page_round_here(mapped_size), page_round(size));
     struct pinned *pinned = there ? calloc(1, sizeof(*pinned)) : NULL;
     if (!pinned) {
         renderer->unmap(resource_id);

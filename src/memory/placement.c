@@ -9,11 +9,12 @@
 #include <unistd.h>
 
 #include "base/pages.h"
+#include "base/ways.h"
 #include "platform/platform.h"
 
 int placement_alias(void *src, size_t size, void *dst)
 {
-    return platform_alias(src, size, dst);
+    return ways_shm_only() ? -ENOTSUP : platform_alias(src, size, dst);
 }
 
 /* The largest pages that Linux has on any processor. */
@@ -37,7 +38,7 @@ static bool is_tail(uint64_t missing, uint64_t size)
 uint64_t placement_least(uint64_t size)
 {
     uint64_t page = guest_page(size);
-    return page > page_size() ? size - page + page_size() : size;
+    return page > page_size_here() ? size - page + page_size_here() : size;
 }
 
 /*
@@ -49,9 +50,9 @@ uint64_t placement_there(void *ptr, uint64_t mapped_size, uint64_t size)
     uint64_t there = mapped_size < size ? mapped_size : size;
     while (there && is_tail(size - there, size)) {
         /* Looking means a page fault, which is a good part of what a small blob costs. */
-        if (platform_page_exists((char *)ptr + there - page_size()))
+        if (platform_page_exists((char *)ptr + there - page_size_here()))
             return there;
-        there -= page_size();
+        there -= page_size_here();
     }
     return 0;
 }
@@ -79,7 +80,7 @@ static uint64_t file_size(int fd)
 static uint64_t file_pages(int fd)
 {
     uint64_t size = file_size(fd);
-    return size == UINT64_MAX ? size : page_round(size);
+    return size == UINT64_MAX ? size : page_round_here(size);
 }
 
 /* Where there is no place yet, an address range that nobody can touch. */
@@ -106,7 +107,7 @@ static int place_by_fd(const struct renderer *renderer, uint32_t resource_id, ui
     placement->size = pages < size ? pages : size;
     if (cuttable) {
         ret = -EOVERFLOW;
-    } else if (type != RENDERER_FD_SHM && type != RENDERER_FD_DMABUF) {
+    } else if (type != RENDERER_FD_SHM && (type != RENDERER_FD_DMABUF || ways_shm_only())) {
         ret = -ENOTSUP; /* an opaque descriptor means something to the Vulkan driver only */
     } else if (!pages || !is_tail(size - placement->size, size)) {
         ret = -EOVERFLOW;
@@ -132,9 +133,10 @@ static int place_by_alias(const struct renderer *renderer, uint32_t resource_id,
     if (ret < 0)
         return ret;
 
-    mapped_size = page_round(mapped_size);
+    mapped_size = page_round_here(mapped_size);
     placement->size = mapped_size < size ? mapped_size : size;
-    if ((uintptr_t)mapped % page_size() || !mapped_size || !is_tail(size - placement->size, size))
+    if ((uintptr_t)mapped % page_size_here() || !mapped_size ||
+        !is_tail(size - placement->size, size))
         ret = -EINVAL;
     if (!ret)
         ret = make_place(size, dst, &placement->ptr);

@@ -45,9 +45,10 @@ struct window_region {
 struct window {
     char *base; /* NULL: the device has no window */
     uint64_t size;
-    bool locks_memory; /* the process does: mlockall(), also of what it maps from now on */
-    void *ranges;      /* struct window_range, in a tree of tsearch() */
-    bool hint_given;   /* since the last reset */
+    bool locks_memory;     /* the process does: mlockall(), also of what it maps from now on */
+    void *ranges;          /* struct window_range, in a tree of tsearch() */
+    bool hint_given;       /* since the last reset */
+    bool pages_hint_given; /* likewise: of a guest's pages */
     LIST_HEAD(, window_region) regions; /* not taken away yet; under the services' lock */
 };
 
@@ -116,12 +117,21 @@ void window_forget_hint(struct venus_gpu *gpu)
 {
     assert_device_thread(&gpu->services);
     gpu->window->hint_given = false;
+    gpu->window->pages_hint_given = false;
 }
 
 void *venus_gpu_window(const struct venus_gpu *gpu, uint64_t *size)
 {
     *size = gpu->window->size;
     return gpu->window->base;
+}
+
+uint32_t window_blob_alignment(const struct venus_gpu *gpu)
+{
+    uint64_t wanted = gpu->services.config.blob_alignment;
+    if (!wanted || !gpu->window->size)
+        return 0;
+    return (uint32_t)(wanted > page_size() ? wanted : page_size());
 }
 
 /* Ranges in the tree are disjoint, so they are ordered, and any that overlap are "equal". */
@@ -286,6 +296,22 @@ void window_expect(struct venus_gpu *gpu, uint64_t size)
         hint(gpu, "the guest has a blob that does not fit into the host-visible window", size);
 }
 
+/* The guest's kernel puts its blobs side by side, in whole pages of its own, and has smaller ones than this host. */
+static void hint_at_pages(struct venus_gpu *gpu, uint64_t offset)
+{
+    enum { GUEST_PAGE_LEAST = 4096 };
+    size_t page = page_size();
+    if (gpu->window->pages_hint_given || offset % page == 0 || offset % GUEST_PAGE_LEAST)
+        return;
+    gpu->window->pages_hint_given = true;
+    log_line(
+        &gpu->services.log, VENUS_GPU_LOG_WARNING,
+        "the guest's pages are smaller than this host's, of %zu KiB, so its Vulkan cannot work: "
+        "it needs a kernel with such pages (Debian: linux-image-arm64-16k), or Linux 7.2 with a "
+        "Mesa that makes its blobs multiples of VIRTGPU_PARAM_BLOB_ALIGNMENT",
+        page >> 10);
+}
+
 static void count_mapped(struct venus_gpu *gpu, uint64_t size)
 {
     stat_add(&gpu->services.stats, STAT_MAPPED, 1);
@@ -315,6 +341,7 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
                              resource->id);
 
     uint64_t size = page_round(resource->size);
+    hint_at_pages(gpu, offset);
     if (offset % page_size() || size > window->size || offset > window->size - size)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                              "0x%llx bytes at offset 0x%llx of a window of 0x%llx",

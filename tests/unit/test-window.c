@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of the host-visible window: places, contents, ways to map, regions and their answers. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "harness.h"
@@ -628,6 +630,57 @@ static void test_no_hint(void **state)
     assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 0);
 }
 
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+/*
+ * A host with larger pages, and a guest whose kernel puts its blobs side by side in pages of its own: places that are
+ * none of the host's are refused, and a person is told once which guest it takes.
+ */
+static void test_guest_of_smaller_pages(void **state)
+{
+    (void)state;
+    char larger[16];
+    snprintf(larger, sizeof(larger), "%d", 4 * PAGE);
+    setenv("VENUS_GPU_PAGE_SIZE", larger, 1);
+    start(&(struct vm_options){ .blob_alignment = 1 });
+    uint32_t alignment;
+    venus_gpu_read_config(vm.gpu, 16, &alignment, sizeof(alignment));
+    assert_int_equal(le32(alignment), 4 * PAGE);
+    for (uint32_t id = 1; id <= 3; id++)
+        assert_ok(create_host_blob(id, 33 * PAGE)); /* what Venus' ring takes in such a guest */
+    assert_int_equal(map_blob(1, 0), OK_MAP);
+    check_shared(1, 0, 33 * PAGE);
+    check_hole(33 * PAGE, 3 * PAGE); /* to the end of the host's page */
+    assert_false(was_logged(VENUS_GPU_LOG_WARNING, "pages are smaller"));
+    assert_error(map_blob(2, 33 * PAGE), INVALID_PARAMETER);
+    assert_true(
+        was_logged(VENUS_GPU_LOG_WARNING, "the guest's pages are smaller than this host's"));
+    assert_true(was_logged(VENUS_GPU_LOG_WARNING, "linux-image-arm64-16k"));
+    assert_error(map_blob(2, 34 * PAGE), INVALID_PARAMETER);
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 1);
+    /* A place within the host's last page of the first one; and one behind it. */
+    assert_error(map_blob(2, 32 * PAGE), INVALID_PARAMETER);
+    assert_int_equal(map_blob(2, 36 * PAGE), OK_MAP);
+    vm_reset();
+    assert_ok(create_context(1));
+    assert_ok(create_host_blob(1, PAGE));
+    assert_error(map_blob(1, PAGE), INVALID_PARAMETER);
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 2);
+    /* No guest's page ends there: that is a mistake of another kind. */
+    vm_reset();
+    assert_ok(create_context(1));
+    assert_ok(create_host_blob(1, PAGE));
+    assert_error(map_blob(1, 100), INVALID_PARAMETER);
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 2);
+}
+
+static int usual_pages(void **state)
+{
+    int ret = vm_teardown(state);
+    unsetenv("VENUS_GPU_PAGE_SIZE");
+    return ret;
+}
+
 /* ---- regions --------------------------------------------------------------------------------- */
 
 static const struct vm_options by_regions = { .window_mode = VENUS_GPU_WINDOW_REGIONS };
@@ -1011,6 +1064,7 @@ int main(void)
         TEST(test_nearly_full),
         TEST(test_no_room),
         TEST(test_no_hint),
+        cmocka_unit_test_teardown(test_guest_of_smaller_pages, usual_pages),
         TEST(test_regions_by_order),
         TEST(test_late_answers),
         TEST(test_answers_before_a_wait),
