@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/pages.h"
@@ -390,6 +391,10 @@ void window_unmap(struct venus_gpu *gpu, struct resource *resource)
     if (resource->region) {
         unmap_region(gpu, resource->region);
         resource->region = NULL;
+        /* What the guest wrote behind it, in the window's own pages, another of its programs is not to see. */
+        if (resource->memory->size < size)
+            memset(gpu->window->base + resource->range.start + resource->memory->size, 0,
+                   size - resource->memory->size);
     } else if (window_fill(gpu->window, resource->range.start, size) < 0) {
         /* The old pages are still there, and stay mapped; the guest sees them until it maps others. */
         log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
