@@ -60,6 +60,9 @@ static char *config_mistake(const struct venus_gpu_config *config, const struct 
         return message("There is no present mode %u.", (unsigned)config->present_mode);
     if (config->window_size % page_size())
         return message("The host-visible window must be a multiple of %zu bytes.", page_size());
+    if (config->blob_alignment & (config->blob_alignment - 1) || config->blob_alignment > 1 << 30)
+        return message("Blobs cannot be multiples of %llu bytes: use a power of two up to 1 GiB.",
+                       (unsigned long long)config->blob_alignment);
     if (config->render_server && config->render_server_fd >= 0)
         return message("Give the render server as a program or as a descriptor, not both.");
     const char *broker = broker_path(config->render_server);
@@ -291,6 +294,8 @@ uint64_t venus_gpu_features(const struct venus_gpu *gpu)
 {
     uint64_t features = 1 << VIRTIO_GPU_F_VIRGL | 1 << VIRTIO_GPU_F_EDID |
                         1 << VIRTIO_GPU_F_RESOURCE_UUID | 1 << VIRTIO_GPU_F_CONTEXT_INIT;
+    if (window_blob_alignment(gpu))
+        features |= 1 << VIRTIO_GPU_F_BLOB_ALIGNMENT;
     /* VIRGL is the specification's name for "has contexts". Blobs are of use with a window only. */
     return gpu->services.config.window_size ? features | 1 << VIRTIO_GPU_F_RESOURCE_BLOB : features;
 }

@@ -72,7 +72,7 @@ struct memory *memory_alias_pages(struct services *services, const struct iovec 
     if (!size || ranges > ALIAS_MAX_RUNS || !budget_take(&services->budget, BUDGET_RANGES, ranges))
         return NULL;
     size_t wanted = size;
-    size = page_round(size);
+    size = page_round_here(size);
 
     char *ptr = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (ptr == MAP_FAILED) {
@@ -83,7 +83,7 @@ struct memory *memory_alias_pages(struct services *services, const struct iovec 
     size_t done = 0;
     for (unsigned i = 0; i < num_pages && done < size; i++) {
         const struct iovec *iov = &pages[i];
-        size_t len = page_round(iov->iov_len);
+        size_t len = page_round_here(iov->iov_len);
         if (len > size - done)
             len = size - done;
         /* Of a piece that is no whole pages others may follow: only the last one's end is of no interest. */
@@ -118,7 +118,7 @@ bool memory_describe(const struct memory *memory, uint64_t offset,
         .kind = kinds[memory->fd_type],
         .fd = memory->fd,
         .offset = offset,
-        .size = memory->size,
+        .size = memory_own_size(memory),
     };
     if (handle->kind == VENUS_GPU_HANDLE_OPAQUE && device->is_only) {
         handle->device_uuid = device->device_uuid;

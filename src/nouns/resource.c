@@ -18,6 +18,7 @@
 #include "memory/blob-memory.h"
 #include "memory/memory.h"
 #include "memory/pinned.h"
+#include "memory/placement.h"
 #include "nouns/context.h"
 #include "nouns/handlers.h"
 #include "nouns/ledger.h"
@@ -230,6 +231,12 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
         .num_iov = resource->backing ? resource->backing->num_iov : 0,
     };
     int ret = gpu->services.renderer->blob_create(&blob);
+    /* Of a dma-buf virglrenderer gives no more than there is, and a guest's kernel rounds up to its own pages. What is
+     * really there is seen when it is mapped. */
+    if (ret < 0 && blob_id && !blob.num_iov && placement_least(blob.size) < blob.size) {
+        blob.size = placement_least(blob.size);
+        ret = gpu->services.renderer->blob_create(&blob);
+    }
     inbox_answered(&context->inbox);
     if (ret < 0) {
         budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size);

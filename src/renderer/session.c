@@ -7,6 +7,7 @@
 
 #include "base/message.h"
 #include "base/services.h"
+#include "base/ways.h"
 #include "platform/platform.h"
 #include "renderer/watchdog.h"
 
@@ -46,8 +47,7 @@ int session_create(struct session **out, struct services *services, const struct
     session->services = services;
     session->events = *events;
     session->server_was_given = services->config.render_server_fd >= 0;
-    const char *polls = getenv("VENUS_GPU_POLL_FENCES");
-    session->polls_fences = (polls && *polls) || !platform_has_fence_events();
+    session->polls_fences = ways_poll_fences() || !platform_has_fence_events();
     const struct watchdog_config config = {
         .call_ms = services->config.max_call_ms,
         .server_can_be_replaced = !session->server_was_given,

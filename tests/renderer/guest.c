@@ -121,12 +121,28 @@ static struct venus_gpu_region **find_region(struct guest *guest,
     return NULL;
 }
 
+/* Where all blobs are regions (VENUS_GPU_WINDOW_REGIONS in the environment) the guest sees them over the window, as in a
+ * machine. */
+static bool lay_over_window(struct guest *guest, const struct venus_gpu_region *region)
+{
+    return !getenv("VENUS_GPU_WINDOW_REGIONS") ||
+           platform_alias(region->ptr, region->size, guest->window + region->offset) == 0;
+}
+
+static void take_off_window(struct guest *guest, const struct venus_gpu_region *region)
+{
+    if (getenv("VENUS_GPU_WINDOW_REGIONS") &&
+        mmap(guest->window + region->offset, region->size, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+        abort();
+}
+
 static void region_map(void *opaque, struct venus_gpu_region *region)
 {
     struct guest *guest = opaque;
     pthread_mutex_lock(&guest->lock);
     struct venus_gpu_region **place = find_region(guest, NULL);
-    bool refuse = guest->no_regions || !place;
+    bool refuse = guest->no_regions || !place || !lay_over_window(guest, region);
     if (!refuse) {
         guest->regions++;
         *place = region;
@@ -144,6 +160,7 @@ static void region_unmap(void *opaque, struct venus_gpu_region *region)
     if (region->user) { /* it was placed */
         guest->regions--;
         *find_region(guest, region) = NULL;
+        take_off_window(guest, region);
     }
     if (guest->region == region)
         guest->region = NULL;

@@ -26,7 +26,7 @@
 #include "venus-gpu.h"
 
 enum {
-    PAGE = 4096,
+    PAGE = TEST_PAGE, /* the host's, as meson's option says */
     GUEST_MEMORY_SIZE = 16 << 20,
     GUEST_WINDOW_SIZE = 1 << 30,
     GUEST_MAX_REGIONS = 256,

@@ -413,10 +413,15 @@ int32_t venus_import(struct venus *venus, uint32_t resource, uint64_t size, uint
 
 uint32_t venus_blob(struct venus *venus, uint64_t size, uint64_t *memory)
 {
+    return venus_padded_blob(venus, size, size, memory);
+}
+
+uint32_t venus_padded_blob(struct venus *venus, uint64_t size, uint64_t blob_size, uint64_t *memory)
+{
     uint64_t handle = venus_allocate(venus, size);
     uint32_t resource = guest_new_resource(venus->guest);
     assert_ok(guest_blob_create(venus->guest, venus->context, resource, VIRTIO_GPU_BLOB_MEM_HOST3D,
-                                handle, size, NULL, 0));
+                                handle, blob_size, NULL, 0));
     assert_ok(guest_attach(venus->guest, venus->context, resource));
     if (memory)
         *memory = handle;

@@ -44,6 +44,8 @@ int32_t venus_try_allocate(struct venus *venus, uint64_t size, uint64_t *memory)
 void venus_free(struct venus *venus, uint64_t memory);
 /* The same as a blob that is attached to the context. */
 uint32_t venus_blob(struct venus *venus, uint64_t size, uint64_t *memory);
+/* The same, as a kernel makes it whose pages are larger. */
+uint32_t venus_padded_blob(struct venus *venus, uint64_t size, uint64_t blob_size, uint64_t *memory);
 
 /* A resource that is no memory of Vulkan's as such. Returns the VkResult of what failed, or VK_SUCCESS. */
 int32_t venus_import(struct venus *venus, uint32_t resource, uint64_t size, uint64_t *memory);

@@ -376,6 +376,7 @@ void vm_prepare(const struct vm_options *options)
     if (options->no_window)
         vm.config.window_size = 0;
     vm.config.window_mode = options->window_mode;
+    vm.config.blob_alignment = options->blob_alignment;
     vm.config.max_contexts = options->max_contexts;
     vm.config.max_resources = options->max_resources;
     vm.config.max_memory = options->max_memory;

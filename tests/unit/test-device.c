@@ -425,6 +425,12 @@ static void test_features(void **state)
     vm_stop();
     vm_start(&(struct vm_options){ .no_window = true });
     assert_int_equal(venus_gpu_features(vm.gpu), 0x17);
+    vm_stop();
+    vm_start(&(struct vm_options){ .no_window = true, .blob_alignment = 1 });
+    assert_int_equal(venus_gpu_features(vm.gpu), 0x17); /* nothing that could be placed */
+    vm_stop();
+    vm_start(&(struct vm_options){ .blob_alignment = 1 });
+    assert_int_equal(venus_gpu_features(vm.gpu), 0x3f);
 }
 
 static void test_version(void **state)

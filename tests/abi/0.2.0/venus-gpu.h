@@ -372,6 +372,16 @@ struct venus_gpu_config {
      */
     enum venus_gpu_present_mode present_mode;
     const char *vulkan_device;
+
+    /*
+     * Not 0: offer VIRTIO_GPU_F_BLOB_ALIGNMENT (feature bit 5; oasis-tcs/virtio-spec issue 223), which asks the driver for blobs
+     * whose sizes, and places in the window, are multiples of the field blob_alignment. That is the fifth of the
+     * configuration space, which then has 20 bytes. Its value is this one, a power of two, or the host's page
+     * size where that is larger. What is no such multiple is refused only if it is none of the host's pages either.
+     * Linux 7.2 and newer create no other blobs then, so a Mesa that does not round them has no Vulkan: offer it
+     * only where the host's pages are larger than a guest's may be. Bytes. Since 0.2.0.
+     */
+    uint64_t blob_alignment;
 };
 
 /* Fills in the defaults, `size` included. */
