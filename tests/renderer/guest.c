@@ -293,10 +293,17 @@ int guest_setup(void **state)
     return 0;
 }
 
+int guest_setup_by_linux_ways(void **state)
+{
+    linux_ways();
+    return guest_setup(state);
+}
+
 int guest_teardown(void **state)
 {
     struct guest *guest = *state;
     guest_stop(guest);
+    usual_ways();
     munmap(guest->memory, GUEST_MEMORY_SIZE);
     pthread_cond_destroy(&guest->changed);
     pthread_mutex_destroy(&guest->lock);

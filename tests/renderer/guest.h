@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "../cmocka-both.h"
+#include "../linux-ways.h"
 #include "base/protocol.h"
 #include "venus-gpu.h"
 
@@ -76,6 +77,7 @@ struct guest {
 
 /* Setup and teardown of a test: *state is a guest with a default device, or without one. */
 int guest_setup(void **state);
+int guest_setup_by_linux_ways(void **state); /* see tests/linux-ways.h */
 int guest_setup_without_device(void **state);
 int guest_teardown(void **state);
 

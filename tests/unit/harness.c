@@ -494,6 +494,7 @@ void vm_stop(void)
 int vm_teardown(void **state)
 {
     (void)state;
+    usual_ways();
     vm_stop();
     return 0;
 }

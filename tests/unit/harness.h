@@ -31,6 +31,7 @@
 #include <cmocka.h>
 
 #include "../cmocka-both.h"
+#include "../linux-ways.h"
 #include "base/protocol.h"
 #include "fake-renderer.h"
 #include "venus-gpu.h"

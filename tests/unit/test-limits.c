@@ -240,6 +240,7 @@ static void test_defaults_of_memory(void **state)
 static void test_address_ranges(void **state)
 {
     (void)state;
+    linux_ways();
     vm_start(NULL);
     enum { RUNS = 4000, SIZE = RUNS * PAGE, BLOBS = 32768 / RUNS };
     static struct virtio_gpu_mem_entry entries[RUNS];

@@ -50,6 +50,7 @@ static int finish(void **state)
         fake_renderer.resource_unref(BLOB);
     munmap(room, (PAGES + 2) * page_size());
     alone_stop(&services);
+    usual_ways();
     return 0;
 }
 
@@ -91,6 +92,7 @@ static void test_by_descriptor(void **state)
 static void test_by_alias(void **state)
 {
     (void)state;
+    linux_ways();
     start(FAKE_OPAQUE);
     check_placed(PLACEMENT_ALIAS);
     assert_int_equal(fake_count(FAKE_EXPORT), 2);
@@ -128,6 +130,7 @@ static void test_shorter_than_it_says(void **state)
 static void check_tail(enum fake_memory memory, size_t missing)
 {
     struct placement placement;
+    linux_ways();
     start_missing(memory, missing * page_size());
     size_t size = PAGES * page_size(), own = size - missing * page_size();
     char *dst = room + page_size(), *places[2], *blob = fake_blob(BLOB);

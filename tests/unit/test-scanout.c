@@ -157,6 +157,7 @@ static void check_handle(const struct venus_gpu_frame *frame, enum venus_gpu_han
 static void test_handles(void **state)
 {
     (void)state;
+    linux_ways();
     static const struct renderer_device device = {
         .name = "one", .is_only = true, .device_uuid = { 1, 2 }, .driver_uuid = { 3 }
     };
@@ -526,6 +527,7 @@ static void check_pages(const void *pixels, size_t size)
 static void test_guest_blob_in_place(void **state)
 {
     (void)state;
+    linux_ways();
     vm_start(NULL);
     vm.keep_frames = true;
     fill_ram();
@@ -553,6 +555,7 @@ static void test_guest_blob_in_place(void **state)
 static void test_guest_blob_merged_entries(void **state)
 {
     (void)state;
+    linux_ways();
     vm_start(NULL);
     fill_ram();
     const struct virtio_gpu_mem_entry entries[] = {
@@ -681,6 +684,7 @@ static void test_guest_blob_smaller_than_a_page(void **state)
 static void test_guest_blob_with_many_runs(void **state)
 {
     (void)state;
+    linux_ways();
     vm_start(NULL);
     fill_ram();
     /* Twice over the same pages, every other one of them. */

@@ -18,6 +18,7 @@ static const uint32_t format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM;
 static void start_with(const struct vm_options *options)
 {
     standin_udmabuf_missing = false;
+    linux_ways();
     vm_start(options);
     assert_ok(create_context(1));
     assert_ok(create_2d(5, format, WIDTH, HEIGHT));

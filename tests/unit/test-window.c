@@ -128,6 +128,7 @@ static void check_map_and_unmap(enum fake_memory memory, const char *counter)
 static void test_fixed(void **state)
 {
     (void)state;
+    linux_ways();
     check_map_and_unmap(FAKE_SHM, "maps-fixed");
     assert_int_equal(fake_count(FAKE_MAP), 0);
 }
@@ -135,12 +136,14 @@ static void test_fixed(void **state)
 static void test_fixed_dmabuf(void **state)
 {
     (void)state;
+    linux_ways();
     check_map_and_unmap(FAKE_DMABUF, "maps-fixed");
 }
 
 static void test_alias(void **state)
 {
     (void)state;
+    linux_ways();
     check_map_and_unmap(FAKE_OPAQUE, "maps-alias");
     assert_int_equal(fake_count(FAKE_MAP), fake_count(FAKE_UNMAP));
 }
@@ -169,6 +172,7 @@ static void test_each_way_is_tried_once(void **state)
 static void test_export_fails(void **state)
 {
     (void)state;
+    linux_ways();
     start(NULL);
     assert_ok(create_host_blob(1, PAGE));
     fake_fail(FAKE_EXPORT, -EIO, 0, 1);
@@ -199,6 +203,7 @@ static void test_nothing_works(void **state)
 static void test_no_regions(void **state)
 {
     (void)state;
+    linux_ways();
     start(&(struct vm_options){ .no_regions = true });
     fake_set_memory(FAKE_PINNED);
     assert_ok(create_host_blob(1, PAGE));
@@ -275,6 +280,7 @@ static void check_padded(enum fake_memory memory, enum venus_gpu_window_mode mod
 static void test_padded(void **state)
 {
     (void)state;
+    linux_ways();
     check_padded(FAKE_SHORT, VENUS_GPU_WINDOW_AUTO, "maps-fixed");
     check_padded(FAKE_SMALL, VENUS_GPU_WINDOW_AUTO, "maps-alias");
     check_padded(FAKE_SMALL_PINNED, VENUS_GPU_WINDOW_AUTO, "maps-region");
@@ -286,6 +292,7 @@ static void test_padded(void **state)
 static void test_padded_dma_buf(void **state)
 {
     (void)state;
+    linux_ways();
     for (uint64_t pages = 1; pages <= 4; pages++) {
         start(NULL);
         fake_set_memory(FAKE_DMABUF);
@@ -346,6 +353,7 @@ static void test_memory_cannot_be_cut(void **state)
 static void test_hole_in_memory(void **state)
 {
     (void)state;
+    linux_ways();
 #ifdef MADV_POPULATE_READ
     void *page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     bool can_tell = madvise(page, PAGE, MADV_POPULATE_READ) == 0;
@@ -493,6 +501,7 @@ static void test_reuse_of_a_place(void **state)
 static void test_many(void **state)
 {
     (void)state;
+    linux_ways();
     start(NULL);
     enum { MANY = WINDOW_SIZE / PAGE };
     for (uint32_t i = 0; i < MANY; i++) {
