@@ -25,8 +25,14 @@
 #include "base/protocol.h"
 #include "venus-gpu.h"
 
+/* A page of the guest's: no smaller than the host's, which are of 16 KiB on Apple's processors. */
+#if defined(__x86_64__) || defined(__i386__)
+enum { PAGE = 4096 };
+#else
+enum { PAGE = 16384 };
+#endif
+
 enum {
-    PAGE = 4096,
     GUEST_MEMORY_SIZE = 16 << 20,
     GUEST_WINDOW_SIZE = 1 << 30,
 };

@@ -46,7 +46,13 @@
 /* Guest memory: where the guest has it, and how much. */
 #define RAM_ADDR UINT64_C(0x40000000)
 enum { RAM_SIZE = 16 << 20 };
+
+/* What most tests take for a page of the guest's: no smaller than the host's, which are of 16 KiB on Apple's processors. */
+#if defined(__x86_64__) || defined(__i386__)
 enum { PAGE = 4096 };
+#else
+enum { PAGE = 16384 };
+#endif
 enum { WINDOW_SIZE = 256 * PAGE };
 
 enum { MAX_EVENTS = 64, MAX_LINES = 64 };
