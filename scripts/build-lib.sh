@@ -3,8 +3,9 @@
 # Builds libvenusgpu in the root that host-root.sh chose, and installs it in the cache.
 # Prints the prefix where it is installed. What has not changed is not built again.
 #
-# usage: build-lib.sh [--stock-qemu] [--sanitize=LIST] [--strict=COMPILER] [--build-dir]
+# usage: build-lib.sh [--stock-qemu | --arch=aarch64] [--sanitize=LIST] [--strict=COMPILER] [--build-dir]
 #   --stock-qemu     in the small root that has Debian's QEMU instead, which cannot build its tests
+#   --arch=aarch64   for hosts of that processor, in a root of its own; nothing of it runs here
 #   --sanitize=LIST  with sanitizers: address,undefined or thread
 #   --strict=NAME    its tests too, by gcc or clang, with every warning an error
 #   --build-dir      build the tests too, and print the path of meson's build directory (to run them in)
@@ -24,6 +25,8 @@ for option in "$@"; do
     --strict=*) die "--strict takes gcc or clang" ;;
     --build-dir) print=build ;;
     --stock-qemu) in_root=("$option") ;;
+    --arch=aarch64) in_root=(--arm-host) ;;
+    --arch=*) die "--arch takes aarch64" ;;
     --help) usage; exit ;;
     *) die "unknown option $option; see $program --help" ;;
     esac
@@ -32,6 +35,11 @@ done
 
 options=(--buildtype=debugoptimized --libdir=lib -Db_sanitize="$sanitize")
 compiler=()
+name=libvenusgpu
+if [ "${in_root[*]}" = --arm-host ]; then
+    options+=(--cross-file "$scripts/aarch64.ini")
+    name="libvenusgpu for aarch64"
+fi
 if [ -n "$strict" ]; then
     options+=(-Dwerror=true)
     compiler=(env CC="$strict")
@@ -97,9 +105,8 @@ if [ "$(manifest)" != "$current" ]; then
         manifest >"$work/manifest"
         # Without a manifest the build counts as not made, should this one fail.
         rm -f "$dir/manifest"
-        name=libvenusgpu
-        [ "$sanitize" = none ] || name="libvenusgpu ($sanitize)"
-        [ -z "$strict" ] || name="libvenusgpu ($strict, strictly)"
+        [ "$sanitize" = none ] || name="$name ($sanitize)"
+        [ -z "$strict" ] || name="$name ($strict, strictly)"
         run_step "$name" build
         mv "$work/manifest" "$dir/manifest"
         prune "$cache/lib" "$dir" 14
