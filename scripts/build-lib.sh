@@ -56,7 +56,7 @@ source_files() (
     find . -mindepth 1 -maxdepth 1 \
         \( -name 'meson*' -o -name include -o -name src -o -name tests -o -name tools \
         -o -name bench -o -name fuzz \) -print0 |
-        xargs -0 -I{} find {} -name __pycache__ -prune -o -path ./tests/guest -prune \
+        xargs -0 -I{} find {} -name __pycache__ -prune -o \( -path ./tests/guest -o -path ./tests/host-16k \) -prune \
             -o -name '*.py' ! -path './tests/abi/*' -prune -o -type f -print0 |
         LC_ALL=C sort -z
 )
