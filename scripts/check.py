@@ -424,6 +424,31 @@ def guest_aarch64(log):
     return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--aarch64"], log, 2400)
 
 
+def host_16k(log):
+    """The library's own tests in an emulated aarch64 machine with pages of 16 KiB, as a host."""
+    told = OUT / "host-16k.json"
+    told.unlink(missing_ok=True)
+    status = run([SCRIPTS / "host-16k.sh", "--results", told], log, limit=7200)
+    lines = told.read_text(encoding="utf-8", errors="replace").splitlines() if told.exists() else []
+    return host_16k_results(lines, status, log)
+
+
+def host_16k_results(lines, status, log):
+    """The results in what tests/host-16k/run-tests.py told: the machine, then each test, as far as it came."""
+    whole = [json.loads(line) for line in lines if line.endswith("}")]  # the last may be cut
+    if not whole:
+        raise CannotStart(f"host-16k.sh ended with status {status}, and its machine told nothing")
+    machine, *records = whole
+    results = [Result("pages of 16 KiB on aarch64, by {kernel}".format(**machine),
+                      PASSED if (machine["page_size"], machine["processor"]) == (16384, "aarch64") else FAILED)]
+    tests = [record for record in records if "name" in record]
+    for record in tests:
+        results += meson_results(record, log)
+    if status != 0 or len(tests) != machine["tests"]:
+        results.append(Result("all tests ran", FAILED, f"{len(tests)} of {machine['tests']} did, and it ended with status {status}"))
+    return results
+
+
 def polled(log):
     """Fences that are asked for, as on macOS: the library's tests and a guest's."""
     os.environ["VENUS_GPU_POLL_FENCES"] = "1"
@@ -491,12 +516,14 @@ def legacy(log):
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
           (strict, scripts, unit, renderer, samples, qtest, guest, present, module, packages, asan, tsan, fuzz,
-           guest_aarch64, guest_backports, guest_forky, guest_module, libvirt, polled, darwin, legacy)}
+           guest_aarch64, guest_backports, guest_forky, guest_module, host_16k, libvirt, polled, darwin, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
-ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "libvirt", "polled", "darwin", "legacy"}
+ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "host-16k", "libvirt", "polled", "darwin",
+              "legacy"}
 # The guest images that suites need.
 IMAGES = {"guest": (), "present": (), "module": (), "packages": (), "guest-module": (), "libvirt": (), "polled": (), "legacy": (),
-          "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
+          "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky"),
+          "host-16k": ("--arch", "aarch64", "--variant", "host-16k")}
 
 
 def check(name):

@@ -7,7 +7,8 @@
 #include "process.h"
 #include "venus.h"
 
-enum { WIDTH = 64, HEIGHT = 32, SIZE = WIDTH * HEIGHT * 4 };
+/* Two pages. */
+enum { WIDTH = 64, HEIGHT = PAGE / 128, SIZE = WIDTH * HEIGHT * 4 };
 
 /* What the tests below are about: a blob, by its kind, with a way to change its contents. */
 struct picture {

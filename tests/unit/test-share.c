@@ -9,7 +9,8 @@
 
 #include "harness.h"
 
-enum { WIDTH = 40, HEIGHT = 30, STRIDE = WIDTH * 4, SIZE = STRIDE * HEIGHT, WHOLE = 2 * PAGE };
+enum { WIDTH = 40, HEIGHT = 30, STRIDE = WIDTH * 4, SIZE = STRIDE * HEIGHT };
+enum { WHOLE = (SIZE + PAGE - 1) / PAGE * PAGE };
 
 extern bool standin_udmabuf_missing;
 
@@ -266,7 +267,7 @@ static void test_dma_buf_refused(void **state)
 static void test_no_room_to_remember(void **state)
 {
     (void)state;
-    const struct vm_options options = { .max_memory = 3 * PAGE };
+    const struct vm_options options = { .max_memory = WHOLE + SIZE - 1 };
     start_with(&options);
     assert_refused();
     assert_int_equal(fake_count(FAKE_IMPORT), 1);
