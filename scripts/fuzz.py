@@ -64,7 +64,7 @@ def targets(build):
 
 def environment():
     """The one that sanitizers and drivers find; see tests/meson.build about the loader."""
-    settings = {"ASAN_OPTIONS": "handle_abort=0:detect_leaks=1:allocator_may_return_null=1",
+    settings = {"ASAN_OPTIONS": "handle_abort=0:detect_leaks=1:allocator_may_return_null=1:quarantine_size_mb=64",
                 "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "VK_LOADER_DISABLE_DYNAMIC_LIBRARY_UNLOADING": "1"}
     return dict(os.environ, **settings)
 
