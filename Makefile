@@ -4,11 +4,11 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict scripts unit renderer samples qtest guest present module packages asan tsan fuzz guest-aarch64 \
-          guest-backports guest-forky guest-module host-16k libvirt polled darwin legacy
+suites := strict scripts unit renderer samples qtest guest present module gpu packages asan tsan fuzz \
+          guest-aarch64 guest-backports guest-forky guest-module host-16k libvirt polled darwin legacy
 
 .NOTPARALLEL:
-.PHONY: help demo demo-micro check fuzz examples figures bench $(suites:%=check-%) lib qemu module image deb dist clean \
+.PHONY: help demo demo-micro check fuzz examples figures bench $(suites:%=check-%) lib qemu module image gpu deb dist clean \
         cache-clean
 
 help:            ## this list
@@ -35,6 +35,7 @@ check-qtest:     ## the QEMU device, driven over its queues
 check-guest:     ## a Linux guest: our programs, vulkaninfo, vkcube, vkmark
 check-present:   ## frames on the host's screen by its Vulkan: pictures, faults, X11, Wayland
 check-module:    ## Debian's own QEMU with the device as a module, and a guest in it
+check-gpu:       ## the payload of make gpu, unpacked in an empty folder, on lavapipe
 check-packages:  ## Debian's packages, in a fresh Debian 13 with a guest; the tarball of a release, built offline
 check-asan:      ## unit, renderer and presenting tests under AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan:      ## unit, renderer and presenting tests under ThreadSanitizer
@@ -81,6 +82,9 @@ module:          ## build the device as a module for Debian's own QEMU; prints t
 
 image:           ## make the guest image; prints its directory
 	@scripts/guest-image.sh
+
+gpu:             ## make the payload for a machine with a GPU: tests, figures and a guest; prints its path (docs/gpus.md)
+	@scripts/gpu-payload.sh
 
 deb:             ## build Debian's packages; prints the directory that they are in
 	@scripts/build-packages.sh

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -391,6 +392,14 @@ def module(log):
     return module_program(log, *MODULE_TESTS)
 
 
+def gpu(log):
+    """What a person with a GPU is given, unpacked where nothing else is, in small and on lavapipe."""
+    packed = made_by("gpu-payload.sh")
+    with tempfile.TemporaryDirectory(prefix="venus-gpu-check-") as folder:
+        subprocess.run(["tar", "-C", folder, "-xf", packed], check=True)
+        return tap_program([sys.executable, TOP / "tests" / "gpu" / "run.py", folder], log, 600)
+
+
 def guest_module(log):
     """All that the suites guest and present run, in Debian's QEMU."""
     return module_program(log) + module_program(log, "--present")
@@ -515,7 +524,7 @@ def legacy(log):
 
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
-          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, packages, asan, tsan, fuzz,
+          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, gpu, packages, asan, tsan, fuzz,
            guest_aarch64, guest_backports, guest_forky, guest_module, host_16k, libvirt, polled, darwin, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
 ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "host-16k", "libvirt", "polled", "darwin",

@@ -167,8 +167,7 @@ class Guest:
             boot = ["-drive", f"file={self.disk},if=virtio,snapshot=on"]
         # signal=off: Ctrl-C in the guest's shell is for the guest.
         serial = ("stdio,signal=off" if self.shell else f"file,path={self.folder.name}/serial.log")
-        return [SCRIPTS / "in-root.sh", "--die-with-parent", *self.in_root, "--",
-                *self.preload, self.qemu,
+        return [*self.prefix(), *self.preload, self.qemu,
                 "-nodefaults", "-no-user-config", "-M", f"{machine['machine']},memory-backend=mem",
                 "-accel", accel, "-cpu", machine["emulated"] if self.accel.startswith("tcg") else "host",
                 "-smp", self.smp, "-m", self.memory,
@@ -183,6 +182,10 @@ class Guest:
                 "-chardev", f"{serial},id=console", "-serial", "chardev:console",
                 "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci",
                 *boot, *self.qemu_args]
+
+    def prefix(self):
+        """What runs QEMU, in front of its path."""
+        return [SCRIPTS / "in-root.sh", "--die-with-parent", *self.in_root, "--"]
 
     def shell_words(self):
         """QEMU's command line, to be read or pasted."""
@@ -495,18 +498,18 @@ def pick_accel(qemu, image, arch="x86_64", in_root=()):
     except (OSError, ValueError, KeyError):
         pass
     accel, why = "tcg", "tcg: KVM is there, but cannot run the guest's kernel (slow)"
-    if kernel_runs(qemu, kernel, "kvm", MACHINES[arch], in_root):
+    in_root = [SCRIPTS / "in-root.sh", "--die-with-parent", *in_root, "--"]
+    if kernel_runs([*in_root, qemu], kernel, "kvm", MACHINES[arch]):
         accel, why = "kvm", "kvm: it runs the guest's kernel"
     memory.parent.mkdir(parents=True, exist_ok=True)
     memory.write_text(json.dumps({"key": key, "accel": accel, "why": why}), encoding="utf-8")
     return accel, why
 
 
-def kernel_runs(qemu, kernel, accel, machine, in_root=(), timeout=10):
-    """Whether a kernel gets as far as looking for its root, which there is none of."""
-    command = [SCRIPTS / "in-root.sh", "--die-with-parent", *in_root, "--", qemu, "-nodefaults", "-M",
-               machine["machine"], "-accel", accel, "-cpu", "host", "-m", "512M", "-display", "none", "-no-reboot",
-               "-serial", "stdio", "-kernel", kernel, "-append", f"console={machine['console']} panic=-1"]
+def kernel_runs(qemu, kernel, accel, machine, timeout=10):
+    """Whether a kernel gets as far as looking for its root, which there is none of. qemu: the words that run it."""
+    command = [*qemu, "-nodefaults", "-M", machine["machine"], "-accel", accel, "-cpu", "host", "-m", "512M",
+               "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-append", f"console={machine['console']} panic=-1"]
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
                                  stdout=output, stderr=subprocess.STDOUT)

@@ -16,7 +16,7 @@
 
 extern char **environ;
 
-/* Distributions put it in different places. NULL: it is in none of them. */
+/* Where the device finds it too. Distributions put it in different places. NULL: it is in none of them. */
 static const char *server_path(void)
 {
     static const char *const paths[] = {
@@ -24,6 +24,10 @@ static const char *server_path(void)
         "/usr/lib/virgl_render_server",
         "/usr/local/libexec/virgl_render_server",
     };
+    const char *asked = getenv("RENDER_SERVER_EXEC_PATH");
+
+    if (asked)
+        return asked;
     for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         if (access(paths[i], X_OK) == 0)
             return paths[i];
