@@ -3,10 +3,11 @@
 # Builds libvenusgpu in the root that host-root.sh chose, and installs it in the cache.
 # Prints the prefix where it is installed. What has not changed is not built again.
 #
-# usage: build-lib.sh [--stock-qemu] [--sanitize=LIST] [--strict=COMPILER] [--build-dir]
+# usage: build-lib.sh [--stock-qemu] [--sanitize=LIST] [--strict=COMPILER] [--test-page=BYTES] [--build-dir]
 #   --stock-qemu     in the small root that has Debian's QEMU instead, which cannot build its tests
 #   --sanitize=LIST  with sanitizers: address,undefined or thread
 #   --strict=NAME    its tests too, by gcc or clang, with every warning an error
+#   --test-page=N    the tests expect a host whose pages are of so many bytes
 #   --build-dir      build the tests too, and print the path of meson's build directory (to run them in)
 #                    instead
 set -euo pipefail
@@ -14,6 +15,7 @@ set -euo pipefail
 
 sanitize=none
 strict=
+test_page=
 print=prefix
 in_root=()
 for option in "$@"; do
@@ -22,6 +24,8 @@ for option in "$@"; do
     --sanitize=*) die "--sanitize takes address,undefined or thread" ;;
     --strict=gcc | --strict=clang) strict=${option#*=} ;;
     --strict=*) die "--strict takes gcc or clang" ;;
+    --test-page=4096 | --test-page=16384) test_page=${option#*=} ;;
+    --test-page=*) die "--test-page takes 4096 or 16384" ;;
     --build-dir) print=build ;;
     --stock-qemu) in_root=("$option") ;;
     --help) usage; exit ;;
@@ -39,7 +43,7 @@ fi
 
 # Those who want the library alone, such as the demo, need not be able to build its tests.
 if [ "$print" = build ] || [ -n "$strict" ]; then
-    options+=(-Dtests=true)
+    options+=(-Dtests=true ${test_page:+"-Dtest_page=$test_page"})
 fi
 
 # source_files: the names of what the library is built from, each with a zero byte.

@@ -34,6 +34,10 @@ children = set()  # process groups that run now, for stop()
 MODULE_TESTS = ("module.", "qemu.", "vulkaninfo.", "device.", "frame.", "vkcube.", "regions.", "micro.")
 
 
+# And where the guest's pages are larger than the host's: what has memory of the host's in it.
+PAGES_TESTS = ("aarch64.", "vulkaninfo.", "device.", "frame.", "vkcube.", "two_apps.", "regions.")
+
+
 class CannotStart(Exception):
     """A suite could not be run at all; says why in one line."""
 
@@ -144,9 +148,10 @@ def tap_program(command, log, limit, **options):
 
 # --- The suites ----------------------------------------------------------------------------------
 
-def meson_suites(suites, sanitize, log):
-    """The library's own tests, by meson, in a build of their own for each sanitizer."""
-    options = [f"--sanitize={sanitize}"] if sanitize else []
+def meson_suites(suites, sanitize, log, *options):
+    """The library's own tests, by meson, in a build of their own for each sanitizer, or with other options."""
+    if sanitize:
+        options = (*options, f"--sanitize={sanitize}")
     build = made_by("build-lib.sh", *options, "--build-dir")
     command = [SCRIPTS / "in-root.sh"]
     if sanitize == "thread" and subprocess.run(["setarch", "-R", "true"], check=False,
@@ -371,6 +376,14 @@ def guest_aarch64(log):
     return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--aarch64"], log, 2400)
 
 
+def guest_16k(log):
+    """A guest whose pages are larger than the host's."""
+    made_by("build-qemu.sh", "--arch", "aarch64")
+    made_by("guest-image.sh", "--arch", "aarch64", "--variant", "16k")
+    return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--aarch64", "--variant", "16k",
+                        *PAGES_TESTS], log, 2400)
+
+
 def polled(log):
     """Fences that are asked for, as on macOS: the library's tests and a guest's."""
     os.environ["VENUS_GPU_POLL_FENCES"] = "1"
@@ -378,6 +391,21 @@ def polled(log):
         return meson_suites(["unit", "renderer"], None, log) + guest_program(log)
     finally:
         del os.environ["VENUS_GPU_POLL_FENCES"]
+
+
+def darwin_ways(log):
+    """All that macOS forces upon the library, on Linux: its tests on pages of 16 KiB, and a guest's.
+
+    A guest with pages of 4 KiB has no Vulkan on a host whose pages are larger, so that one gets the host's own."""
+    ways = {"VENUS_GPU_POLL_FENCES": "1", "VENUS_GPU_SHM_ONLY": "1", "VENUS_GPU_WINDOW_REGIONS": "1"}
+    os.environ.update(ways, VENUS_GPU_PAGE_SIZE="16384")
+    try:
+        results = meson_suites(["unit", "renderer"], None, log, "--test-page=16384")
+        del os.environ["VENUS_GPU_PAGE_SIZE"]
+        return results + guest_program(log)
+    finally:
+        for way in (*ways, "VENUS_GPU_PAGE_SIZE"):
+            os.environ.pop(way, None)
 
 
 def faults_of(report, file):
@@ -438,12 +466,13 @@ def legacy(log):
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
           (strict, scripts, unit, renderer, samples, qtest, guest, present, module, packages, asan, tsan,
-           guest_aarch64, guest_backports, guest_forky, guest_module, libvirt, polled, darwin, legacy)}
+           guest_aarch64, guest_16k, guest_backports, guest_forky, guest_module, libvirt, polled, darwin, darwin_ways, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
-ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "libvirt", "polled", "darwin", "legacy"}
+ON_REQUEST = {"guest-aarch64", "guest-16k", "guest-backports", "guest-forky", "guest-module", "libvirt", "polled", "darwin", "darwin-ways", "legacy"}
 # The guest images that suites need.
-IMAGES = {"guest": (), "present": (), "module": (), "packages": (), "guest-module": (), "libvirt": (), "polled": (), "legacy": (),
-          "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
+IMAGES = {"guest": (), "present": (), "module": (), "packages": (), "guest-module": (), "libvirt": (), "polled": (), "darwin-ways": (), "legacy": (),
+          "guest-aarch64": ("--arch", "aarch64"), "guest-16k": ("--arch", "aarch64", "--variant", "16k"),
+          "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
 
 
 def check(name):
