@@ -3,12 +3,13 @@
 # Builds libvenusgpu in the root that host-root.sh chose, and installs it in the cache.
 # Prints the prefix where it is installed. What has not changed is not built again.
 #
-# usage: build-lib.sh [--stock-qemu | --arch=aarch64] [--sanitize=LIST] [--strict=COMPILER] [--build-dir]
-#                     [--fuzz[=coverage]]
+# usage: build-lib.sh [--stock-qemu | --arch=aarch64] [--sanitize=LIST] [--strict=COMPILER] [--test-page=BYTES]
+#                     [--build-dir] [--fuzz[=coverage]]
 #   --stock-qemu     in the small root that has Debian's QEMU instead, which cannot build its tests
 #   --arch=aarch64   for hosts of that processor, in a root of its own; nothing of it runs here
 #   --sanitize=LIST  with sanitizers: address,undefined or thread
 #   --strict=NAME    its tests too, by gcc or clang, with every warning an error
+#   --test-page=N    the tests expect a host whose pages are of so many bytes
 #   --build-dir      build the tests too, and print the path of meson's build directory (to run them in)
 #                    instead
 #   --fuzz           the targets of fuzz/ instead, by clang, with sanitizers; prints the build directory
@@ -18,6 +19,7 @@ set -euo pipefail
 
 sanitize=none
 strict=
+test_page=
 print=prefix
 in_root=()
 fuzz=
@@ -27,6 +29,8 @@ for option in "$@"; do
     --sanitize=*) die "--sanitize takes address,undefined or thread" ;;
     --strict=gcc | --strict=clang) strict=${option#*=} ;;
     --strict=*) die "--strict takes gcc or clang" ;;
+    --test-page=4096 | --test-page=16384) test_page=${option#*=} ;;
+    --test-page=*) die "--test-page takes 4096 or 16384" ;;
     --build-dir) print=build ;;
     --fuzz) sanitize=address,undefined fuzz=1 print=build ;;
     --fuzz=coverage) fuzz=coverage print=build ;;
@@ -57,7 +61,7 @@ if [ -n "$fuzz" ]; then
     compiler=(env CC=clang)
 # Those who want the library alone, such as the demo, need not be able to build its tests.
 elif [ "$print" = build ] || [ -n "$strict" ]; then
-    options+=(-Dtests=true)
+    options+=(-Dtests=true ${test_page:+"-Dtest_page=$test_page"})
 fi
 
 # source_files: the names of what the library is built from, each with a zero byte.

@@ -39,6 +39,8 @@ MODULE_TESTS = ("module.", "qemu.", "vulkaninfo.", "device.", "frame.", "vkcube.
 
 # Of the guest tests, what runs with the next virglrenderer: what is known of the device, compute, and a picture.
 NEXT_TESTS = ("vulkaninfo.", "device.", "examples.compute", "vkcube.")
+# And where the guest's pages are larger than the host's: what has memory of the host's in it.
+PAGES_TESTS = ("aarch64.", "vulkaninfo.", "device.", "frame.", "vkcube.", "two_apps.", "regions.")
 
 
 class CannotStart(Exception):
@@ -157,9 +159,10 @@ def tap_program(command, log, limit, **options):
 
 # --- The suites ----------------------------------------------------------------------------------
 
-def meson_suites(suites, sanitize, log, in_root=()):
-    """The library's own tests, by meson, in a build of their own for each sanitizer."""
-    options = [f"--sanitize={sanitize}"] if sanitize else []
+def meson_suites(suites, sanitize, log, *options, in_root=()):
+    """The library's own tests, by meson, in a build of their own for each sanitizer, or with other options."""
+    if sanitize:
+        options = (*options, f"--sanitize={sanitize}")
     build = made_by("build-lib.sh", *options, "--build-dir")
     command = [SCRIPTS / "in-root.sh", *in_root]
     if sanitize == "thread" and subprocess.run(["setarch", "-R", "true"], check=False,
@@ -305,7 +308,7 @@ def unit(log):
 def renderer(log):
     """With Debian 13's virglrenderer, and with the next one: the same programs."""
     return meson_suites(["renderer"], None, log) + \
-        with_next_virglrenderer(lambda _root: meson_suites(["renderer"], None, log, ["--next-virglrenderer"]))
+        with_next_virglrenderer(lambda _root: meson_suites(["renderer"], None, log, in_root=["--next-virglrenderer"]))
 
 
 def asan(log):
@@ -433,6 +436,14 @@ def guest_aarch64(log):
     return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--aarch64"], log, 2400)
 
 
+def guest_16k(log):
+    """A guest whose pages are larger than the host's."""
+    made_by("build-qemu.sh", "--arch", "aarch64")
+    made_by("guest-image.sh", "--arch", "aarch64", "--variant", "16k")
+    return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--aarch64", "--variant", "16k",
+                        *PAGES_TESTS], log, 2400)
+
+
 def host_16k(log):
     """The library's own tests in an emulated aarch64 machine with pages of 16 KiB, as a host."""
     told = OUT / "host-16k.json"
@@ -465,6 +476,21 @@ def polled(log):
         return meson_suites(["unit", "renderer"], None, log) + guest_program(log)
     finally:
         del os.environ["VENUS_GPU_POLL_FENCES"]
+
+
+def darwin_ways(log):
+    """All that macOS forces upon the library, on Linux: its tests on pages of 16 KiB, and a guest's.
+
+    A guest with pages of 4 KiB has no Vulkan on a host whose pages are larger, so that one gets the host's own."""
+    ways = {"VENUS_GPU_POLL_FENCES": "1", "VENUS_GPU_SHM_ONLY": "1", "VENUS_GPU_WINDOW_REGIONS": "1"}
+    os.environ.update(ways, VENUS_GPU_PAGE_SIZE="16384")
+    try:
+        results = meson_suites(["unit", "renderer"], None, log, "--test-page=16384")
+        del os.environ["VENUS_GPU_PAGE_SIZE"]
+        return results + guest_program(log)
+    finally:
+        for way in (*ways, "VENUS_GPU_PAGE_SIZE"):
+            os.environ.pop(way, None)
 
 
 def faults_of(report, file):
@@ -525,13 +551,15 @@ def legacy(log):
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
           (strict, scripts, unit, renderer, samples, qtest, guest, present, module, gpu, packages, asan, tsan, fuzz,
-           guest_aarch64, guest_backports, guest_forky, guest_module, host_16k, libvirt, polled, darwin, legacy)}
+           guest_aarch64, guest_16k, guest_backports, guest_forky, guest_module, host_16k, libvirt, polled, darwin,
+           darwin_ways, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
-ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "host-16k", "libvirt", "polled", "darwin",
-              "legacy"}
+ON_REQUEST = {"guest-aarch64", "guest-16k", "guest-backports", "guest-forky", "guest-module", "host-16k", "libvirt", "polled",
+              "darwin", "darwin-ways", "legacy"}
 # The guest images that suites need.
-IMAGES = {"guest": (), "present": (), "module": (), "packages": (), "guest-module": (), "libvirt": (), "polled": (), "legacy": (),
-          "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky"),
+IMAGES = {**dict.fromkeys(("guest", "present", "module", "packages", "guest-module", "libvirt", "polled", "darwin-ways", "legacy"), ()),
+          "guest-aarch64": ("--arch", "aarch64"), "guest-16k": ("--arch", "aarch64", "--variant", "16k"),
+          "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky"),
           "host-16k": ("--arch", "aarch64", "--variant", "host-16k")}
 
 

@@ -7,17 +7,18 @@ run in it as they are: what the guest draws is compared with what this machine's
 
 import re
 
-from venusvm.harness import ARCHIVED_DEVICES, expect, offered_devices
+from venusvm.harness import ARCHIVED_DEVICES, VENUS, Skipped, expect, offered_devices
 
 GIB = 1 << 30
 
 
 def test_machine(case):
-    """the kernel and the programs are aarch64's, on the virt machine, with pages of 4 KiB"""
+    """the kernel and the programs are aarch64's, on the virt machine, with pages of 4 KiB or, in the guest for it, 16"""
     guest = case.guest
+    page = "16384" if guest.run("uname -r").output.strip().endswith("-16k") else "4096"
     seen = guest.run("uname -sm; getconf PAGESIZE; od -An -tu2 -j18 -N2 /opt/venus/frame").output.split()
-    expect(seen == ["Linux", "aarch64", "4096", "183"],  # 183: EM_AARCH64 in the program's ELF header
-           "Linux aarch64, 4096 and programs for machine 183", seen)
+    expect(seen == ["Linux", "aarch64", page, "183"],  # 183: EM_AARCH64 in the program's ELF header
+           f"Linux aarch64, {page} and programs for machine 183", seen)
     target = guest.monitor.ask("query-target")["arch"]
     expect(target == "aarch64", "a QEMU for aarch64", target)
     machine = guest.run("tr '\\0' '\\n' </proc/device-tree/compatible").output.split()
@@ -41,3 +42,14 @@ def test_window(case):
     begin, size = (int(number, 16) for number in found.groups())
     case.note(found[0])
     expect(begin >= 4 * GIB and size == GIB, "1 GiB above 4 GiB", found[0])
+
+
+def test_larger_pages(case):
+    """blobs of a kernel with pages of 16 KiB end behind their memory, and fences, which are in such blobs, work"""
+    if not case.guest.run("uname -r").output.strip().endswith("-16k"):
+        raise Skipped("the guest's pages are the host's")
+    before = case.guest.stats()["maps-padded"]
+    case.guest.run(f"{VENUS} frame --step 0 --out /tmp/padded.png")
+    padded = case.guest.stats()["maps-padded"] - before
+    case.note(f"{padded} blobs were padded")
+    expect(padded > 0, "blobs of less than a page of the guest's", padded)

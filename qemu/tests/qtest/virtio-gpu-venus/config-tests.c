@@ -37,6 +37,31 @@ static void test_features(void)
     venus_stop(v);
 }
 
+/* The field is there if the feature is: its value is the host's page size. */
+static void test_blob_alignment(void)
+{
+    const struct {
+        const char *option;
+        bool offered;
+    } cases[] = {
+        { ",blob-alignment=on", true },
+        { ",blob-alignment=off", false },
+        { ",blob-alignment=auto", getpagesize() > 4096 },
+    };
+
+    for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+        Venus *v = venus_start(cases[i].option);
+
+        g_assert_cmpint(!!(v->features & (1 << 5)), ==, cases[i].offered);
+        g_assert_cmpuint(qvirtio_config_readl(&v->dev->vdev, 12), ==, 1);
+        if (cases[i].offered) {
+            g_assert_cmpuint(qvirtio_config_readl(&v->dev->vdev, 16), ==,
+                             getpagesize());
+        }
+        venus_stop(v);
+    }
+}
+
 static void test_no_window_no_edid(void)
 {
     g_autofree char *device = g_strdup("virtio-gpu-venus-pci,id=gpu,addr=04.0,"
@@ -161,6 +186,7 @@ static void test_enumerations(void)
 void venus_add_config_tests(void)
 {
     qtest_add_func("virtio-gpu-venus/features", test_features);
+    qtest_add_func("virtio-gpu-venus/blob-alignment", test_blob_alignment);
     qtest_add_func("virtio-gpu-venus/no-window-no-edid",
                    test_no_window_no_edid);
     qtest_add_func("virtio-gpu-venus/capsets", test_capsets);
