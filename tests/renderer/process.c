@@ -26,6 +26,14 @@ void process_wait_for_children(pid_t parent, unsigned count)
     assert_int_equal(process_children(parent, children, MAX), count);
 }
 
+void process_wait_for_threads(unsigned most)
+{
+    enum { PATIENCE_MS = 5000, STEP_MS = 2 };
+    for (int ms = 0; ms < PATIENCE_MS && process_threads() > most; ms += STEP_MS)
+        sleep_ms(STEP_MS);
+    assert_true(process_threads() <= most);
+}
+
 pid_t process_server(void)
 {
     pid_t children[2];

@@ -37,6 +37,9 @@ unsigned process_children(pid_t parent, pid_t *children, unsigned max);
 /* Wait until a process has that many children: ends of processes take their time. */
 void process_wait_for_children(pid_t parent, unsigned count);
 
+/* Wait until this process has no more threads than that: one that was joined is still counted for a moment. */
+void process_wait_for_threads(unsigned most);
+
 /* Whether it has ended, be it a zombie. */
 bool process_is_dead(pid_t pid);
 

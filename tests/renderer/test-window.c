@@ -2,6 +2,7 @@
 /* The host-visible window: what the guest and the GPU write there, and how memory gets there. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "process.h"
 #include "venus.h"
@@ -246,8 +247,19 @@ static void refused_region_is_an_error_and_no_more(void **state)
     assert_int_equal(guest->regions, 0);
 }
 
+/* Many blobs take a descriptor each; a shell's limit is 1024, and what it may be raised to is more. */
+static void raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 4 * MANY) {
+        limit.rlim_cur = limit.rlim_max < 4 * MANY ? limit.rlim_max : 4 * MANY;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int main(void)
 {
+    raise_limit();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(shm_is_mapped_by_its_descriptor, guest_setup_by_linux_ways,
                                         guest_teardown),
