@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A place on a screen (surface.h) for macOS: IOSurfaces as the contents of a layer over a view (surface-layer.h). Vulkan
- * paints in them (VK_EXT_metal_objects), and the window server shows them from where they are: no drawable is waited
- * for, and no swapchain is in between. They are the sheets of sheets.h.
+ * A place on a screen (surface.h) for macOS: IOSurfaces as the contents of a layer over a view (surface-layer.h).
+ * Vulkan paints in them (VK_EXT_metal_objects), and the window server shows them from where they are: no drawable is
+ * waited for, and no swapchain is in between. They are the sheets of sheets.h.
  *
  * A layer's contents are the main thread's to set. The newest IOSurface waits for it in the cover; the main thread is
  * asked once for however many come meanwhile. From then on until another one is the layer's, and for as long as the

@@ -3,6 +3,7 @@
 #import <QuartzCore/CAMetalLayer.h>
 
 unsigned standin_off_main, standin_animated, standin_layers, standin_views;
+void (*standin_new_contents)(id former, id contents);
 
 NSString *const NSWindowDidChangeBackingPropertiesNotification =
     @"NSWindowDidChangeBackingPropertiesNotification";
@@ -207,6 +208,8 @@ static void change(CALayer *layer, const char *what)
 - (void)setContents:(id)object
 {
     change(self, "setContents");
+    if (standin_new_contents)
+        standin_new_contents(contents, object);
     [contents autorelease];
     contents = [object retain];
     contents_set++;

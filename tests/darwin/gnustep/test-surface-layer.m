@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "present/images.h"
+#include "present/sheets.h"
 #include "present/surface.h"
 
 #include <vulkan/vulkan_metal.h>
@@ -647,9 +648,18 @@ static void close_ring(void)
     close_all();
 }
 
+/* The window server may read either, and the presenter's thread may ask at that very moment. */
+static void check_both_in_use(id former, id contents)
+{
+    CHECK(!former || kind->sheets->in_use(surface, (struct sheet *)former));
+    CHECK(kind->sheets->in_use(surface, (struct sheet *)contents));
+    CHECK(kind->sheets->is_waiting(surface));
+}
+
 static void test_contents(void)
 {
     open_with_ring(VENUS_GPU_PRESENT_MAILBOX);
+    standin_new_contents = check_both_in_use;
     CALayer *layer = layer_of_view();
     for (unsigned i = 1; i < 20; i++) {
         id former = [layer contents];
@@ -660,6 +670,7 @@ static void test_contents(void)
         CHECK([layer contents] == imported[painted]);
         CHECK([layer contentsSet] == i);
     }
+    standin_new_contents = NULL;
     close_ring();
 }
 

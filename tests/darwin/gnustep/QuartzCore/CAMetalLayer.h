@@ -15,6 +15,8 @@ extern unsigned standin_animated; /* changes of a layer that would be seen to mo
 extern unsigned standin_layers;   /* that are alive */
 extern unsigned standin_views;
 
+extern void (*standin_new_contents)(id former, id contents); /* called while they change; or NULL */
+
 @interface CALayer : NSObject {
     CALayer *superlayer; /* not owned */
     NSMutableArray *sublayers;
