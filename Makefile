@@ -4,11 +4,11 @@
 
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
-suites := strict scripts unit renderer samples qtest guest present module gpu packages asan tsan guest-aarch64 \
-          guest-backports guest-forky guest-module libvirt polled darwin legacy
+suites := strict scripts unit renderer samples qtest guest present module gpu packages asan tsan fuzz \
+          guest-aarch64 guest-backports guest-forky guest-module host-16k libvirt polled darwin legacy
 
 .NOTPARALLEL:
-.PHONY: help demo demo-micro check examples figures bench $(suites:%=check-%) lib qemu module image gpu deb dist clean \
+.PHONY: help demo demo-micro check fuzz examples figures bench $(suites:%=check-%) lib qemu module image gpu deb dist clean \
         cache-clean
 
 help:            ## this list
@@ -26,7 +26,7 @@ check:           ## every test
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py
 
-check-strict:    ## gcc, clang and clang-tidy find nothing; floors, and the page of environment variables
+check-strict:    ## gcc, its analyzer, clang and clang-tidy find nothing; floors, and the page of environment variables
 check-scripts:   ## what is written in Python: launchers by their dry run, the pages of the benchmark and the examples
 check-unit:      ## the library against a fake renderer
 check-renderer:  ## the library against the real virglrenderer, Debian 13's and the next, on lavapipe, no VM
@@ -39,17 +39,24 @@ check-gpu:       ## the payload of make gpu, unpacked in an empty folder, on lav
 check-packages:  ## Debian's packages, in a fresh Debian 13 with a guest; the tarball of a release, built offline
 check-asan:      ## unit, renderer and presenting tests under AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan:      ## unit, renderer and presenting tests under ThreadSanitizer
+check-fuzz:      ## the targets of fuzz/: all seeds, and a quarter of a minute beyond them
 check-guest-aarch64: ## an emulated aarch64 guest, in a second QEMU; not part of check
 check-guest-backports: ## a guest with the kernel of Debian's backports; not part of check
 check-guest-forky: ## a guest of the next Debian, as it is today; not part of check
 check-guest-module: ## all guest tests in Debian's own QEMU with the module; not part of check
 check-polled:    ## unit, renderer and guest tests with fences that are polled, as on macOS; not part of check
 check-darwin:    ## library and device compile for macOS, and the Objective-C runs in GNUstep; not part of check
+check-host-16k:  ## unit and renderer tests on an emulated aarch64 host with pages of 16 KiB; not part of check
 check-libvirt:   ## domains of Debian's libvirt, by both ways to the device; not part of check
 check-legacy:    ## the archived OpenGL device, in another QEMU (6 minutes to build); not part of check
 $(suites:%=check-%): check-%:
 	@scripts/host-tools.sh python3
 	@python3 scripts/check.py $*
+
+FUZZ_SECONDS ?= 60
+fuzz:            ## run each target of fuzz/ for FUZZ_SECONDS (60), and say what was reached (docs/fuzzing.md)
+	@scripts/host-tools.sh python3
+	@scripts/fuzz.py --seconds "$(FUZZ_SECONDS)"
 
 examples:        ## every example in a guest, beside the host: docs/examples.md (a quarter of an hour)
 	@scripts/setup.sh --built >/dev/null

@@ -76,7 +76,7 @@ int venus_gpu_submit_sized(struct venus_gpu *gpu, enum venus_gpu_queue queue,
                            const struct venus_gpu_request *request, size_t request_size)
 {
     struct virtio_gpu_ctrl_hdr hdr;
-    struct virtio_gpu_resp_map_info answer = { .map_info = le32(VIRTIO_GPU_MAP_CACHE_CACHED) };
+    struct virtio_gpu_resp_map_info answer;
 
     if (queue != VENUS_GPU_QUEUE_CONTROL || request->num_out < 1 || request->num_in < 1 ||
         request->out[0].iov_len < sizeof(hdr))
@@ -85,6 +85,8 @@ int venus_gpu_submit_sized(struct venus_gpu *gpu, enum venus_gpu_queue queue,
     if (!is_ours(le32(hdr.type)))
         return real.submit(gpu, queue, request, request_size);
 
+    memset(&answer, 0, sizeof(answer)); /* its padding too, which is copied */
+    answer.map_info = le32(VIRTIO_GPU_MAP_CACHE_CACHED);
     size_t size = sizeof(answer.hdr);
     answer.hdr = hdr; /* its fence, context and ring index, as an answer repeats them */
     answer.hdr.type = le32(VIRTIO_GPU_RESP_OK_NODATA);

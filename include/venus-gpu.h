@@ -25,7 +25,7 @@
  * grow at their end only; what a program does not know of is zero to it, and a new member does nothing
  * where it is zero. "Since" marks members that 0.1.0 did not have; docs/abi.md has the rules.
  *
- *   Structures of the front end's (config, ops, target, request, output, stat) come with their size where
+ *   Structures of the front end's (config, ops, target, request, output, stat, context) come with their size where
  *   the front end is compiled: in a first member `size`, or as an argument, which the inline functions
  *   below fill in. A smaller one than the library's is of an older release: nothing beyond it is read or
  *   written. A larger one is of a newer: the library takes it if all that it does not know of is zero.
@@ -340,8 +340,9 @@ struct venus_gpu_config {
     uint64_t max_memory;      /* bytes of 2D resources, copies of guest blobs, page lists (1 GiB) */
     uint64_t max_blob_memory; /* bytes of HOST3D and HOST3D_GUEST blobs (half of the host's memory) */
     /*
-     * Bytes of memory that one context's process may have in Vulkan, mapped or not, besides what its driver
-     * needs itself (as max_blob_memory). For Vulkan on a processor, by a server that the library starts: a GPU's
+     * Bytes of memory that one context may have (as max_blob_memory). In blobs: a context that asks for more is ended,
+     * and a line says so, since Venus does not look whether a blob came to be. And in Vulkan, mapped or not, besides what
+     * its driver needs itself: this for Vulkan on a processor, by a server that the library starts. A GPU's
      * driver takes up address space that is no memory, and the kernel bounds what a GPU has of the host's.
      */
     uint64_t max_context_memory;
@@ -371,6 +372,16 @@ struct venus_gpu_config {
      */
     enum venus_gpu_present_mode present_mode;
     const char *vulkan_device;
+
+    /*
+     * Not 0: offer VIRTIO_GPU_F_BLOB_ALIGNMENT (feature bit 5; oasis-tcs/virtio-spec issue 223), which asks the driver for blobs
+     * whose sizes, and places in the window, are multiples of the field blob_alignment. That is the fifth of the
+     * configuration space, which then has 20 bytes. Its value is this one, a power of two, or the host's page
+     * size where that is larger. What is no such multiple is refused only if it is none of the host's pages either.
+     * Linux 7.2 and newer create no other blobs then, so a Mesa that does not round them has no Vulkan: offer it
+     * only where the host's pages are larger than a guest's may be. Bytes. Since 0.2.0.
+     */
+    uint64_t blob_alignment;
 };
 
 /* Fills in the defaults, `size` included. */
@@ -544,9 +555,46 @@ static inline size_t venus_gpu_stats(const struct venus_gpu *gpu, struct venus_g
     return venus_gpu_stats_sized(gpu, stats, max, sizeof(*stats));
 }
 
+/* What has become of a context (specification, 5.7.6.9). */
+enum venus_gpu_context_state {
+    VENUS_GPU_CONTEXT_RENDERS, /* a process of the render server serves it */
+    VENUS_GPU_CONTEXT_LOST,    /* that process is gone, or was ended; the guest has not destroyed the context yet */
+    VENUS_GPU_CONTEXT_PLAIN,   /* it is for no capability set */
+    VENUS_GPU_CONTEXT_GONE,    /* destroyed, but not yet all of its resources */
+};
+
+/* What a context holds. */
+struct venus_gpu_context {
+    uint32_t id;            /* the guest's; 0: all that belongs to no context, as 2D resources */
+    uint32_t state;         /* enum venus_gpu_context_state */
+    char name[64];          /* as the guest calls it, in printable ASCII; mostly its program's */
+    uint64_t resources;     /* that it created */
+    uint64_t bytes;         /* of their memory; a guest blob has none of the host's */
+    uint64_t process_id;    /* of the process that serves it, in this host's numbers; 0: not known, or there is none */
+    uint64_t process_bytes; /* that this process has in the host's memory, blobs that it touched among them; or 0 */
+};
+
+/*
+ * Fill in up to max contexts, that of id 0 first and the others as they were created, and return how many there
+ * are. context_size: sizeof(*contexts), from one to the next, which venus_gpu_contexts() fills in; members that this
+ * library does not know become 0. Any thread.
+ */
+size_t venus_gpu_contexts_sized(const struct venus_gpu *gpu, struct venus_gpu_context *contexts,
+                                size_t max, size_t context_size);
+
+static inline size_t venus_gpu_contexts(const struct venus_gpu *gpu,
+                                        struct venus_gpu_context *contexts, size_t max)
+{
+    return venus_gpu_contexts_sized(gpu, contexts, max, sizeof(*contexts));
+}
+
 /* What renders: the first Vulkan device's name, as the render server reports it. Lives as long as the
  * device. Any thread. */
 const char *venus_gpu_renderer_name(const struct venus_gpu *gpu);
+
+/* What kind of device that is: Vulkan's VkPhysicalDeviceType (2 is a discrete GPU, 4 a processor). Any thread.
+ * Since 0.2.0. */
+unsigned venus_gpu_renderer_type(const struct venus_gpu *gpu);
 
 /* The library's version, "major.minor.micro". */
 const char *venus_gpu_version(void);

@@ -13,8 +13,8 @@ case ${1:-} in
 *) die "unknown option $1; see $program --help" ;;
 esac
 
-c_files=(src/base/message.c src/platform/linux.c)
-objc_files=(src/present/surface-metal.m tests/darwin/gnustep/layers.m tests/darwin/gnustep/test-surface-metal.m)
+c_files=(src/base/{clock,message}.c src/platform/linux.c src/present/{images,sheets,vulkan}.c)
+objc_files=(src/present/surface-{iosurface,layer,metal}.m tests/darwin/gnustep/{iosurfaces,layers,test-surface-layer}.m)
 
 # What runs in there. GNUstep's headers have warnings of their own, and its options are for Objective-C only.
 # shellcheck disable=SC2016
@@ -30,7 +30,7 @@ done
 for file in $objc_files; do
     gcc $objc "$@" -Itests/darwin/gnustep -c "$file" -o "$work/${file##*/}.o"
 done
-gcc -pthread "$work"/*.o $(gnustep-config --gui-libs) -lm -o "$work/test-surface-metal"
+gcc -pthread "$work"/*.o $(gnustep-config --gui-libs) -lm -o "$work/test-surface-layer"
 '
 
 # shellcheck disable=SC2317
@@ -60,4 +60,4 @@ if ! [ -d "$dir" ]; then
     unlock
 fi
 touch "$dir"
-printf '%s\n' "$dir/test-surface-metal"
+printf '%s\n' "$dir/test-surface-layer"

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -228,6 +229,9 @@ def strict(_log):
                            ("docs/messages.md lists what a person is told", "messages.py")):
         done = subprocess.run([SCRIPTS / command[0], *command[1:]], text=True, capture_output=True, check=False)
         results.append(Result(what, FAILED if done.returncode else PASSED, "", (done.stdout + done.stderr).splitlines()))
+    analyzed = subprocess.run([SCRIPTS / "analyze.py"], text=True, capture_output=True, check=False)
+    results.append(Result("gcc's analyzer finds nothing", FAILED if analyzed.returncode else PASSED, "",
+                          (analyzed.stdout + analyzed.stderr).splitlines()))
     tidy = subprocess.run([SCRIPTS / "tidy.sh"], text=True, capture_output=True, check=False)
     lines = (tidy.stdout + tidy.stderr).splitlines()
     results.append(Result("clang-tidy finds nothing", FAILED if tidy.returncode else PASSED, "",
@@ -310,6 +314,24 @@ def asan(log):
 
 def tsan(log):
     return meson_suites(["unit", "renderer", "present"], "thread", log)
+
+
+# How long each target runs: enough for all seeds, and a look beyond. A person has "make fuzz".
+FUZZ_SECONDS = 15
+
+
+def fuzz(log):
+    """The targets of fuzz/: their seeds, and what a random number that is always the same makes of them."""
+    place = OUT / "fuzz"
+    shutil.rmtree(place, ignore_errors=True)
+    before = log.stat().st_size
+    status = run([SCRIPTS / "fuzz.py", "--seconds", FUZZ_SECONDS, "--seed", 1, "--place", place, "--no-coverage"], log, 1200)
+    said = log.read_bytes()[before:].decode(errors="replace")
+    results = [Result(f"{name}: {runs} executions", FAILED if why or not int(runs) else PASSED, why)
+               for name, runs, why in re.findall(r"^([\w-]+) +(\d+) executions in +\d+ s(?:, FAILED: (.*))?$", said, re.M)]
+    if status != 0 and not any(result.status == FAILED for result in results):
+        results.append(Result(f"fuzz.py ended with status {status}", FAILED))
+    return results
 
 
 def checkpatch(program, log):
@@ -411,6 +433,31 @@ def guest_aarch64(log):
     return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--aarch64"], log, 2400)
 
 
+def host_16k(log):
+    """The library's own tests in an emulated aarch64 machine with pages of 16 KiB, as a host."""
+    told = OUT / "host-16k.json"
+    told.unlink(missing_ok=True)
+    status = run([SCRIPTS / "host-16k.sh", "--results", told], log, limit=7200)
+    lines = told.read_text(encoding="utf-8", errors="replace").splitlines() if told.exists() else []
+    return host_16k_results(lines, status, log)
+
+
+def host_16k_results(lines, status, log):
+    """The results in what tests/host-16k/run-tests.py told: the machine, then each test, as far as it came."""
+    whole = [json.loads(line) for line in lines if line.endswith("}")]  # the last may be cut
+    if not whole:
+        raise CannotStart(f"host-16k.sh ended with status {status}, and its machine told nothing")
+    machine, *records = whole
+    results = [Result("pages of 16 KiB on aarch64, by {kernel}".format(**machine),
+                      PASSED if (machine["page_size"], machine["processor"]) == (16384, "aarch64") else FAILED)]
+    tests = [record for record in records if "name" in record]
+    for record in tests:
+        results += meson_results(record, log)
+    if status != 0 or len(tests) != machine["tests"]:
+        results.append(Result("all tests ran", FAILED, f"{len(tests)} of {machine['tests']} did, and it ended with status {status}"))
+    return results
+
+
 def polled(log):
     """Fences that are asked for, as on macOS: the library's tests and a guest's."""
     os.environ["VENUS_GPU_POLL_FENCES"] = "1"
@@ -437,9 +484,9 @@ def appkit(log):
     status = run([*on_screen, "valgrind", "--leak-check=full", "--show-leak-kinds=definite", f"--log-file={report}", program],
                  log, 600)
     said = report.read_text(encoding="utf-8", errors="replace") if report.exists() else ""
-    faults = faults_of(said, "surface-metal.m")
+    faults = [block for file in sorted((TOP / "src" / "present").glob("*.m")) for block in faults_of(said, file.name)]
     ended = status == 0 and "LEAK SUMMARY" in said
-    results.append(Result("valgrind finds no fault of surface-metal.m's", PASSED if ended and not faults else FAILED,
+    results.append(Result("valgrind finds no fault of the presenter's Objective-C", PASSED if ended and not faults else FAILED,
                           "" if ended else f"it ended with status {status}",
                           [line for block in faults for line in block.splitlines()]))
     return results
@@ -477,13 +524,15 @@ def legacy(log):
 
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
-          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, gpu, packages, asan, tsan,
-           guest_aarch64, guest_backports, guest_forky, guest_module, libvirt, polled, darwin, legacy)}
+          (strict, scripts, unit, renderer, samples, qtest, guest, present, module, gpu, packages, asan, tsan, fuzz,
+           guest_aarch64, guest_backports, guest_forky, guest_module, host_16k, libvirt, polled, darwin, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
-ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "libvirt", "polled", "darwin", "legacy"}
+ON_REQUEST = {"guest-aarch64", "guest-backports", "guest-forky", "guest-module", "host-16k", "libvirt", "polled", "darwin",
+              "legacy"}
 # The guest images that suites need.
 IMAGES = {"guest": (), "present": (), "module": (), "packages": (), "guest-module": (), "libvirt": (), "polled": (), "legacy": (),
-          "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky")}
+          "guest-aarch64": ("--arch", "aarch64"), "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky"),
+          "host-16k": ("--arch", "aarch64", "--variant", "host-16k")}
 
 
 def check(name):

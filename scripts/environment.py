@@ -13,7 +13,7 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 PAGE = TOP / "docs" / "environment.md"
-FOLDERS = ("src", "include", "qemu", "guest", "scripts", "tests", "bench", "tools", "examples", "samples", ".ci")
+FOLDERS = ("src", "include", "qemu", "guest", "scripts", "tests", "bench", "tools", "examples", "samples", "fuzz", ".ci")
 OTHER_FILES = ("Makefile",)
 # Those of bash and make themselves.
 BUILT_IN = {"BASH_SOURCE", "BASH_COMMAND", "BASHPID", "SECONDS", "LINENO", "PIPESTATUS", "IFS", "REPLY", "RANDOM",

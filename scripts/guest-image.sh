@@ -9,8 +9,9 @@
 #   --arch ARCH        of the guest's processor: x86_64 (the default) or aarch64
 #   --variant VARIANT  a newer guest: backports (Debian 13 with the kernel of its backports) or forky (the next
 #                      Debian, as it is on that day); small: what the demo needs and no more, its packages unpacked
-#                      and not installed, for x86_64 (half a minute, 0.7 GB); or 16k: for aarch64, with a kernel whose
-#                      pages are of 16 KiB, as a Mac has them
+#                      and not installed, for x86_64 (half a minute, 0.7 GB); 16k: for aarch64, with a kernel whose
+#                      pages are of 16 KiB, as a Mac has them; or host-16k: no guest but a host with that kernel, in
+#                      which host-16k.sh runs the library's tests
 # GUEST_IMAGE=DIR: your own directory of that layout instead, for x86_64, and small.
 #
 # The image holds nothing of ours but /sbin/venus-init, which hands over to /opt/venus/init on a second
@@ -25,7 +26,7 @@ while [ $# -gt 0 ]; do
     --help) usage; exit ;;
     --arch) [ $# -gt 1 ] || die "--arch takes a processor"; arch=$2; shift ;;
     --arch=*) arch=${1#*=} ;;
-    --variant) [ $# -gt 1 ] || die "--variant takes backports, forky, small or 16k"; variant=$2; shift ;;
+    --variant) [ $# -gt 1 ] || die "--variant takes backports, forky, small, 16k or host-16k"; variant=$2; shift ;;
     --variant=*) variant=${1#*=} ;;
     *) die "unknown option $1; see $program --help" ;;
     esac
@@ -59,6 +60,14 @@ backports)
     [ "$arch" = aarch64 ] || die "--variant 16k goes with --arch aarch64: other processors have pages of 4 KiB"
     packages[0]=linux-image-arm64-16k
     ;;
+host-16k)
+    [ "$arch" = aarch64 ] || die "--variant host-16k goes with --arch aarch64: other processors have pages of 4 KiB"
+    packages=(
+        linux-image-arm64-16k kmod busybox-static mount udev procps util-linux python3 binutils
+        virgl-server libvirglrenderer1 mesa-vulkan-drivers vulkan-tools vulkan-validationlayers libcmocka0
+        libxcb1 libwayland-client0 libdrm2 edid-decode
+    )
+    ;;
 forky)
     debian_suite=forky
     debian_name="Debian forky"
@@ -73,7 +82,7 @@ small)
         mesa-vulkan-drivers vulkan-tools vkmark weston seatd
     )
     ;;
-*) die "--variant takes backports, forky, small or 16k, not $variant" ;;
+*) die "--variant takes backports, forky, small, 16k or host-16k, not $variant" ;;
 esac
 
 # What a virtual machine never has; a third of the kernel's modules.
@@ -286,6 +295,7 @@ else
     name="guest image for $arch"
 fi
 [ "$variant" != backports ] || name="$name with backports' kernel"
+[ "$variant" != host-16k ] || name="aarch64 host with pages of 16 KiB"
 [ "$variant" != 16k ] || name="$name with pages of 16 KiB"
 key=$( (
     printf '%s\n' "$debian_suite" "${packages[@]}" "${excluded[@]}" "$venus_init" "$initrd_init" \

@@ -3,8 +3,8 @@
 # Prints the path of the system to build and run in: / where this machine's own virglrenderer, Mesa and
 # compilers will do, else a Debian 13 that it makes in the cache (about a minute, 1.2 GB).
 #
-# usage: host-root.sh [--why | --without-egl | --next-virglrenderer | --stock-qemu | --libvirt | --cross | --tidy |
-#                      --packages | --gnustep]
+# usage: host-root.sh [--why | --without-egl | --next-virglrenderer | --stock-qemu | --libvirt | --cross | --arm-host |
+#                     --tidy | --packages | --gnustep]
 #   --why          say which it is and why, on stderr
 #   --without-egl  the same Debian without libEGL, libGL and their kin, to prove that nobody needs them
 #   --next-virglrenderer  the same with the virglrenderer that the next Debian has today; its version is in
@@ -13,6 +13,8 @@
 #                  programs; its packages are only unpacked, which takes a quarter of a minute
 #   --libvirt      the same with Debian's libvirt and virt-install too
 #   --cross        another, small Debian 13, in which programs for aarch64 guests are built
+#   --arm-host     another, in which the library and its tests are built for an aarch64 host, with the QEMU that
+#                  emulates one
 #   --tidy         another, small Debian 13, which has clang-tidy and what the library includes
 #   --packages     another, small Debian 13, which has what packaging/debian builds with and no more, and lintian
 #   --gnustep      another, small Debian 13, which has GNUstep: what of Objective-C is for macOS is tested in it
@@ -40,6 +42,12 @@ packages=(
 cross_packages=(
     gcc-aarch64-linux-gnu meson ninja-build pkgconf glslang-tools wayland-protocols libwayland-bin e2fsprogs
     {libc6,libvulkan,libdrm,libwayland}-dev:arm64
+)
+# What builds the library and its tests for aarch64, and the machine that they run on (build-arm-host.sh).
+arm_host_packages=(
+    gcc-aarch64-linux-gnu libc6-dev meson ninja-build ccache pkgconf python3 glslang-tools wayland-protocols libwayland-bin
+    {libc6,libvirglrenderer,libcmocka,libvulkan,libdrm,libxcb1,libwayland}-dev:arm64 uthash-dev
+    qemu-system-arm e2fsprogs
 )
 # What clang-tidy needs to read the library. A root of its own, so that no other is made anew for it.
 tidy_packages=(
@@ -119,7 +127,7 @@ make_root() {
 
 make_cross_root() {
     mkdir "$work/root"
-    make_debian "$place" tar "$(IFS=,; echo "${cross_packages[*]}")" --architectures=amd64,arm64 |
+    make_debian "$place" tar "$(IFS=,; echo "${packages[*]}")" --architectures=amd64,arm64 |
         tar -x -C "$work/root" --exclude='./dev/*'
     mkdir -p "$work/root/mnt"
     rm -rf "$work/root"/var/lib/apt/lists/*
@@ -198,6 +206,7 @@ with_next=
 with_qemu=
 with_libvirt=
 cross=
+arm_host=
 tidy=
 for_packages=
 gnustep=
@@ -208,6 +217,7 @@ case ${1:-} in
 --stock-qemu) with_qemu=1 ;;
 --libvirt) with_qemu=1 with_libvirt=1 ;;
 --cross) cross=1 ;;
+--arm-host) arm_host=1 ;;
 --tidy) tidy=1 ;;
 --packages) for_packages=1 ;;
 --gnustep) gnustep=1 ;;
@@ -217,7 +227,7 @@ case ${1:-} in
 esac
 
 lacks=
-[ -z "$cross$tidy$for_packages$gnustep" ] || HOST_ROOT=debian
+[ -z "$cross$arm_host$tidy$for_packages$gnustep" ] || HOST_ROOT=debian
 case ${HOST_ROOT:-auto} in
 auto | /) lacks=$(own_lacks) ;;
 debian) lacks="HOST_ROOT=debian" ;;
@@ -228,7 +238,7 @@ if [ "${HOST_ROOT:-auto}" = / ]; then
 elif [ -z "$lacks" ]; then
     lacks=$(own_vulkan_lacks)
 fi
-if [ -z "$lacks" ] && [ -z "$without_egl$cross" ]; then
+if [ -z "$lacks" ] && [ -z "$without_egl$cross$arm_host" ]; then
     [ -z "$why" ] || say "host root: this machine's own system"
     [ -z "$with_qemu" ] || command -v qemu-system-x86_64 >/dev/null ||
         die "this machine has no QEMU; install it (on Debian: apt-get install qemu-system-x86)"
@@ -248,6 +258,10 @@ if [ -n "$cross" ]; then
     packages=("${cross_packages[@]}")
     make=make_cross_root
     name="root for aarch64 programs"
+elif [ -n "$arm_host" ]; then
+    packages=("${arm_host_packages[@]}")
+    make=make_cross_root
+    name="root for an aarch64 host"
 elif [ -n "$tidy" ]; then
     packages=("${tidy_packages[@]}")
     name="root for clang-tidy"

@@ -11,6 +11,7 @@
 #   --stock-qemu       in the small system that has Debian's own QEMU
 #   --libvirt          in one that has Debian's libvirt too
 #   --cross            in the small system that builds for aarch64
+#   --arm-host         in the small system that builds the library for aarch64 and emulates a machine to run it on
 #   --tidy             in the small system that has clang-tidy
 #   --packages         in the small system that builds packages
 #   --gnustep          in the small system that has GNUstep
@@ -25,7 +26,9 @@ prefix=()
 while [ $# -gt 0 ]; do
     case $1 in
     --die-with-parent) prefix=(setpriv --pdeathsig KILL) ;;
-    --without-egl | --next-virglrenderer | --stock-qemu | --libvirt | --cross | --tidy | --packages | --gnustep) root_options=("$1") ;;
+    --without-egl | --next-virglrenderer | --stock-qemu | --libvirt | --cross | --arm-host | --tidy | --packages | --gnustep)
+        root_options=("$1")
+        ;;
     --root) [ -d "${2:-}/usr" ] || die "--root takes the directory of a system"; root=$(cd "$2" && pwd -P); shift ;;
     --help) usage; exit ;;
     --) shift; break ;;

@@ -311,14 +311,17 @@ make_debian() {
         "deb [check-valid-until=no] $mirror $debian_suite-backports main"
 }
 
-# debian_apt WORK: sets apt to an apt-get of its own, with WORK for its files, which knows the packages of a Debian with
-# Mesa from backports, as make_debian has it, and of no package that would be installed.
+# debian_apt WORK [SUITE...]: sets apt to an apt-get of its own, with WORK for its files, which knows the packages of a
+# Debian with Mesa from backports, as make_debian has it, and of those suites too, and of no package that would be
+# installed.
 debian_apt() {
-    local mirror
+    local mirror suite
     mirror=$(debian_mirror)
     mkdir -p "$1"/lists/partial "$1"/cache/archives/partial
-    printf 'deb %s main\n' "$mirror $debian_suite" "$mirror $debian_suite-updates" \
-        "[check-valid-until=no] $mirror $debian_suite-backports" >"$1/sources.list"
+    printf 'deb %s main\n' "$mirror $debian_suite" "$mirror $debian_suite-updates" >"$1/sources.list"
+    for suite in "$debian_suite-backports" "${@:2}"; do
+        printf 'deb [check-valid-until=no] %s main\n' "$mirror $suite" >>"$1/sources.list"
+    done
     printf '%s\n' 'Package: src:mesa' "Pin: release n=$debian_suite-backports" 'Pin-Priority: 900' >"$1/preferences"
     : >"$1/status"
     apt=(apt-get -o Dir::State="$1" -o Dir::State::Lists="$1/lists" -o Dir::State::Status="$1/status"

@@ -20,7 +20,7 @@ PAGE = TOP / "docs" / "messages.md"
 FOLDERS = ("src", "qemu/hw", "qemu/ui", "qemu/module", "tools", "scripts")
 # What it finds is in docs/doctor.md; and who measures or checks sees more than a line.
 LEFT_OUT = ("tools/doctor/rules.c", "scripts/venusvm/bench/", "scripts/venusvm/libvirt.py",
-            "scripts/figures", "scripts/check.py", "scripts/tidy.sh")
+            "scripts/figures", "scripts/check.py", "scripts/fuzz.py", "scripts/tidy.sh")
 C_CALLS = re.compile(r"\b(error_setg|error_append_hint|error_report|warn_report|warn_report_once|info_report|message|refuse|"
                      r"log_line|say|fprintf)\s*\(")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')

@@ -375,9 +375,10 @@ class Guest:
         self.hello.clear()
         self.monitor.ask("system_reset")
         # The old agent may have been stopped within a frame: the new one gets a new connection.
-        self.port.shutdown(socket.SHUT_RDWR)
-        self.port.close()
-        self.port = None
+        if self.port:
+            self.port.shutdown(socket.SHUT_RDWR)
+            self.port.close()
+            self.port = None
 
     def reset(self, timeout=180):
         """Presses the reset button and waits until the guest has booted again."""

@@ -13,15 +13,17 @@ import os
 import platform
 import re
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zlib
 from pathlib import Path
 
 from venusvm import program
 from venusvm.console import Console, Ended, TooLong
-from venusvm.guest import MACHINES, SCRIPTS, TOP
+from venusvm.guest import MACHINES, SCRIPTS, TOP, GuestError, Monitor, latency_percentile
 from venusvm.launchers import common
 
 DESCRIPTION = """\
@@ -261,18 +263,19 @@ def suite(name, limit):
 
 # --- A guest --------------------------------------------------------------------------------------
 
-def qemu_words(run, folder):
-    """QEMU's command line for the guest in a folder, with a shell on its serial port."""
+def qemu_words(run, folder, monitor=None):
+    """QEMU's command line for the guest in a folder, with a shell on its serial port; in a window if it gets a monitor."""
     arch, mac = run.options.arch, run.host.mac
     machine = MACHINES[arch]
     accel = run.options.accel or ("hvf" if mac else "tcg")
     emulated = accel.startswith("tcg")
     kind = "virt,highmem=on" if mac and arch == "aarch64" else machine["machine"]
     memory = "memory-backend-shm" if mac else "memory-backend-memfd"
+    window = ["-display", "cocoa", "-qmp", f"unix:{monitor},server=on,wait=off"] if monitor else ["-display", "none"]
     return [run.qemu, "-nodefaults", "-no-user-config", "-M", f"{kind},memory-backend=mem", "-accel", accel,
             "-cpu", machine["emulated"] if emulated else "host", "-smp", "2", "-m", "2G",
-            "-object", f"{memory},id=mem,size=2G,share=on", "-display", "none", "-no-reboot",
-            "-device", "virtio-gpu-venus-pci,id=gpu,hostmem=1G", "-serial", "stdio",
+            "-object", f"{memory},id=mem,size=2G,share=on", *window, "-no-reboot",
+            "-device", f"virtio-gpu-venus-pci,id=gpu,hostmem=1G{',present=swapchain' if monitor else ''}", "-serial", "stdio",
             "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci",
             "-kernel", folder / "vmlinuz", "-initrd", folder / "initrd.img",
             "-append", f"console={machine['console']} root=/dev/vda rw init=/sbin/venus-init quiet venus.shell "
@@ -281,25 +284,29 @@ def qemu_words(run, folder):
             "-drive", f"file={common.quoted(folder / 'tools.img')},if=virtio,format=raw,readonly=on"]
 
 
+def start(run, folder, words):
+    """Boots the guest in a folder, until there is its shell."""
+    missing = [name for name in ("vmlinuz", "initrd.img", "disk.img", "tools.img") if not (folder / name).is_file()]
+    if missing:
+        raise Skipped(f"{folder} has no {' and no '.join(missing)}")
+    try:
+        run.guest = Console(words)
+    except OSError as error:
+        raise Skipped(f"{words[0]}: {error.strerror}") from error
+    limit = min(600, run.options.limit or 600)
+    try:
+        run.guest.boot(limit)
+    except (Ended, TooLong) as error:
+        ended = isinstance(error, Ended)
+        run.note("QEMU", run.guest.text)
+        run.stop_guest()
+        raise Failure("QEMU has ended" if ended else f"no shell in {limit} s") from error
+    run.note("QEMU", run.guest.text)
+
+
 def boot(folder):
     def step(run):
-        missing = [name for name in ("vmlinuz", "initrd.img", "disk.img", "tools.img") if not (folder / name).is_file()]
-        if missing:
-            raise Skipped(f"{folder} has no {' and no '.join(missing)}")
-        words = qemu_words(run, folder)
-        try:
-            run.guest = Console(words)
-        except OSError as error:
-            raise Skipped(f"{words[0]}: {error.strerror}") from error
-        limit = min(600, run.options.limit or 600)
-        try:
-            run.guest.boot(limit)
-        except (Ended, TooLong) as error:
-            ended = isinstance(error, Ended)
-            run.note("QEMU", run.guest.text)
-            run.stop_guest()
-            raise Failure("QEMU has ended" if ended else f"no shell in {limit} s") from error
-        run.note("QEMU", run.guest.text)
+        start(run, folder, qemu_words(run, folder))
         pages = int(run.in_guest("getconf PAGESIZE"))
         kernel = run.in_guest("uname -r").strip()
         run.in_guest("dmesg | grep -i -e drm -e virtio; cat /proc/iomem; true")
@@ -383,6 +390,52 @@ def bare_display(run):
     return f"{found['frames']} frames on the bare display, {found['fps']:.1f} a second"
 
 
+def counters(monitor):
+    """All of the device's, by name."""
+    path = "/machine/peripheral/gpu/virtio-backend"
+    names = [item["name"] for item in monitor.ask("qom-list", path=path)]
+    return {name[5:]: monitor.ask("qom-get", path=path, property=name) for name in names if name.startswith("stat-")}
+
+
+def shown(run, path):
+    """What comes of many frames on the bare display in the window of the QEMU whose monitor is at that path."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(30)
+        sock.connect(str(path))
+        monitor = Monitor(sock)
+        before = counters(monitor)
+        found = run.measured("vkcube_anim --frames 600 --seconds 40", 90)
+        after = counters(monitor)
+        monitor.close()
+    said = re.search(r"(?m)^.*virtio-gpu-venus: output.*$", run.guest.text)
+    if said and "VENUS_GPU_IOSURFACE" in said[0]:
+        raise Skipped(said[0])
+    frames, dropped = (after[name] - before[name] for name in ("present-frames", "present-dropped"))
+    if not frames:
+        raise Failure(said[0] if said else "no frame was presented")
+    times = [latency_percentile(before, after, share) or 0 for share in (0.5, 0.99)]
+    return (f"{found['frames']} frames on the bare display, {found['fps']:.1f} a second; {frames} presented, {dropped} dropped; "
+            f"until then, in ms: median {times[0] / 1000:.3f}, 99 % {times[1] / 1000:.3f}")
+
+
+def window(folder, *environment):
+    """A guest of its own, since how a window is painted is chosen at the start."""
+    @on_a_mac
+    def step(run):
+        with tempfile.TemporaryDirectory(prefix="venus-") as place:
+            path = Path(place) / "qmp"
+            start(run, folder, ["env", *environment, *qemu_words(run, folder, path)])
+            try:
+                return shown(run, path)
+            except GuestError as error:
+                raise Failure(str(error)) from error
+            finally:
+                if run.guest:
+                    run.note("QEMU in a window", run.guest.text)
+                run.stop_guest()
+    return step
+
+
 GUEST_STEPS = (("coherency, without feedback", coherency(NO_FEEDBACK)), ("coherency", coherency("")),
                ("vulkaninfo", guest_vulkan), ("fences", fences), ("queues", queues), ("memory", memory(0)),
                ("memory, 64 more mapped", memory(64)), ("triangle", picture), ("compute", computing),
@@ -398,6 +451,8 @@ def guest_steps(run, folder):
             run.step(f"{folder.name}: boot again", boot(folder))
         run.step(f"{folder.name}: {what}", function)
     run.stop_guest()
+    run.step(f"{folder.name}: window, by a swapchain", window(folder, "-u", "VENUS_GPU_IOSURFACE"))
+    run.step(f"{folder.name}: window, by IOSurfaces", window(folder, "VENUS_GPU_IOSURFACE=1"))
 
 
 # --- The report -----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ static const uint64_t default_max_memory = (uint64_t)1 << 30; /* 30 pictures of 
 static uint64_t half_of_memory(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES);
-    return pages > 0 ? (uint64_t)pages * page_size() / 2 : default_max_memory;
+    return pages > 0 ? (uint64_t)pages * page_size_here() / 2 : default_max_memory;
 }
 
 /*

@@ -16,6 +16,7 @@ enum {
     VIRTIO_GPU_F_RESOURCE_UUID = 2,
     VIRTIO_GPU_F_RESOURCE_BLOB = 3,
     VIRTIO_GPU_F_CONTEXT_INIT = 4,
+    VIRTIO_GPU_F_BLOB_ALIGNMENT = 5, /* newer than 1.3: oasis-tcs/virtio-spec issue 223 */
 };
 
 enum virtio_gpu_ctrl_type {
@@ -92,6 +93,7 @@ struct virtio_gpu_config {
     uint32_t events_clear;
     uint32_t num_scanouts;
     uint32_t num_capsets;
+    uint32_t blob_alignment; /* with VIRTIO_GPU_F_BLOB_ALIGNMENT */
 };
 
 enum { VIRTIO_GPU_EVENT_DISPLAY = 1 << 0 };
@@ -351,7 +353,7 @@ static inline uint64_t le64(uint64_t v)
 #define WIRE_SIZE(name, size) \
     _Static_assert(sizeof(struct virtio_gpu_##name) == (size), "a size of the specification's")
 WIRE_SIZE(ctrl_hdr, 24);
-WIRE_SIZE(config, 16);
+WIRE_SIZE(config, 20);
 WIRE_SIZE(rect, 16);
 WIRE_SIZE(resp_display_info, 408);
 WIRE_SIZE(get_edid, 32);

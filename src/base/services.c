@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ways.h"
+
 /* A copy of a string, or of none. Returns whether there was memory for it. */
 static bool copy(const char **string)
 {
@@ -21,6 +23,8 @@ int services_init(struct services *services, const struct venus_gpu_config *conf
                   const struct venus_gpu_ops *ops, void *opaque)
 {
     *services = (struct services){ .config = *config, .ops = *ops, .opaque = opaque };
+    if (ways_window_regions())
+        services->config.window_mode = VENUS_GPU_WINDOW_REGIONS;
     budget_init(&services->budget, &services->config);
     log_init(&services->log, ops, opaque);
     pthread_mutex_init(&services->lock, NULL);

@@ -10,12 +10,13 @@
 
 #define SIZE_UP_TO(type, member) (offsetof(type, member) + sizeof(((type *)NULL)->member))
 
-/* What 0.1.0 had, up to its last member: no release had less. */
+/* What 0.1.0 had, unless a later one is named, up to its last member: no release had less. */
 enum {
     CONFIG_SIZE_LEAST = SIZE_UP_TO(struct venus_gpu_config, vulkan_device),
     OPS_SIZE_LEAST = SIZE_UP_TO(struct venus_gpu_ops, window_refreshed),
     OUTPUT_SIZE_LEAST = SIZE_UP_TO(struct venus_gpu_output, fixed),
     REQUEST_SIZE_LEAST = SIZE_UP_TO(struct venus_gpu_request, tag),
+    CONTEXT_SIZE_LEAST = SIZE_UP_TO(struct venus_gpu_context, process_bytes), /* of 0.2.0 */
     STAT_SIZE_LEAST = SIZE_UP_TO(struct venus_gpu_stat, value),
     TARGET_SIZE_LEAST = SIZE_UP_TO(struct venus_gpu_target, only_gpu),
 };

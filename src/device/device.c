@@ -26,6 +26,7 @@
 #include "nouns/context.h"
 #include "nouns/cursor.h"
 #include "nouns/display.h"
+#include "nouns/ledger.h"
 #include "nouns/resource.h"
 #include "nouns/scanout.h"
 #include "nouns/window.h"
@@ -59,6 +60,9 @@ static char *config_mistake(const struct venus_gpu_config *config, const struct 
         return message("There is no present mode %u.", (unsigned)config->present_mode);
     if (config->window_size % page_size())
         return message("The host-visible window must be a multiple of %zu bytes.", page_size());
+    if (config->blob_alignment & (config->blob_alignment - 1) || config->blob_alignment > 1 << 30)
+        return message("Blobs cannot be multiples of %llu bytes: use a power of two up to 1 GiB.",
+                       (unsigned long long)config->blob_alignment);
     if (config->render_server && config->render_server_fd >= 0)
         return message("Give the render server as a program or as a descriptor, not both.");
     const char *broker = broker_path(config->render_server);
@@ -109,6 +113,7 @@ static void let_go(void *opaque)
     window_destroy(gpu->window);
     resources_destroy(gpu->resources);
     contexts_destroy(gpu->contexts);
+    ledger_destroy(gpu->ledger);
     pins_destroy(gpu->pins);
     flushes_destroy(gpu->flushes);
     parking_destroy(gpu->parking);
@@ -160,6 +165,7 @@ static int create_parts(struct venus_gpu *gpu)
     gpu->parking = parking_create(dispatch);
     gpu->flushes = flushes_create(&gpu->services);
     gpu->pins = pins_create(&gpu->services, &gpu->bell);
+    gpu->ledger = ledger_create();
     gpu->contexts = contexts_create();
     gpu->resources = resources_create();
     gpu->scanouts = scanouts_create();
@@ -167,7 +173,7 @@ static int create_parts(struct venus_gpu *gpu)
     gpu->displays = displays_create();
     gpu->thread = thread_create(gpu);
     bool all = gpu->commands && gpu->fences && gpu->parking && gpu->flushes && gpu->pins &&
-               gpu->contexts && gpu->resources && gpu->scanouts && gpu->cursors && gpu->displays &&
+               gpu->ledger && gpu->contexts && gpu->resources && gpu->scanouts && gpu->cursors && gpu->displays &&
                gpu->thread;
     return all ? 0 : -ENOMEM;
 }
@@ -288,6 +294,8 @@ uint64_t venus_gpu_features(const struct venus_gpu *gpu)
 {
     uint64_t features = 1 << VIRTIO_GPU_F_VIRGL | 1 << VIRTIO_GPU_F_EDID |
                         1 << VIRTIO_GPU_F_RESOURCE_UUID | 1 << VIRTIO_GPU_F_CONTEXT_INIT;
+    if (window_blob_alignment(gpu))
+        features |= 1 << VIRTIO_GPU_F_BLOB_ALIGNMENT;
     /* VIRGL is the specification's name for "has contexts". Blobs are of use with a window only. */
     return gpu->services.config.window_size ? features | 1 << VIRTIO_GPU_F_RESOURCE_BLOB : features;
 }
@@ -295,6 +303,11 @@ uint64_t venus_gpu_features(const struct venus_gpu *gpu)
 const char *venus_gpu_renderer_name(const struct venus_gpu *gpu)
 {
     return session_device(gpu->session)->name;
+}
+
+unsigned venus_gpu_renderer_type(const struct venus_gpu *gpu)
+{
+    return session_device(gpu->session)->type;
 }
 
 const char *venus_gpu_version(void)
@@ -306,4 +319,10 @@ size_t venus_gpu_stats_sized(const struct venus_gpu *gpu, struct venus_gpu_stat 
                              size_t stat_size)
 {
     return stats_read(&gpu->services.stats, &gpu->services.budget, stats, max, stat_size);
+}
+
+size_t venus_gpu_contexts_sized(const struct venus_gpu *gpu, struct venus_gpu_context *contexts,
+                                size_t max, size_t context_size)
+{
+    return ledger_read(gpu->ledger, contexts, max, context_size);
 }

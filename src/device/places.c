@@ -17,7 +17,6 @@ bool places_are_few_locked(const struct venus_gpu *gpu)
 struct count {
     struct venus_gpu *gpu;
     uint64_t long_ago_ns;
-    unsigned held, old; /* by all; and those of them that have waited for long */
 };
 
 static void count_one(void *opaque, uint32_t context_id, uint64_t since_ns)
@@ -26,15 +25,15 @@ static void count_one(void *opaque, uint32_t context_id, uint64_t since_ns)
     struct context *context = context_find(count->gpu, context_id);
     if (!context)
         return;
-    count->held++;
     context->places++;
-    if (since_ns <= count->long_ago_ns) {
+    if (since_ns <= count->long_ago_ns)
         context->old_places++;
-        count->old++;
-    }
 }
 
-/* Count each context's places. Returns whether too many are held. */
+/*
+ * Count each context's places. Returns whether too many are held, by those that have something that waits for long: one
+ * that waits for a long drawing is not to blame for what another has just sent.
+ */
 static bool count_places(struct venus_gpu *gpu)
 {
     struct count count = {
@@ -47,7 +46,10 @@ static bool count_places(struct venus_gpu *gpu)
     pthread_mutex_lock(&gpu->services.lock);
     commands_each_waiting_locked(gpu->commands, count_one, &count);
     pthread_mutex_unlock(&gpu->services.lock);
-    return count.held >= MOST_PLACES && count.old;
+    unsigned held = 0;
+    while ((context = context_next(gpu, context)))
+        held += context->old_places ? context->places : 0;
+    return held >= MOST_PLACES;
 }
 
 /* Whoever has something that waits for long, and most of all. */

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/pages.h"
 #include "base/services.h"
+#include "base/ways.h"
 #include "memory/memory.h"
 #include "memory/pinned.h"
 #include "memory/placement.h"
@@ -18,6 +20,10 @@ static bool export_memory(struct services *services, struct memory *memory, uint
         return false;
     memory->counts_fd =
         services->renderer->export_fd(resource_id, &memory->fd_type, &memory->fd) == 0;
+    if (memory->counts_fd && ways_shm_only() && memory->fd_type != RENDERER_FD_SHM) {
+        close(memory->fd);
+        memory->counts_fd = false;
+    }
     if (!memory->counts_fd) {
         memory->fd = -1;
         budget_give_back(&services->budget, BUDGET_DESCRIPTORS, 1);
@@ -29,14 +35,15 @@ static bool export_memory(struct services *services, struct memory *memory, uint
 static struct memory *place(struct services *services, uint32_t resource_id, uint64_t size,
                             int *ret)
 {
-    void *ptr;
-    enum placement_way way;
-    *ret = placement_place(services->renderer, resource_id, size, NULL, &ptr, &way);
+    struct placement placement;
+    *ret = placement_place(services->renderer, resource_id, size, NULL, &placement);
     if (*ret < 0)
         return NULL;
-    struct memory *memory = memory_new(services, ptr, page_round(size));
-    if (!memory)
-        munmap(ptr, page_round(size));
+    struct memory *memory = memory_new(services, placement.ptr, page_round(size));
+    if (memory)
+        memory->tail = page_round(size) - placement.size;
+    else
+        munmap(placement.ptr, page_round(size));
     return memory;
 }
 
@@ -55,6 +62,11 @@ struct memory *blob_memory_create(struct services *services, struct pins *pins,
         return NULL;
     }
     memory->ranges = 1;
+    if (memory->tail && !budget_take(&services->budget, BUDGET_RANGES, 1)) {
+        memory_unref(memory);
+        return NULL;
+    }
+    memory->ranges += memory->tail > 0;
     export_memory(services, memory, resource_id); /* or else the pointer must do */
     if (services->renderer->map_info(resource_id, &memory->map_info) < 0)
         memory->map_info = 0;

@@ -71,7 +71,8 @@ struct memory *memory_alias_pages(struct services *services, const struct iovec 
     unsigned ranges = num_pages;
     if (!size || ranges > ALIAS_MAX_RUNS || !budget_take(&services->budget, BUDGET_RANGES, ranges))
         return NULL;
-    size = page_round(size);
+    size_t wanted = size;
+    size = page_round_here(size);
 
     char *ptr = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (ptr == MAP_FAILED) {
@@ -82,11 +83,12 @@ struct memory *memory_alias_pages(struct services *services, const struct iovec 
     size_t done = 0;
     for (unsigned i = 0; i < num_pages && done < size; i++) {
         const struct iovec *iov = &pages[i];
-        size_t len = page_round(iov->iov_len);
+        size_t len = page_round_here(iov->iov_len);
         if (len > size - done)
             len = size - done;
-        bool last = done + len == size;
-        if ((uintptr_t)iov->iov_base % page || (!last && iov->iov_len % page) ||
+        /* Of a piece that is no whole pages others may follow: only the last one's end is of no interest. */
+        if ((uintptr_t)iov->iov_base % page ||
+            (iov->iov_len % page && iov->iov_len < wanted - done) ||
             placement_alias(iov->iov_base, len, ptr + done) < 0)
             goto fail;
         done += len;
@@ -116,7 +118,7 @@ bool memory_describe(const struct memory *memory, uint64_t offset,
         .kind = kinds[memory->fd_type],
         .fd = memory->fd,
         .offset = offset,
-        .size = memory->size,
+        .size = memory_own_size(memory),
     };
     if (handle->kind == VENUS_GPU_HANDLE_OPAQUE && device->is_only) {
         handle->device_uuid = device->device_uuid;

@@ -36,6 +36,7 @@ struct memory {
     atomic_uint refs;
     void *ptr;   /* NULL: it cannot be mapped, there is but the descriptor */
     size_t size; /* of the mapping: whole pages */
+    size_t tail; /* bytes at its end that are pages of nothing: a guest's last page is larger than ours (placement.h) */
     int fd;      /* the memory's descriptor, or -1 where there is none to hand on */
     enum renderer_fd fd_type;
     uint32_t map_info; /* of a renderer's blob: VIRTIO_GPU_MAP_CACHE_*; 0: not known */
@@ -67,6 +68,12 @@ struct memory *memory_alias_pages(struct services *services, const struct iovec 
  */
 bool memory_describe(const struct memory *memory, uint64_t offset,
                      const struct renderer_device *device, struct venus_gpu_handle *handle);
+
+/* How much of it is the memory that its descriptor is of, so that somebody else can have it. */
+static inline size_t memory_own_size(const struct memory *memory)
+{
+    return memory->size - memory->tail;
+}
 
 /* A GPU that hangs may read it still: it stays for ever, with the reference that is given up here, and nobody
  * waits for it any more. Any thread. */

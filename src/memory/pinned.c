@@ -69,11 +69,6 @@ void pins_destroy(struct pins *pins)
     free(pins);
 }
 
-static bool can_be_used(const void *ptr, uint64_t mapped_size, uint64_t size)
-{
-    return (uintptr_t)ptr % page_size() == 0 && page_round(mapped_size) >= page_round(size);
-}
-
 struct memory *pins_add(struct pins *pins, uint32_t resource_id, uint64_t size)
 {
     assert_device_thread(pins->services);
@@ -83,14 +78,16 @@ struct memory *pins_add(struct pins *pins, uint32_t resource_id, uint64_t size)
     if (renderer->map(resource_id, &ptr, &mapped_size) < 0)
         return NULL;
 
-    struct pinned *pinned = NULL;
-    if (can_be_used(ptr, mapped_size, size) && placement_is_whole(ptr, page_round(size)))
-        pinned = calloc(1, sizeof(*pinned));
+    /* It has no room for a guest's larger page behind it, and so is shorter than the blob there. */
+    uint64_t there = (uintptr_t)ptr % page_size_here()
+                         ? 0
+                         : placement_there(ptr, page_round_here(mapped_size), page_round(size));
+    struct pinned *pinned = there ? calloc(1, sizeof(*pinned)) : NULL;
     if (!pinned) {
         renderer->unmap(resource_id);
         return NULL;
     }
-    memory_init(&pinned->memory, pins->services, ptr, page_round(size));
+    memory_init(&pinned->memory, pins->services, ptr, there);
     pinned->memory.owner = &pins->owner;
     pinned->pins = pins;
     pinned->resource_id = resource_id;

@@ -9,21 +9,52 @@
 #include <unistd.h>
 
 #include "base/pages.h"
+#include "base/ways.h"
 #include "platform/platform.h"
 
 int placement_alias(void *src, size_t size, void *dst)
 {
-    return platform_alias(src, size, dst);
+    return ways_shm_only() ? -ENOTSUP : platform_alias(src, size, dst);
+}
+
+/* The largest pages that Linux has on any processor. */
+enum { GUEST_PAGE_MOST = 64 << 10 };
+
+static uint64_t guest_page(uint64_t size)
+{
+    uint64_t page = size & -size; /* the largest power of two that divides it */
+    return page < GUEST_PAGE_MOST ? page : GUEST_PAGE_MOST;
 }
 
 /*
- * Whether the last page of a mapping is there. A guest says how large a blob is; if the memory behind it
- * is smaller, touching its end would end this process. Files have their hole at the end, so if the last
- * page can be read, all can.
+ * Whether memory may end so far before a blob of that size does: within the last page of a guest, whose pages are as
+ * large as the blob's size allows. Whatever is missing beyond that is a guest's false word, or a fault.
  */
-bool placement_is_whole(void *ptr, uint64_t size)
+static bool is_tail(uint64_t missing, uint64_t size)
 {
-    return platform_page_exists((char *)ptr + size - page_size());
+    return missing < guest_page(size);
+}
+
+uint64_t placement_least(uint64_t size)
+{
+    uint64_t page = guest_page(size);
+    return page > page_size_here() ? size - page + page_size_here() : size;
+}
+
+/*
+ * A guest says how large a blob is; if the memory behind it is smaller, touching its end would end this process. Files
+ * have their hole at the end, so if a page can be read, all before it can.
+ */
+uint64_t placement_there(void *ptr, uint64_t mapped_size, uint64_t size)
+{
+    uint64_t there = mapped_size < size ? mapped_size : size;
+    while (there && is_tail(size - there, size)) {
+        /* Looking means a page fault, which is a good part of what a small blob costs. */
+        if (platform_page_exists((char *)ptr + there - page_size_here()))
+            return there;
+        there -= page_size_here();
+    }
+    return 0;
 }
 
 /*
@@ -49,12 +80,20 @@ static uint64_t file_size(int fd)
 static uint64_t file_pages(int fd)
 {
     uint64_t size = file_size(fd);
-    return size == UINT64_MAX ? size : page_round(size);
+    return size == UINT64_MAX ? size : page_round_here(size);
+}
+
+/* Where there is no place yet, an address range that nobody can touch. */
+static int make_place(uint64_t size, void *dst, void **place)
+{
+    *place =
+        dst ? dst : mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return *place == MAP_FAILED ? -errno : 0;
 }
 
 /* sized: the descriptor's own size says that all of it is there. */
 static int place_by_fd(const struct renderer *renderer, uint32_t resource_id, uint64_t size,
-                       void *dst, void **place, bool *sized)
+                       void *dst, struct placement *placement, bool *sized)
 {
     enum renderer_fd type;
     int fd;
@@ -65,26 +104,28 @@ static int place_by_fd(const struct renderer *renderer, uint32_t resource_id, ui
     bool cuttable = can_be_cut(fd); /* before its size is looked at */
     uint64_t pages = file_pages(fd);
     *sized = pages != UINT64_MAX;
+    placement->size = pages < size ? pages : size;
     if (cuttable) {
         ret = -EOVERFLOW;
-    } else if (type != RENDERER_FD_SHM && type != RENDERER_FD_DMABUF) {
+    } else if (type != RENDERER_FD_SHM && (type != RENDERER_FD_DMABUF || ways_shm_only())) {
         ret = -ENOTSUP; /* an opaque descriptor means something to the Vulkan driver only */
-    } else if (pages < size) {
+    } else if (!pages || !is_tail(size - placement->size, size)) {
         ret = -EOVERFLOW;
     } else {
-        void *ptr =
-            mmap(dst, size, PROT_READ | PROT_WRITE, MAP_SHARED | (dst ? MAP_FIXED : 0), fd, 0);
-        if (ptr == MAP_FAILED)
+        ret = make_place(size, dst, &placement->ptr);
+        if (ret == 0 && mmap(placement->ptr, placement->size, PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
             ret = -errno;
-        else
-            *place = ptr;
+            if (!dst)
+                munmap(placement->ptr, size);
+        }
     }
     close(fd);
     return ret;
 }
 
 static int place_by_alias(const struct renderer *renderer, uint32_t resource_id, uint64_t size,
-                          void *dst, void **place)
+                          void *dst, struct placement *placement)
 {
     void *mapped;
     uint64_t mapped_size;
@@ -92,22 +133,35 @@ static int place_by_alias(const struct renderer *renderer, uint32_t resource_id,
     if (ret < 0)
         return ret;
 
-    void *to = dst;
-    if ((uintptr_t)mapped % page_size() || page_round(mapped_size) < size) {
+    mapped_size = page_round_here(mapped_size);
+    placement->size = mapped_size < size ? mapped_size : size;
+    if ((uintptr_t)mapped % page_size_here() || !mapped_size ||
+        !is_tail(size - placement->size, size))
         ret = -EINVAL;
-    } else if (!dst) {
-        to = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        ret = to == MAP_FAILED ? -errno : 0;
-    }
+    if (!ret)
+        ret = make_place(size, dst, &placement->ptr);
     if (!ret) {
-        ret = placement_alias(mapped, size, to);
+        ret = placement_alias(mapped, placement->size, placement->ptr);
         if (ret < 0 && !dst)
-            munmap(to, size);
+            munmap(placement->ptr, size);
     }
     renderer->unmap(resource_id);
-    if (!ret)
-        *place = to;
     return ret;
+}
+
+/*
+ * What a guest's page has beyond the memory: pages that are nobody else's, zeroes until the guest writes there. It can
+ * write as many already by touching the window where nothing is mapped, and they are part of the size that it stated,
+ * which was taken of its budget. They go with the mapping. untouched: such pages are there.
+ */
+static int make_tail(const struct placement *placement, uint64_t size, bool untouched)
+{
+    char *at = (char *)placement->ptr + placement->size;
+    if (placement->size == size || untouched)
+        return 0;
+    void *tail = mmap(at, size - placement->size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    return tail == MAP_FAILED ? -errno : 0;
 }
 
 /*
@@ -127,27 +181,30 @@ static void prepare_pages(void *place, uint64_t size)
 }
 
 int placement_place(const struct renderer *renderer, uint32_t resource_id, uint64_t size, void *dst,
-                    void **place, enum placement_way *way)
+                    struct placement *placement)
 {
     size = page_round(size);
     if (!size)
         return -EINVAL;
 
     bool sized = false;
-    *way = PLACEMENT_FIXED;
-    int ret = place_by_fd(renderer, resource_id, size, dst, place, &sized);
+    placement->way = PLACEMENT_FIXED;
+    int ret = place_by_fd(renderer, resource_id, size, dst, placement, &sized);
     if (ret < 0 && ret != -EOVERFLOW) {
-        *way = PLACEMENT_ALIAS;
+        placement->way = PLACEMENT_ALIAS;
         sized = false;
-        ret = place_by_alias(renderer, resource_id, size, dst, place);
+        ret = place_by_alias(renderer, resource_id, size, dst, placement);
     }
-    /* Looking means a page fault, which is a good part of what a small blob costs. */
-    if (ret == 0 && !sized && !placement_is_whole(*place, size)) {
-        if (!dst)
-            munmap(*place, size);
-        ret = -EOVERFLOW;
-    }
+    if (ret < 0)
+        return ret;
+    uint64_t placed = placement->size;
+    if (!sized)
+        placement->size = placement_there(placement->ptr, placed, size);
+    ret =
+        placement->size ? make_tail(placement, size, dst && placement->size == placed) : -EOVERFLOW;
+    if (ret < 0 && !dst)
+        munmap(placement->ptr, size);
     if (ret == 0 && dst)
-        prepare_pages(*place, size);
+        prepare_pages(placement->ptr, placement->size);
     return ret;
 }

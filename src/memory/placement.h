@@ -2,6 +2,9 @@
 /*
  * The ways in which the memory of a renderer's blob comes to an address: each is tried once, best first.
  *
+ * A guest's kernel makes its blobs whole pages of its own. Where those are larger than the host's, the memory
+ * behind a blob can end before the blob does; after its end come pages of nothing.
+ *
  * The device thread's, but for placement_alias().
  */
 #ifndef PLACEMENT_H
@@ -18,20 +21,32 @@ enum placement_way {
     PLACEMENT_ALIAS, /* an alias of the renderer's mapping */
 };
 
+struct placement {
+    void *ptr;
+    uint64_t size; /* of the memory: whole pages. From there to the blob's end come pages of nothing */
+    enum placement_way way;
+};
+
 /*
- * Place a renderer's blob at dst, which is part of a mapping of ours, or anywhere if dst is NULL.
- * Returns 0 and the way, or a negative errno value, and then what is at dst is not defined: put
- * something else there. -EOVERFLOW: the blob is longer than its memory, or could be one day, and
- * must be mapped in no way.
+ * Place a renderer's blob at dst, where there are anonymous pages of ours, or anywhere if dst is NULL: then it is the
+ * caller's to unmap, all of the blob's size in whole pages. Returns 0, or a negative errno value, and then what is
+ * at dst is not defined: put something else there. -EOVERFLOW: the blob is longer than its memory, by more than
+ * a guest's pages explain, or could be one day, and must be mapped in no way.
  */
 int placement_place(const struct renderer *renderer, uint32_t resource_id, uint64_t size, void *dst,
-                    void **place, enum placement_way *way);
+                    struct placement *placement);
+
+/* The least memory there can be behind a blob of that size, of which a guest's last page is the rest. */
+uint64_t placement_least(uint64_t size);
 
 /* Make dst, which is part of a mapping of ours, show the pages at src too. Returns 0 or a negative errno
  * value. Any thread. */
 int placement_alias(void *src, size_t size, void *dst);
 
-/* Whether all pages of a mapping are there, so that touching its end does not end this process. */
-bool placement_is_whole(void *ptr, uint64_t size);
+/*
+ * How much of a mapping of whole pages is there for a blob of so many, so that touching its end does not end this process:
+ * all of it, or less where a guest's page reaches beyond the memory. 0: too little to be mapped.
+ */
+uint64_t placement_there(void *ptr, uint64_t mapped_size, uint64_t size);
 
 #endif

@@ -18,6 +18,7 @@
 #include "command/fence.h"
 #include "memory/pinned.h"
 #include "nouns/handlers.h"
+#include "nouns/ledger.h"
 #include "nouns/parts.h"
 #include "nouns/resource.h"
 #include "nouns/share.h"
@@ -129,8 +130,14 @@ static enum virtio_gpu_ctrl_type create(struct venus_gpu *gpu, struct command *c
                  "the render server could not start a process for context %u", id);
         return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
     }
-    HASH_ADD(hh, gpu->contexts->by_id, id, sizeof(context->id), context);
+    context->account = ledger_open(gpu->ledger, id, name, nlen,
+                                   renders ? VENUS_GPU_CONTEXT_RENDERS : VENUS_GPU_CONTEXT_PLAIN,
+                                   renders ? gpu->services.renderer->newest_process() : 0);
+    if (context->account)
+        HASH_ADD(hh, gpu->contexts->by_id, id, sizeof(context->id), context);
     if (!context->hh.tbl) {
+        if (context->account)
+            ledger_close(gpu->ledger, context->account);
         if (renders)
             gpu->services.renderer->context_destroy(id);
         free(context);
@@ -187,9 +194,13 @@ static void destroy(struct venus_gpu *gpu, struct context *context)
     if (context->renders)
         gpu->services.renderer->context_destroy(context->id);
     fence_signal_context(gpu->fences, context->id);
-    while (!LIST_EMPTY(&context->attachments))
-        detach(gpu, LIST_FIRST(&context->attachments), false);
+    struct attachment *attachment, *next;
+    for (attachment = LIST_FIRST(&context->attachments); attachment; attachment = next) {
+        next = LIST_NEXT(attachment, in_context);
+        detach(gpu, attachment, false);
+    }
     HASH_DEL(gpu->contexts->by_id, context);
+    ledger_close(gpu->ledger, context->account);
     free(context);
     budget_give_back(&gpu->services.budget, BUDGET_CONTEXTS, 1);
 }
@@ -302,8 +313,27 @@ void context_end(struct venus_gpu *gpu, struct context *context)
 {
     assert_device_thread(&gpu->services);
     context->renders = false;
+    ledger_lose(gpu->ledger, context->account);
     gpu->services.renderer->context_destroy(context->id);
     fence_signal_context(gpu->fences, context->id);
+}
+
+bool context_may_hold(struct venus_gpu *gpu, struct context *context, uint64_t size)
+{
+    assert_device_thread(&gpu->services);
+    uint64_t most = gpu->services.config.max_context_memory;
+    uint64_t held = account_bytes(context->account);
+    if (size <= most && held <= most - size)
+        return true;
+    stat_add(&gpu->services.stats, STAT_CONTEXTS_LOST, 1);
+    log_line(
+        &gpu->services.log, VENUS_GPU_LOG_ERROR,
+        "context %u (%s) is ended: with %llu bytes in blobs it asks for %llu more than it may have "
+        "(max_context_memory, %llu)",
+        context->id, account_name(context->account), (unsigned long long)held,
+        (unsigned long long)size, (unsigned long long)most);
+    context_end(gpu, context);
+    return false;
 }
 
 void context_failed(struct venus_gpu *gpu, struct context *context)

@@ -29,6 +29,7 @@ struct context {
     uint32_t id;
     bool renders;   /* it has a process of the render server: it is Venus, and not lost */
     struct inbox inbox;
+    struct account *account; /* what it holds (ledger.h) */
 
     /* It has taken long to read what it was sent, since when (park.c). */
     bool slow;
@@ -55,6 +56,12 @@ void context_detach_everywhere(struct venus_gpu *gpu, struct resource *resource)
 
 /* It was sent a message of that size: keep count. */
 void context_sent(struct venus_gpu *gpu, struct context *context, uint32_t size);
+
+/*
+ * Whether it may have a blob of that size. If not, it is ended: Venus takes a blob that it asks for as given, and
+ * would go on without it.
+ */
+bool context_may_hold(struct venus_gpu *gpu, struct context *context, uint64_t size);
 
 /* End a context's process, whatever it does. Its fences signal, and what it is sent is refused. */
 void context_end(struct venus_gpu *gpu, struct context *context);

@@ -111,7 +111,7 @@ static uint32_t read_image(struct venus_gpu *gpu, struct resource *resource,
     const struct image image = image_of(resource);
     uint32_t scale = scale_of(&image);
     const struct memory *memory = scale ? resource_memory(gpu, resource) : NULL;
-    if (!memory)
+    if (!memory || (uint64_t)image.stride * image.height > memory_own_size(memory))
         return 0;
     resource_refresh(gpu, resource, 0, (uint64_t)image.stride * image.height);
 

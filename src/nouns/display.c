@@ -14,6 +14,7 @@
 #include "base/sized.h"
 #include "nouns/handlers.h"
 #include "nouns/parts.h"
+#include "nouns/window.h"
 #include "nouns/scanout.h"
 
 /*
@@ -149,6 +150,7 @@ void venus_gpu_read_config(struct venus_gpu *gpu, size_t offset, void *data, siz
         .events_read = le32(gpu->displays->events_read),
         .num_scanouts = le32(gpu->services.config.num_outputs),
         .num_capsets = le32(1),
+        .blob_alignment = le32(window_blob_alignment(gpu)),
     };
     pthread_mutex_unlock(&gpu->services.lock);
 

@@ -21,6 +21,7 @@ struct venus_gpu {
     struct parking *parking;
     struct flushes *flushes;
     struct pins *pins;
+    struct ledger *ledger; /* what contexts hold */
     struct contexts *contexts;
     struct resources *resources;
     struct window *window;

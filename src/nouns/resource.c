@@ -18,8 +18,10 @@
 #include "memory/blob-memory.h"
 #include "memory/memory.h"
 #include "memory/pinned.h"
+#include "memory/placement.h"
 #include "nouns/context.h"
 #include "nouns/handlers.h"
+#include "nouns/ledger.h"
 #include "nouns/parts.h"
 #include "nouns/scanout.h"
 #include "nouns/share.h"
@@ -103,6 +105,14 @@ static bool counts_as_blob_memory(const struct resource *resource)
     return resource->in_renderer && resource->mem != RESOURCE_2D;
 }
 
+static void enter(struct venus_gpu *gpu, struct resource *resource, struct account *account,
+                  uint64_t bytes)
+{
+    resource->account = account;
+    resource->held = bytes;
+    ledger_put(gpu->ledger, account, bytes);
+}
+
 static void destroy(struct venus_gpu *gpu, struct resource *resource)
 {
     scanout_forget_resource(gpu, resource);
@@ -126,6 +136,7 @@ static void destroy(struct venus_gpu *gpu, struct resource *resource)
     else if (resource->mem != RESOURCE_2D)
         stat_sub(&gpu->services.stats, STAT_BLOBS, 1);
 
+    ledger_take_off(gpu->ledger, resource->account, resource->held);
     HASH_DEL(gpu->resources->by_id, resource);
     free(resource);
 }
@@ -165,6 +176,7 @@ enum virtio_gpu_ctrl_type resource_create_2d(struct venus_gpu *gpu, struct comma
         destroy(gpu, resource);
         return error;
     }
+    enter(gpu, resource, ledger_common(gpu->ledger), resource->size);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -203,6 +215,10 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "%llu bytes more than it may have (max_blob_memory)",
                              (unsigned long long)resource->size);
+    if (!context_may_hold(gpu, context, resource->size)) {
+        budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size);
+        return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+    }
 
     struct renderer_blob blob = {
         .resource_id = resource->id,
@@ -215,6 +231,12 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
         .num_iov = resource->backing ? resource->backing->num_iov : 0,
     };
     int ret = gpu->services.renderer->blob_create(&blob);
+    /* Of a dma-buf virglrenderer gives no more than there is, and a guest's kernel rounds up to its own pages. What is
+     * really there is seen when it is mapped. */
+    if (ret < 0 && blob_id && !blob.num_iov && placement_least(blob.size) < blob.size) {
+        blob.size = placement_least(blob.size);
+        ret = gpu->services.renderer->blob_create(&blob);
+    }
     inbox_answered(&context->inbox);
     if (ret < 0) {
         budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size);
@@ -225,6 +247,7 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
     }
     resource->in_renderer = true;
     resource->context_id = context->id;
+    enter(gpu, resource, context->account, resource->size);
     if (resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE)
         window_expect(gpu, resource->size);
     return VIRTIO_GPU_RESP_OK_NODATA;
@@ -266,6 +289,8 @@ enum virtio_gpu_ctrl_type resource_create_blob(struct venus_gpu *gpu, struct com
         error = create_in_renderer(gpu, cmd, resource, le64(req->blob_id));
     if (error != VIRTIO_GPU_RESP_OK_NODATA)
         goto fail;
+    if (!resource->account)
+        enter(gpu, resource, ledger_common(gpu->ledger), 0);
     stat_add(&gpu->services.stats, STAT_BLOBS_CREATED, 1);
     return VIRTIO_GPU_RESP_OK_NODATA;
 

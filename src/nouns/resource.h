@@ -11,6 +11,7 @@
 #include "command/command.h"
 #include "nouns/window.h"
 
+struct account;
 struct attachment;
 struct backing;
 struct memory;
@@ -23,6 +24,9 @@ struct resource {
     uint32_t id;
     uint32_t mem;  /* VIRTIO_GPU_BLOB_MEM_*, or RESOURCE_2D */
     uint64_t size; /* bytes */
+
+    struct account *account; /* on which it is, and with how many bytes (ledger.h) */
+    uint64_t held;
 
     /* 2D */
     const struct venus_gpu_format *format;

@@ -130,6 +130,13 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
 
     uint64_t offset = picture->offset + (uint64_t)rect->y * picture->stride +
                       (uint64_t)rect->x * picture->format->bytes_per_pixel;
+    /* The blob may be larger than its memory by a part of a guest's page. */
+    uint64_t end = offset + (uint64_t)(rect->height - 1) * picture->stride +
+                   (uint64_t)rect->width * picture->format->bytes_per_pixel;
+    if (end > memory_own_size(resource->memory))
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
+                             "%u x %u pixels reach beyond the memory of resource %u", rect->width,
+                             rect->height, resource->id);
     struct venus_gpu_frame *frame =
         frame_create(resource->memory, offset, session_device(gpu->session), resource->id, rect,
                      picture->stride, picture->format);

@@ -32,6 +32,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ways.h"
 #include "command/backing.h"
 #include "memory/memory.h"
 #include "memory/pinned.h"
@@ -92,7 +93,8 @@ int share_with_renderer(struct venus_gpu *gpu, struct resource *resource)
     if (!resource->transferred) /* it may have been shared with an earlier renderer */
         resource->transferred = block_create(gpu, resource);
     if (resource->transferred)
-        ret = give(gpu, resource, RENDERER_FD_DMABUF, platform_dma_buf(memory->fd, memory->size));
+        ret = give(gpu, resource, RENDERER_FD_DMABUF,
+                   ways_shm_only() ? -ENOTSUP : platform_dma_buf(memory->fd, memory->size));
     if (ret < 0) {
         share_end(gpu, resource);
         log_line(&gpu->services.log, VENUS_GPU_LOG_WARNING,

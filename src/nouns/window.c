@@ -6,7 +6,8 @@
  * pages at its offset with the blob's own (placement_place), and unmapped by putting anonymous
  * pages back. The kernel does either in one step, for every thread and every virtual processor at
  * once, and it costs the same however much else is mapped. The address range never has a hole: a
- * guest that touches an offset where nothing is mapped sees zeroes or what it wrote there itself.
+ * guest that touches an offset where nothing is mapped sees zeroes or what it wrote there itself. So it does
+ * between the end of a blob's memory and the end of its own last page, where that is larger than ours.
  *
  * Where the pages cannot be replaced, by order (VENUS_GPU_WINDOW_REGIONS) or because the memory does
  * not allow it, the front end lays a region over the window. That takes its time and its own thread,
@@ -18,6 +19,7 @@
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/pages.h"
@@ -44,9 +46,10 @@ struct window_region {
 struct window {
     char *base; /* NULL: the device has no window */
     uint64_t size;
-    bool locks_memory; /* the process does: mlockall(), also of what it maps from now on */
-    void *ranges;      /* struct window_range, in a tree of tsearch() */
-    bool hint_given;   /* since the last reset */
+    bool locks_memory;     /* the process does: mlockall(), also of what it maps from now on */
+    void *ranges;          /* struct window_range, in a tree of tsearch() */
+    bool hint_given;       /* since the last reset */
+    bool pages_hint_given; /* likewise: of a guest's pages */
     LIST_HEAD(, window_region) regions; /* not taken away yet; under the services' lock */
 };
 
@@ -115,12 +118,21 @@ void window_forget_hint(struct venus_gpu *gpu)
 {
     assert_device_thread(&gpu->services);
     gpu->window->hint_given = false;
+    gpu->window->pages_hint_given = false;
 }
 
 void *venus_gpu_window(const struct venus_gpu *gpu, uint64_t *size)
 {
     *size = gpu->window->size;
     return gpu->window->base;
+}
+
+uint32_t window_blob_alignment(const struct venus_gpu *gpu)
+{
+    uint64_t wanted = gpu->services.config.blob_alignment;
+    if (!wanted || !gpu->window->size)
+        return 0;
+    return (uint32_t)(wanted > page_size() ? wanted : page_size());
 }
 
 /* Ranges in the tree are disjoint, so they are ordered, and any that overlap are "equal". */
@@ -168,7 +180,8 @@ static int map_region(struct venus_gpu *gpu, struct resource *resource, bool in_
     if (!region)
         return -ENOMEM;
     region->base.offset = resource->range.start;
-    region->base.size = resource->range.end - resource->range.start;
+    /* Memory that ends before its range does is pinned: behind it the guest sees the window's own pages. */
+    region->base.size = resource->memory->size;
     region->base.ptr = resource->memory->ptr;
     region->memory = memory_ref(resource->memory);
     if (memory_describe(region->memory, 0, session_device(gpu->session), &region->handle))
@@ -219,13 +232,14 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
     /* Pinned memory is the renderer's own mapping, and the renderer gives no other. */
     bool in_vain = false, pinned = resource->memory && resource->memory->owner;
     if (gpu->services.config.window_mode == VENUS_GPU_WINDOW_AUTO && !pinned) {
-        void *ptr;
-        enum placement_way way;
+        struct placement placement;
         int ret = placement_place(gpu->services.renderer, resource->id, resource->size,
-                                  window->base + offset, &ptr, &way);
+                                  window->base + offset, &placement);
         if (ret == 0) {
             stat_add(&gpu->services.stats,
-                     way == PLACEMENT_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS, 1);
+                     placement.way == PLACEMENT_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS, 1);
+            if (placement.size < resource->range.end - offset)
+                stat_add(&gpu->services.stats, STAT_MAPS_PADDED, 1);
             return 0;
         }
         in_vain = true;
@@ -241,6 +255,8 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
     int ret = map_region(gpu, resource, in_vain);
     if (ret == 0)
         stat_add(&gpu->services.stats, STAT_MAPS_REGION, 1);
+    if (ret == 0 && memory_own_size(resource->memory) < resource->range.end - offset)
+        stat_add(&gpu->services.stats, STAT_MAPS_PADDED, 1);
     return ret;
 }
 
@@ -281,6 +297,22 @@ void window_expect(struct venus_gpu *gpu, uint64_t size)
         hint(gpu, "the guest has a blob that does not fit into the host-visible window", size);
 }
 
+/* The guest's kernel puts its blobs side by side, in whole pages of its own, and has smaller ones than this host. */
+static void hint_at_pages(struct venus_gpu *gpu, uint64_t offset)
+{
+    enum { GUEST_PAGE_LEAST = 4096 };
+    size_t page = page_size();
+    if (gpu->window->pages_hint_given || offset % page == 0 || offset % GUEST_PAGE_LEAST)
+        return;
+    gpu->window->pages_hint_given = true;
+    log_line(
+        &gpu->services.log, VENUS_GPU_LOG_WARNING,
+        "the guest's pages are smaller than this host's, of %zu KiB, so its Vulkan cannot work: "
+        "it needs a kernel with such pages (Debian: linux-image-arm64-16k), or Linux 7.2 with a "
+        "Mesa that makes its blobs multiples of VIRTGPU_PARAM_BLOB_ALIGNMENT",
+        page >> 10);
+}
+
 static void count_mapped(struct venus_gpu *gpu, uint64_t size)
 {
     stat_add(&gpu->services.stats, STAT_MAPPED, 1);
@@ -310,6 +342,7 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
                              resource->id);
 
     uint64_t size = page_round(resource->size);
+    hint_at_pages(gpu, offset);
     if (offset % page_size() || size > window->size || offset > window->size - size)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                              "0x%llx bytes at offset 0x%llx of a window of 0x%llx",
@@ -358,6 +391,10 @@ void window_unmap(struct venus_gpu *gpu, struct resource *resource)
     if (resource->region) {
         unmap_region(gpu, resource->region);
         resource->region = NULL;
+        /* What the guest wrote behind it, in the window's own pages, another of its programs is not to see. */
+        if (resource->memory->size < size)
+            memset(gpu->window->base + resource->range.start + resource->memory->size, 0,
+                   size - resource->memory->size);
     } else if (window_fill(gpu->window, resource->range.start, size) < 0) {
         /* The old pages are still there, and stay mapped; the guest sees them until it maps others. */
         log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,

@@ -21,6 +21,9 @@ struct window_range {
 int window_create(struct window **window, uint64_t size);
 void window_destroy(struct window *window); /* takes NULL */
 
+/* What the driver is asked for: multiples of so many bytes. 0: of nothing but its own pages. Any thread. */
+uint32_t window_blob_alignment(const struct venus_gpu *gpu);
+
 /* Another driver may come, and run out of it too. Device thread. */
 void window_forget_hint(struct venus_gpu *gpu);
 

@@ -172,6 +172,28 @@ void platform_kill_children(pid_t pid)
         kill(children[i], SIGKILL);
 }
 
+/* They are listed in no order that is promised. */
+pid_t platform_newest_child(pid_t pid)
+{
+    (void)pid;
+    return 0;
+}
+
+uint64_t platform_process_memory(pid_t pid)
+{
+    struct proc_taskinfo info;
+    if (proc_pidinfo(pid, PROC_PIDTASKINFO, 0, &info, sizeof(info)) != sizeof(info))
+        return 0;
+    return info.pti_resident_size;
+}
+
+/* Nothing is asked of the answer where nothing is loaded before other libraries. */
+bool platform_program_uses(const char *path, const char *function)
+{
+    (void)path, (void)function;
+    return true;
+}
+
 const char platform_vulkan_loader[] = "libvulkan.1.dylib";
 
 const char *const platform_server_places[] = { "/opt/homebrew/libexec/virgl_render_server",

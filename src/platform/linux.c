@@ -2,11 +2,14 @@
 /* Linux' answers. See platform.h. */
 #include "platform/platform.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/udmabuf.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -85,8 +88,8 @@ bool platform_locks_memory(void)
 {
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
     unsigned char there = 0;
-    void *page =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (page != MAP_FAILED) {
         mincore(page, size, &there);
         munmap(page, size);
@@ -162,16 +165,96 @@ void platform_limit_address_space(pid_t pid, uint64_t bytes)
     prlimit(pid, RLIMIT_AS, &limit, NULL);
 }
 
-void platform_kill_children(pid_t pid)
+/* Its children, in the order in which they were started. NULL if it is gone. */
+static FILE *open_children(pid_t pid)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    FILE *file = fopen(path, "re");
+    return fopen(path, "re");
+}
+
+void platform_kill_children(pid_t pid)
+{
+    FILE *file = open_children(pid);
     int child;
     while (file && fscanf(file, "%d", &child) == 1)
         kill(child, SIGKILL);
     if (file)
         fclose(file);
+}
+
+pid_t platform_newest_child(pid_t pid)
+{
+    FILE *file = open_children(pid);
+    int child = 0;
+    while (file && fscanf(file, "%d", &child) == 1)
+        ;
+    if (file)
+        fclose(file);
+    return child;
+}
+
+uint64_t platform_process_memory(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    FILE *file = fopen(path, "re");
+    unsigned long long pages = 0;
+    if (file && fscanf(file, "%*u %llu", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Whether a table of strings has that one, with the zero byte before it and the one at its end. */
+static bool has_string(const char *table, size_t size, const char *string)
+{
+    size_t length = strlen(string) + 1;
+    for (const char *at = table; size - (size_t)(at - table) > length; at++) {
+        at = memchr(at, '\0', size - (size_t)(at - table) - length);
+        if (!at)
+            return false;
+        if (!memcmp(at + 1, string, length))
+            return true;
+    }
+    return false;
+}
+
+/* The names that an ELF file is linked to are in the one table of strings that is loaded with it. */
+static bool elf_uses(const char *file, size_t size, const char *function)
+{
+    const ElfW(Ehdr) *header = (const void *)file;
+    if (size < sizeof(*header) || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+        header->e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) ||
+        header->e_shentsize != sizeof(ElfW(Shdr)) || header->e_shoff % sizeof(void *) ||
+        header->e_shoff > size || header->e_shnum > (size - header->e_shoff) / sizeof(ElfW(Shdr)))
+        return true;
+    const ElfW(Shdr) *sections = (const void *)(file + header->e_shoff);
+    for (unsigned i = 0; i < header->e_shnum; i++) {
+        const ElfW(Shdr) *section = &sections[i];
+        if (section->sh_type == SHT_STRTAB && section->sh_flags & SHF_ALLOC &&
+            section->sh_offset <= size && section->sh_size <= size - section->sh_offset &&
+            has_string(file + section->sh_offset, section->sh_size, function))
+            return true;
+    }
+    return false;
+}
+
+bool platform_program_uses(const char *path, const char *function)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    void *file = MAP_FAILED;
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+        file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    if (file == MAP_FAILED)
+        return true;
+    bool uses = elf_uses(file, (size_t)st.st_size, function);
+    munmap(file, (size_t)st.st_size);
+    return uses;
 }
 
 const char platform_vulkan_loader[] = "libvulkan.so.1";
@@ -182,7 +265,13 @@ const char *const platform_server_places[] = { "/usr/libexec/virgl_render_server
 
 /* Distributions' loaders look where their drivers are. */
 const char *const platform_driver_manifests[] = { NULL };
-const char *const platform_loader_folders[] = { NULL };
+const char *const platform_loader_folders[] = { "/etc/xdg/vulkan/icd.d",
+                                                "/usr/local/etc/vulkan/icd.d",
+                                                "/etc/vulkan/icd.d",
+                                                "/usr/local/share/vulkan/icd.d",
+                                                "/usr/share/vulkan/icd.d",
+                                                "/run/opengl-driver/share/vulkan/icd.d",
+                                                NULL };
 
 const char platform_driver_advice[] =
     "Install a Vulkan driver; mesa-vulkan-drivers has lavapipe for any processor. vulkaninfo tells what "

@@ -82,6 +82,16 @@ void platform_limit_address_space(pid_t pid, uint64_t bytes);
 /* Kill the children of a process that is stopped. */
 void platform_kill_children(pid_t pid);
 
+/* The child that a process started last; 0: it has none, or the system does not tell. */
+pid_t platform_newest_child(pid_t pid);
+
+/* Bytes that a process has in memory; 0: there is none, or the system does not tell. */
+uint64_t platform_process_memory(pid_t pid);
+
+/* Whether a program is linked to a function of a library's by that name. So is what is no program of this machine's, as
+ * a script that runs one. */
+bool platform_program_uses(const char *path, const char *function);
+
 /* ---- names ------------------------------------------------------------------------------------- */
 
 extern const char platform_vulkan_loader[];

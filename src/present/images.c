@@ -1,6 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* See images.h: what both kinds have in common. */
+/* See images.h: what the kinds have in common. */
 #include "present/images.h"
+
+VkResult images_add_memory(const struct vulkan *vk, VkImage image, const void *more,
+                           VkDeviceMemory *memory)
+{
+    VkMemoryRequirements needed;
+    vk->GetImageMemoryRequirements(vk->device, image, &needed);
+    const VkMemoryAllocateInfo allocation = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+        .pNext = more,
+        .allocationSize = needed.size,
+        .memoryTypeIndex = (uint32_t)vulkan_memory_type(vk, needed.memoryTypeBits, 0,
+                                                        VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT),
+    };
+    VkResult result = vk->AllocateMemory(vk->device, &allocation, NULL, memory);
+    if (result != VK_SUCCESS) {
+        *memory = VK_NULL_HANDLE;
+        return result;
+    }
+    return vk->BindImageMemory(vk->device, image, *memory, 0);
+}
 
 VkResult images_create_views(struct images *images)
 {

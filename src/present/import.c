@@ -59,7 +59,7 @@ static int choose_type(const struct vulkan *vk, uint32_t types, uint32_t map_inf
 /* A blob can be larger than any buffer, however small the frame in it is. */
 static bool fits_a_buffer(const struct vulkan *vk, const struct memory *memory)
 {
-    return memory->size <= vk->max_buffer_size;
+    return memory_own_size(memory) <= vk->max_buffer_size;
 }
 
 /* Make the buffer, of the memory types that the handle can be and `source`, which ends an allocation's
@@ -79,7 +79,7 @@ static bool make_buffer(struct import *import, const struct memory *memory,
     const VkBufferCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
         .pNext = &external,
-        .size = memory->size,
+        .size = memory_own_size(memory),
         .usage = usage,
         .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
     };
@@ -97,10 +97,10 @@ static bool make_buffer(struct import *import, const struct memory *memory,
     const VkMemoryAllocateInfo allocation = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
         .pNext = dedicated ? &alone : source,
-        .allocationSize = memory->size,
+        .allocationSize = memory_own_size(memory),
         .memoryTypeIndex = (uint32_t)index,
     };
-    if (index < 0 || needed.size > memory->size ||
+    if (index < 0 || needed.size > memory_own_size(memory) ||
         vk->AllocateMemory(vk->device, &allocation, NULL, &import->device_memory) != VK_SUCCESS) {
         import->device_memory = VK_NULL_HANDLE;
         goto fail;
@@ -164,7 +164,7 @@ static bool import_host_pointer(struct import *import, const struct memory *memo
         VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
     VkDeviceSize alignment = vk->host_pointer_alignment;
     if (!vk->imports_host_pointer || !alignment || !memory->ptr ||
-        (uintptr_t)memory->ptr % alignment || memory->size % alignment)
+        (uintptr_t)memory->ptr % alignment || memory_own_size(memory) % alignment)
         return false;
     VkMemoryHostPointerPropertiesEXT properties = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT,

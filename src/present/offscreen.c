@@ -37,19 +37,7 @@ static VkResult create_image(struct offscreen *offscreen, unsigned index)
     VkResult result = vk->CreateImage(vk->device, &info, NULL, &image->image);
     if (result != VK_SUCCESS)
         return result;
-
-    VkMemoryRequirements needed;
-    vk->GetImageMemoryRequirements(vk->device, image->image, &needed);
-    const VkMemoryAllocateInfo allocation = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-        .allocationSize = needed.size,
-        .memoryTypeIndex = (uint32_t)vulkan_memory_type(vk, needed.memoryTypeBits, 0,
-                                                        VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT),
-    };
-    result = vk->AllocateMemory(vk->device, &allocation, NULL, &offscreen->memory[index]);
-    if (result != VK_SUCCESS)
-        return result;
-    return vk->BindImageMemory(vk->device, image->image, offscreen->memory[index], 0);
+    return images_add_memory(vk, image->image, NULL, &offscreen->memory[index]);
 }
 
 static VkResult acquire(struct images *images, uint64_t timeout_ns, unsigned *index,

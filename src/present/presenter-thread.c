@@ -483,6 +483,10 @@ void presenter_run(struct presenter *presenter)
         say(presenter, VENUS_GPU_LOG_INFO, "is presented by ", what ? what : "Vulkan");
         free(what);
     }
+    if (lives && screen->lacks)
+        say(presenter, VENUS_GPU_LOG_WARNING,
+            "is presented by a swapchain, in spite of VENUS_GPU_IOSURFACE: the GPU's driver lacks ",
+            screen->lacks);
     while (lives && !is_stopping(presenter))
         lives = turn(presenter, &result);
 

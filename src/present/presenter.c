@@ -231,10 +231,8 @@ static void enqueue_locked(struct presenter *presenter, const struct venus_gpu_r
         SLIST_INSERT_HEAD(&last->flushes, flush, presented_link);
         return;
     }
-    if (presenter->queued == max) {
-        *dropped = *last;
-        presenter->queued--;
-    }
+    if (presenter->queued == max)
+        *dropped = presenter->queue[--presenter->queued];
     struct job *job = &presenter->queue[presenter->queued++];
     *job = (struct job){
         .frame = venus_gpu_frame_ref(frame),

@@ -15,6 +15,7 @@
 
 #include "base/message.h"
 #include "present/shared-vulkan.h"
+#include "present/sheets.h"
 
 enum { MAX_TRIES = 4 };
 
@@ -89,6 +90,22 @@ static VkResult create_vk_surface(struct screen *screen)
     return result == VK_SUCCESS && !supported ? VK_ERROR_EXTENSION_NOT_PRESENT : result;
 }
 
+/* The kind with sheets, if that was asked for and the device can paint in them. */
+static const struct surface_kind *choose_kind(struct screen *screen)
+{
+    const struct surface_kind *kind = screen->shared->window_system;
+    if (!kind)
+        kind = surface_kind_of(screen->target.kind);
+    const struct surface_kind *other = kind ? kind->with_sheets : NULL;
+    screen->lacks = NULL;
+    if (!other || !getenv("VENUS_GPU_IOSURFACE"))
+        return kind;
+    if (vulkan_has_extension(screen->vk, other->sheets->extension))
+        return other;
+    screen->lacks = other->sheets->extension;
+    return kind;
+}
+
 bool screen_open(struct screen *screen, const struct surface_listener *listener, void *opaque,
                  char **why)
 {
@@ -96,8 +113,8 @@ bool screen_open(struct screen *screen, const struct surface_listener *listener,
     if (!screen->vk)
         return false;
 
-    const struct surface_kind *kind = surface_kind_of(screen->target.kind);
-    if (kind && !vulkan_has_surface_kind(screen->vk, kind->extension)) {
+    const struct surface_kind *kind = choose_kind(screen);
+    if (kind && kind->extension && !vulkan_has_surface_kind(screen->vk, kind->extension)) {
         if (screen->target.kind != VENUS_GPU_TARGET_HEADLESS)
             return refuse(why, "%s cannot present in %s: it lacks %s.",
                           screen->vk->properties.deviceName, kind->name, kind->extension);
@@ -111,7 +128,7 @@ bool screen_open(struct screen *screen, const struct surface_listener *listener,
         return false;
     screen->surface->listener = listener;
     screen->surface->opaque = opaque;
-    VkResult result = create_vk_surface(screen);
+    VkResult result = kind->sheets ? VK_SUCCESS : create_vk_surface(screen);
     return result == VK_SUCCESS ||
            refuse(why, "%s cannot present in %s: %s.", screen->vk->properties.deviceName,
                   kind->name, vulkan_result_name(result));
@@ -191,7 +208,9 @@ bool screen_is_outdated(const struct screen *screen)
     uint32_t width, height;
     size_wanted(screen, &width, &height);
     const struct images *images = screen->images;
-    return images && (images->for_width != width || images->for_height != height);
+    if (!images || (images->then_width == width && images->then_height == height))
+        return false; /* if the driver says another size, others that are made now would be the same */
+    return images->for_width != width || images->for_height != height;
 }
 
 /* See to it that there are images that fit, and a painter for them. */
@@ -199,7 +218,7 @@ static VkResult prepare(struct screen *screen)
 {
     if (screen->surface && screen->surface->lost)
         return VK_ERROR_SURFACE_LOST_KHR;
-    if (screen->surface && !screen->vk_surface) {
+    if (screen->surface && !screen->surface->kind->sheets && !screen->vk_surface) {
         VkResult result = create_vk_surface(screen);
         if (result != VK_SUCCESS)
             return result;
@@ -209,12 +228,14 @@ static VkResult prepare(struct screen *screen)
         screen->images = NULL;
         screen->outdated = false;
         VkResult result;
-        if (screen->surface) {
+        uint32_t width, height;
+        size_wanted(screen, &width, &height);
+        if (screen->surface && screen->surface->kind->sheets) {
+            result = sheets_create(screen->vk, screen->surface, screen->mode, &screen->images);
+        } else if (screen->surface) {
             result = swapchain_create(screen->vk, screen->surface, screen->vk_surface, screen->mode,
                                       former, &screen->images);
         } else {
-            uint32_t width, height;
-            size_wanted(screen, &width, &height);
             result = offscreen_create(screen->vk, width, height, &screen->images);
         }
         if (former)
@@ -223,6 +244,8 @@ static VkResult prepare(struct screen *screen)
             screen->images = NULL;
             return result;
         }
+        screen->images->then_width = width;
+        screen->images->then_height = height;
     }
     VkResult result = VK_SUCCESS;
     if (!screen->painter || painter_format(screen->painter) != screen->images->format) {
@@ -249,8 +272,10 @@ static VkResult paint_once(struct screen *screen, const struct painting *paintin
     VkResult acquired = images->kind->acquire(images, acquire_timeout_ns, &index, &ready);
     if (acquired != VK_SUCCESS && acquired != VK_SUBOPTIMAL_KHR)
         return acquired;
-    result = painter_paint(screen->painter, images, index, painting, ready,
-                           images->kind->painted(images, index));
+    VkSemaphore painted = images->kind->painted(images, index);
+    result = painter_paint(screen->painter, images, index, painting, ready, painted);
+    if (result == VK_SUCCESS && !painted)
+        result = painter_wait(screen->painter);
     if (result != VK_SUCCESS) {
         screen->outdated = true; /* an acquired image that was not presented */
         return result;

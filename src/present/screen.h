@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One target, opened: its surface, swapchain and painter, made anew as windows change and get lost.
+ * One target, opened: its surface, images and painter, made anew as windows change and get lost.
  *
  * On the presenter's thread only.
  */
@@ -20,8 +20,9 @@ struct screen {
     struct venus_gpu_target target; /* with strings of its own */
     char *display, *title;
     struct vulkan *vk;
+    const char *lacks;       /* the extension that sheets take, if they were asked for in vain; or NULL */
     struct surface *surface; /* NULL: offscreen */
-    VkSurfaceKHR vk_surface;
+    VkSurfaceKHR vk_surface; /* none where the surface has sheets */
     struct images *images;              /* NULL until the first frame, and after a loss */
     struct painter *painter;            /* for the format of the images that there were last */
     bool outdated;                      /* the images cannot be used any more */

@@ -9,6 +9,7 @@
 #include "present/vulkan.h"
 
 struct renderer_device;
+struct surface_kind;
 
 struct shared_vulkan {
     const char *name; /* of the device that was asked for, or NULL; not ours */
@@ -19,6 +20,8 @@ struct shared_vulkan {
 
     /* Where Vulkan's functions come from, for tests; NULL: the system's loader. */
     PFN_vkGetInstanceProcAddr get_instance_proc_addr;
+    /* What every target is shown in, for tests; NULL: what it says. */
+    const struct surface_kind *window_system;
 };
 
 void shared_vulkan_init(struct shared_vulkan *shared, const char *name,

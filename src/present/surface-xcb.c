@@ -62,15 +62,19 @@ static bool watch_parent(struct surface_xcb *surface, uint8_t *depth, xcb_visual
     return there;
 }
 
-static void destroy(struct surface *base)
+static void end(struct surface_xcb *surface)
 {
-    struct surface_xcb *surface = (struct surface_xcb *)base;
     if (surface->connection) {
-        if (surface->window && !base->lost)
+        if (surface->window && !surface->base.lost)
             xcb_destroy_window(surface->connection, surface->window);
         xcb_disconnect(surface->connection); /* sends what was not sent yet */
     }
     free(surface);
+}
+
+static void destroy(struct surface *base)
+{
+    end((struct surface_xcb *)base);
 }
 
 static struct surface *create(const struct venus_gpu_target *target, char **error)
@@ -107,7 +111,7 @@ static struct surface *create(const struct venus_gpu_target *target, char **erro
     return &surface->base;
 
 fail:
-    destroy(&surface->base);
+    end(surface);
     return NULL;
 }
 

@@ -15,6 +15,8 @@
 #include "present/vulkan.h"
 #include "venus-gpu.h"
 
+struct sheet_kind;
+
 struct surface_listener {
     /* The person, or the window system, made the window this large, in pixels. */
     void (*resized)(void *opaque, uint32_t width, uint32_t height);
@@ -41,7 +43,12 @@ struct surface {
 
 struct surface_kind {
     const char *name;      /* for messages: "an X11 window" */
-    const char *extension; /* of the instance: "VK_KHR_xcb_surface" */
+    const char *extension; /* of the instance: "VK_KHR_xcb_surface"; NULL: none */
+
+    /* Not NULL: the window system is handed memory (sheets.h) instead of a swapchain, so there is no create_vulkan(). */
+    const struct sheet_kind *sheets;
+    /* The same place as a kind that has sheets, for who asks for it. NULL: there is no such kind. */
+    const struct surface_kind *with_sheets;
 
     /*
      * Presenting must never wait inside Vulkan for a window that nobody sees. A kind whose windows can
@@ -87,7 +94,7 @@ extern const struct surface_kind surface_xcb;
 extern const struct surface_kind surface_wayland;
 #endif
 #ifdef HAVE_METAL
-extern const struct surface_kind surface_metal;
+extern const struct surface_kind surface_metal, surface_iosurface;
 #endif
 
 #endif

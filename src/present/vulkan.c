@@ -32,6 +32,7 @@ static const char *const device_extensions[] = {
     "VK_EXT_external_memory_dma_buf",
     "VK_EXT_external_memory_host",
     "VK_EXT_queue_family_foreign",
+    "VK_EXT_metal_objects",
 };
 
 enum { MAX_DEVICES = 16, MAX_EXTENSIONS = 8 };
@@ -280,6 +281,12 @@ static bool create_device(struct vulkan *vk, char **error)
     uint32_t num_names =
         choose_extensions(there, count, device_extensions, COUNT(device_extensions), names);
     free(there);
+    for (uint32_t i = 0; i < num_names; i++) {
+        for (size_t k = 0; k < COUNT(device_extensions); k++) {
+            if (names[i] == device_extensions[k])
+                vk->extensions |= 1u << k;
+        }
+    }
 
     vk->has_surfaces = (vk->surface_kinds & 1) && is_among("VK_KHR_swapchain", names, num_names);
     bool imports_fds = is_among("VK_KHR_external_memory_fd", names, num_names);
@@ -449,6 +456,15 @@ bool vulkan_has_surface_kind(const struct vulkan *vk, const char *extension)
     for (size_t i = 0; i < COUNT(surface_extensions); i++) {
         if (!strcmp(surface_extensions[i], extension))
             return vk->has_surfaces && vk->surface_kinds >> i & 1;
+    }
+    return false;
+}
+
+bool vulkan_has_extension(const struct vulkan *vk, const char *extension)
+{
+    for (size_t i = 0; i < COUNT(device_extensions); i++) {
+        if (!strcmp(device_extensions[i], extension))
+            return vk->extensions >> i & 1;
     }
     return false;
 }

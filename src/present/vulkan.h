@@ -126,6 +126,7 @@ struct vulkan {
 
     /* Constant after creation. */
     unsigned surface_kinds; /* which extensions of the instance are enabled, see vulkan.c */
+    unsigned extensions;    /* and which of the device */
     bool has_surfaces;      /* VK_KHR_surface and VK_KHR_swapchain */
     bool imports_dma_buf, imports_opaque, imports_host_pointer;
     VkDeviceSize host_pointer_alignment, max_buffer_size;
@@ -168,6 +169,9 @@ void vulkan_abandon(struct vulkan *vk, void *object);
 
 /* Whether an extension of the instance is enabled; used for the kinds of surfaces. */
 bool vulkan_has_surface_kind(const struct vulkan *vk, const char *extension);
+
+/* The same of the device. */
+bool vulkan_has_extension(const struct vulkan *vk, const char *extension);
 
 /* The first memory type among `types` that has all of `wanted`, and of those the one with most of
  * `liked`; -1: none. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Which Vulkan driver the render server is told to load, where the Vulkan loader would find none by itself. */
+/* Which Vulkan driver the render server loads: the one that it is told to, where the loader would find none by itself. */
 #ifndef DRIVER_H
 #define DRIVER_H
+
+#include <stdbool.h>
 
 /* Lists of paths, the last one being NULL. */
 struct driver_places {
@@ -14,5 +16,8 @@ struct driver_places {
  * chosen (VK_DRIVER_FILES, VK_ICD_FILENAMES, VK_ADD_DRIVER_FILES), or it finds one, or there is none.
  */
 const char *driver_choose(const struct driver_places *places);
+
+/* Whether NVIDIA's own is among those that the loader would load. */
+bool driver_is_nvidias(const struct driver_places *places);
 
 #endif

@@ -162,7 +162,8 @@ static int read_device(const char *reply, struct renderer_device *device)
         return -EIO;
     memcpy(device->device_uuid, reply + REPLY_DEVICE_UUID + 8, sizeof(device->device_uuid));
     memcpy(device->driver_uuid, reply + REPLY_DRIVER_UUID + 8, sizeof(device->driver_uuid));
-    device->is_processor = get32(reply, REPLY_DEVICE_TYPE) == PHYSICAL_DEVICE_TYPE_CPU;
+    device->type = get32(reply, REPLY_DEVICE_TYPE);
+    device->is_processor = device->type == PHYSICAL_DEVICE_TYPE_CPU;
     memcpy(device->name, reply + REPLY_NAME, sizeof(device->name));
     device->name[sizeof(device->name) - 1] = '\0';
     return 0;

@@ -10,6 +10,7 @@
  */
 #include "renderer/renderer.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -266,6 +267,12 @@ static int context_create(uint32_t context_id, const char *name, uint32_t name_l
     return ret ? -EIO : 0;
 }
 
+/* The server forks for each. */
+static pid_t newest_process(void)
+{
+    return state.server.pid ? platform_newest_child(state.server.pid) : 0;
+}
+
 static void context_destroy(uint32_t context_id)
 {
     virgl_renderer_context_destroy(context_id);
@@ -365,9 +372,27 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
     return 0;
 }
 
+/* It does not say so; but each of these has functions that the ones before had not. */
+static const char *release(void)
+{
+    return dlsym(RTLD_DEFAULT, "virgl_renderer_resource_map_fixed") ? "1.2 or newer"
+           : dlsym(RTLD_DEFAULT, "virgl_set_log_callback")          ? "1.1"
+                                                                    : "1.0";
+}
+
+static void describe(struct renderer_device *device)
+{
+    const char *server = state.server.pid    ? late_driver_words(state.server.late)
+                         : state.broker >= 0 ? "its render server is started by a service"
+                                             : "its render server was started by somebody else";
+    snprintf(device->way, sizeof(device->way), "%s; %s", release(), server);
+    device->way_is_bad = state.server.pid && state.server.late == LATE_DRIVER_MISSING;
+}
+
 static int first_device(struct renderer_device *device, char **error)
 {
     int signal, ret = probe_first_device(&virgl_renderer, state.polls, device);
+    describe(device);
     if (ret == -EIO && state.server.pid && server_has_ended(&state.server, &signal) && signal &&
         signal != SIGKILL) /* that was us, since it did not answer */
         *error = message("The render server was ended by signal %d (%s).%s", signal,
@@ -393,6 +418,7 @@ const struct renderer virgl_renderer = {
     .capset_info = capset_info,
     .capset_fill = capset_fill,
     .context_create = context_create,
+    .newest_process = newest_process,
     .context_destroy = context_destroy,
     .submit = submit,
     .fence = fence,

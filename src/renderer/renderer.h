@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 /* What a blob's file descriptor is (virglrenderer's VIRGL_RENDERER_BLOB_FD_TYPE_*). */
@@ -54,10 +55,15 @@ struct renderer_blob {
 /* A Vulkan device of the renderer's. */
 struct renderer_device {
     char name[256];
+    uint32_t type; /* VkPhysicalDeviceType */
     /* It is the only one, so that whatever the guest renders with is it; else the next two are unknown. */
     bool is_only;
     bool is_processor;                        /* not a GPU */
     uint8_t device_uuid[16], driver_uuid[16]; /* VkPhysicalDeviceIDProperties */
+
+    /* For the log: which release of virglrenderer it is, and how its server comes by the driver. */
+    char way[200];
+    bool way_is_bad; /* contexts will fail */
 };
 
 struct renderer {
@@ -84,6 +90,8 @@ struct renderer {
     void (*capset_fill)(uint32_t version, void *data);
 
     int (*context_create)(uint32_t context_id, const char *name, uint32_t name_len);
+    /* The process that serves the context which was created last, or 0: not known. Right after its creation. */
+    pid_t (*newest_process)(void);
     void (*context_destroy)(uint32_t context_id);
     /* data is 8-byte aligned, size a multiple of 4. */
     int (*submit)(uint32_t context_id, void *data, size_t size);

@@ -69,18 +69,26 @@ static bool is_variable(const char *entry, const char *name)
     return !strncmp(entry, name, length) && entry[length] == '=';
 }
 
-static bool environment_make(struct environment *env)
+/* Libraries to be loaded first: those that were asked for, ours, and the object, if there is one. */
+static char *preload_variable(const char *object)
+{
+    const char *others = getenv(platform_preload_variable);
+    return message("%s=%s%s%s%s%s", platform_preload_variable, others ? others : "",
+                   others ? ":" : "", platform_preload, object ? ":" : "", object ? object : "");
+}
+
+static bool environment_make(struct environment *env, const char *path, struct server *server)
 {
     const struct driver_places places = { platform_driver_manifests, platform_loader_folders };
-    const char *others = platform_preload ? getenv(platform_preload_variable) : NULL;
+    const char *object;
     const char *manifest = driver_choose(&places);
     size_t count = 0, at = 0;
     while (environ[count])
         count++;
     *env = (struct environment){ .entries = calloc(count + 3, sizeof(*env->entries)) };
+    server->late = late_driver_choose(path, &places, &object);
     if (platform_preload)
-        env->preload = message("%s=%s%s%s", platform_preload_variable, others ? others : "",
-                               others ? ":" : "", platform_preload);
+        env->preload = preload_variable(object);
     if (manifest)
         env->driver = message("VK_DRIVER_FILES=%s", manifest);
     if (!env->entries || (platform_preload && !env->preload) || (manifest && !env->driver)) {
@@ -104,7 +112,7 @@ static int spawn(const char *path, int socket, int messages, struct server *serv
     snprintf(number, sizeof(number), "%d", CHILD_SOCKET);
     char *argv[] = { (char *)path, (char *)"--socket-fd", number, NULL };
     struct environment env;
-    if (!environment_make(&env))
+    if (!environment_make(&env, path, server))
         return -ENOMEM;
 
     posix_spawn_file_actions_t actions;

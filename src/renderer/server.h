@@ -7,10 +7,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "renderer/late-driver.h"
+
 /* One that we started. */
 struct server {
     pid_t pid;       /* 0: there is none */
     bool is_a_group; /* it and the contexts' processes are a process group of their own */
+    enum late_driver late;
 };
 
 /*

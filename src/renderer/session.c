@@ -7,6 +7,7 @@
 
 #include "base/message.h"
 #include "base/services.h"
+#include "base/ways.h"
 #include "platform/platform.h"
 #include "renderer/watchdog.h"
 
@@ -46,8 +47,7 @@ int session_create(struct session **out, struct services *services, const struct
     session->services = services;
     session->events = *events;
     session->server_was_given = services->config.render_server_fd >= 0;
-    const char *polls = getenv("VENUS_GPU_POLL_FENCES");
-    session->polls_fences = (polls && *polls) || !platform_has_fence_events();
+    session->polls_fences = ways_poll_fences() || !platform_has_fence_events();
     const struct watchdog_config config = {
         .call_ms = services->config.max_call_ms,
         .server_can_be_replaced = !session->server_was_given,
@@ -102,7 +102,7 @@ static int learn(struct session *session, char **message_out)
 {
     const struct renderer *renderer = session->services->renderer;
     uint32_t version, size;
-    struct renderer_device device;
+    struct renderer_device device = { .way = "" };
     int ret = renderer->capset_info(&version, &size);
     if (ret < 0) {
         *message_out =
@@ -127,6 +127,11 @@ static int learn(struct session *session, char **message_out)
         session->capset_size = size;
         session->device = device;
         session->is_known = true;
+        if (device.way_is_bad)
+            log_line(&session->services->log, VENUS_GPU_LOG_WARNING,
+                     "virglrenderer %s: install 1.2 or newer, or libvenusgpu again", device.way);
+        else if (*device.way)
+            log_line(&session->services->log, VENUS_GPU_LOG_INFO, "virglrenderer %s", device.way);
     }
     return 0;
 }

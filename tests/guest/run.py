@@ -30,7 +30,7 @@ from venusvm.shared_guest import SharedGuest  # noqa: E402
 # First what needs no guest, then all that share one, up to its reset; last those with one of their own.
 MODULES = ("test_qemu", "test_agent", "test_vulkaninfo", "test_device", "test_frame", "test_validation",
            "test_endurance", "test_examples", "test_vkcube", "test_two_apps", "test_vkmark", "test_software",
-           "test_clean", "test_hostile", "test_reset", "test_regions", "test_zero_copy", "test_kms_buffers",
+           "test_clean", "test_hostile", "test_faults", "test_reset", "test_regions", "test_zero_copy", "test_kms_buffers",
            "test_desktops", "test_displays", "test_quirks", "test_sleep", "test_xorg", "test_micro")
 PRESENT = ("test_present", "test_outputs")  # with --present: a suite of its own
 # With --aarch64: a guest for another processor, and all that does not ask for what only a PC has. Desktops were not

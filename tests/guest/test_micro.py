@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The micro guest: a kernel and one initrd with Mesa's Venus driver, vulkaninfo and our programs; no disk."""
 
+import re
 import time
 
-from test_examples import check_cube, compare
+from test_examples import check_cube, compare, run
 from venusvm.harness import VENUS, expect, guests
 
 MOST = 24 << 20  # bytes of kernel and initrd; it is to be carried and loaded in no time
@@ -25,3 +26,24 @@ def test_micro(case):
                summary[-1500:])
         compare(case, "triangle", "--frames 60", guest=guest)
         check_cube(case, "dumb", guest)
+
+
+def test_newest(case):
+    """so does one with the newest kernel and Mesa that Debian has today, whose fences are the device's or not"""
+    image = guests.made_by("micro-guest.sh", "--newest")
+    with case.another_guest(image=image) as guest:
+        summary = guest.run(f"{VENUS} vulkaninfo --summary").output
+        expect("DRIVER_ID_MESA_VENUS" in summary and guest.renderer() in summary, f"Venus over {guest.renderer()}",
+               summary[-1500:])
+        mesa = re.search(r"driverInfo\s*= (.*)", summary)
+        case.note(f"Linux {guest.run('uname -r').output.strip()}, {mesa[1] if mesa else summary}")
+        compare(case, "triangle", "--frames 60", guest=guest)
+        run(case, "compute --size 16 --matrix 128 --count 300001", guest)
+        check_cube(case, "dumb", guest)
+        run(case, "vk_memory --rounds 50", guest)
+        # Newer Mesa waits for a queue by virtio-gpu's fences; before, and with this variable, by memory that the host writes.
+        for setting in ("", "VN_PERF=no_timeline_sync "):
+            result = guest.run_json(f"{setting}{VENUS} queue_sync --rounds 200", timeout=120)
+            case.note(f"{setting or 'by default '}submit and wait {result['wait_ms']['median']:.3f} ms (99th percentile "
+                      f"{result['wait_ms']['p99']:.3f}), sync file {result['sync_fd_ms']['median']:.3f} "
+                      f"({result['sync_fd_ms']['p99']:.3f})")

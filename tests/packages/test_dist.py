@@ -16,7 +16,7 @@ INSTALLED = {
     "bin/venus-gpu-doctor", "bin/venus-gpu-renderd", "include/venus-gpu.h", "lib/libvenusgpu.so",
     "lib/libvenusgpu.so.0", f"lib/libvenusgpu.so.{VERSION}", "lib/pkgconfig/venusgpu.pc",
     "lib/systemd/system/venus-gpu-renderd.service", "lib/systemd/system/venus-gpu-renderd.socket",
-    "lib/sysusers.d/venus-gpu.conf", "share/man/man1/venus-gpu-doctor.1", "share/man/man8/venus-gpu-renderd.8",
+    "lib/sysusers.d/venus-gpu.conf", "lib/venus-gpu/venus-gpu-late-driver.so", "share/man/man1/venus-gpu-doctor.1", "share/man/man8/venus-gpu-renderd.8",
 }
 
 

@@ -133,6 +133,22 @@ static void test_recovers(void **state)
     }
 }
 
+/* What the driver says of a window's size, and what the window says, may differ for a while or for good. */
+static void test_sizes_differ(void **state)
+{
+    (void)state;
+    start();
+    shim_size_surfaces(WIDTH + 10, HEIGHT + 10);
+    present_headless(0);
+    assert_ok(flush_it());
+    unsigned swapchains = shim_count(SHIM_CREATE_SWAPCHAIN);
+    for (int i = 0; i < 5; i++)
+        assert_ok(flush_it());
+    assert_int_equal(shim_count(SHIM_CREATE_SWAPCHAIN), swapchains);
+    assert_int_equal(stat_value("present-frames"), 6);
+    assert_int_equal(count_present_ends(), 0);
+}
+
 /* What was out of date, or lost, once, may be so again later: each frame starts anew. */
 static void test_recovers_often(void **state)
 {
@@ -787,6 +803,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PRESENT_TEST(test_recovers),
         PRESENT_TEST(test_recovers_often),
+        PRESENT_TEST(test_sizes_differ),
         PRESENT_TEST(test_no_image),
         PRESENT_TEST(test_always_out_of_date),
         PRESENT_TEST(test_ends),

@@ -28,6 +28,7 @@ static struct {
     const char *hidden;
     unsigned memories;
     uint32_t max_image_side;      /* 0: the driver's */
+    VkExtent2D surface_extent;    /* 0 x 0: the driver's */
     VkDeviceSize max_buffer_size; /* likewise */
     VkDeviceSize largest_buffer;
     unsigned inheritable;
@@ -196,6 +197,8 @@ static VkResult get_surface_capabilities(VkPhysicalDevice physical, VkSurfaceKHR
     VkResult result = shim.GetPhysicalDeviceSurfaceCapabilitiesKHR(physical, surface, caps);
     if (shim.max_image_side)
         caps->maxImageExtent = (VkExtent2D){ shim.max_image_side, shim.max_image_side };
+    if (shim.surface_extent.width)
+        caps->currentExtent = shim.surface_extent;
     return result;
 }
 
@@ -368,6 +371,7 @@ void shim_reset(void)
     shim.trap_set = shim.trapped = false;
     shim.hidden = NULL;
     shim.max_image_side = 0;
+    shim.surface_extent = (VkExtent2D){ 0, 0 };
     shim.max_buffer_size = shim.largest_buffer = 0;
     shim.inheritable = shim.from_foreign = shim.from_external = 0;
     shim.largest_viewport = 0;
@@ -517,6 +521,13 @@ void shim_hide_extension(const char *name)
 void shim_limit_images(uint32_t side)
 {
     shim.max_image_side = side;
+}
+
+void shim_size_surfaces(uint32_t width, uint32_t height)
+{
+    pthread_mutex_lock(&shim.lock);
+    shim.surface_extent = (VkExtent2D){ width, height };
+    pthread_mutex_unlock(&shim.lock);
 }
 
 void shim_limit_buffers(VkDeviceSize max)

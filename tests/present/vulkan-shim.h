@@ -80,6 +80,9 @@ void shim_hide_extension(const char *name);
 /* Do as if every device's and surface's largest image had so many pixels on a side. */
 void shim_limit_images(uint32_t side);
 
+/* Do as if every surface had that size, whatever its window says. */
+void shim_size_surfaces(uint32_t width, uint32_t height);
+
 /* Do as if every device's largest buffer had so many bytes. */
 void shim_limit_buffers(VkDeviceSize max);
 /* The largest buffer that was asked for since shim_reset(). */

@@ -64,7 +64,15 @@ int daemon_setup(void **state)
 int daemon_teardown(void **state)
 {
     struct daemon *daemon = *state;
-    static const char *const names[] = { "bin/probe", "bin/renderd", "bin", "socket", "log", "" };
+    static const char *const names[] = { "bin/probe",
+                                         "bin/renderd",
+                                         "bin/object.so",
+                                         "bin/icd.json",
+                                         "bin/libGLX_nvidia.so",
+                                         "bin",
+                                         "socket",
+                                         "log",
+                                         "" };
     daemon_stop(daemon);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char path[100];
@@ -73,6 +81,25 @@ int daemon_teardown(void **state)
     }
     free(daemon);
     return 0;
+}
+
+void daemon_add_driver(const struct daemon *daemon, const char *driver, const char *object)
+{
+    char path[200];
+    snprintf(path, sizeof(path), "%s/bin/object.so", daemon->folder);
+    copy_program(object, path);
+    setenv("VENUS_GPU_LATE_DRIVER", path, 1);
+    snprintf(path, sizeof(path), "%s/bin/icd.json", daemon->folder);
+    setenv("VK_DRIVER_FILES", path, 1);
+    FILE *manifest = fopen(path, "we");
+    assert_non_null(manifest);
+    snprintf(path, sizeof(path), "%s/bin/libGLX_nvidia.so", daemon->folder);
+    copy_program(driver, path);
+    fprintf(manifest,
+            "{ \"file_format_version\": \"1.0.0\",\n"
+            "  \"ICD\": { \"library_path\": \"%s\", \"api_version\": \"1.3.0\" } }\n",
+            path);
+    assert_int_equal(fclose(manifest), 0);
 }
 
 /* clone() that makes namespaces fails, as in a container. */

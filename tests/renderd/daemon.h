@@ -37,6 +37,12 @@ struct daemon {
 int daemon_setup(void **state);
 int daemon_teardown(void **state);
 
+/*
+ * For the one that is started next: a Vulkan driver that is called as NVIDIA's is, and the object that keeps servers from
+ * loading it too early; copies of both, in the environment of this process from now on.
+ */
+void daemon_add_driver(const struct daemon *daemon, const char *driver, const char *object);
+
 void daemon_start(struct daemon *daemon, const struct daemon_options *options);
 void daemon_stop(struct daemon *daemon);
 

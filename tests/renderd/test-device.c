@@ -3,6 +3,7 @@
  * A device whose render server venus-gpu-renderd starts: contexts work, and whatever is killed, server, keeper or the
  * service, the next context works, with no restart of who has the device.
  */
+#include <dlfcn.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,6 +69,29 @@ static void assert_works(struct guest *guest, uint32_t context)
     venus_open_all(&venus, guest, context);
     assert_ok(guest_wait(venus_submit_nothing(&venus)));
     venus_close(&venus);
+}
+
+/* A driver that does not survive a fork, as NVIDIA's; what keeps the server from loading it can be seen in the sandbox. */
+static void nvidias_driver_is_loaded_late(void **state)
+{
+    struct both *both = *state;
+    void *lavapipe = dlopen("libvulkan_lvp.so", RTLD_LAZY | RTLD_LOCAL); /* which it is made of */
+    const char *driver = getenv("STANDIN_DRIVER");
+    char *object = getenv("VENUS_GPU_LATE_DRIVER");
+    if (!lavapipe || !driver || !object || getenv("VK_DRIVER_FILES"))
+        skip();
+    dlclose(lavapipe);
+    object = strdup(object);
+    daemon_add_driver(both->daemon, driver, object);
+    daemon_start(both->daemon, NULL);
+    unsetenv("VK_DRIVER_FILES");
+    setenv("VENUS_GPU_LATE_DRIVER", object, 1);
+    free(object);
+    start(both);
+    assert_works(both->guest, 1);
+    assert_works(both->guest, 2);
+    if (!dlsym(RTLD_DEFAULT, "virgl_renderer_resource_map_fixed")) /* virglrenderer 1.1 */
+        assert_true(daemon_logged(both->daemon, "is kept from loading NVIDIA's driver"));
 }
 
 static pid_t server_of(const struct both *both)
@@ -292,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(contexts_work),
         TEST(contexts_work_for_an_ordinary_user),
+        TEST(nvidias_driver_is_loaded_late),
         TEST(killed_server_is_started_again),
         TEST(killed_keeper_is_started_again),
         TEST(killed_service),

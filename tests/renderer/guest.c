@@ -110,13 +110,42 @@ static void scanout_flush(void *opaque, unsigned scanout, const struct venus_gpu
         venus_gpu_flush_done(flush);
 }
 
+/* The place of a region in the list, or of none; with the lock. */
+static struct venus_gpu_region **find_region(struct guest *guest,
+                                             const struct venus_gpu_region *region)
+{
+    for (unsigned i = 0; i < GUEST_MAX_REGIONS; i++) {
+        if (guest->region_list[i] == region)
+            return &guest->region_list[i];
+    }
+    return NULL;
+}
+
+/* Where all blobs are regions (VENUS_GPU_WINDOW_REGIONS in the environment) the guest sees them over the window, as in a
+ * machine. */
+static bool lay_over_window(struct guest *guest, const struct venus_gpu_region *region)
+{
+    return !getenv("VENUS_GPU_WINDOW_REGIONS") ||
+           platform_alias(region->ptr, region->size, guest->window + region->offset) == 0;
+}
+
+static void take_off_window(struct guest *guest, const struct venus_gpu_region *region)
+{
+    if (getenv("VENUS_GPU_WINDOW_REGIONS") &&
+        mmap(guest->window + region->offset, region->size, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+        abort();
+}
+
 static void region_map(void *opaque, struct venus_gpu_region *region)
 {
     struct guest *guest = opaque;
     pthread_mutex_lock(&guest->lock);
-    bool refuse = guest->no_regions;
+    struct venus_gpu_region **place = find_region(guest, NULL);
+    bool refuse = guest->no_regions || !place || !lay_over_window(guest, region);
     if (!refuse) {
         guest->regions++;
+        *place = region;
         guest->region = region;
         region->user = guest;
     }
@@ -128,8 +157,11 @@ static void region_unmap(void *opaque, struct venus_gpu_region *region)
 {
     struct guest *guest = opaque;
     pthread_mutex_lock(&guest->lock);
-    if (region->user) /* it was placed */
+    if (region->user) { /* it was placed */
         guest->regions--;
+        *find_region(guest, region) = NULL;
+        take_off_window(guest, region);
+    }
     if (guest->region == region)
         guest->region = NULL;
     pthread_mutex_unlock(&guest->lock);
@@ -261,10 +293,17 @@ int guest_setup(void **state)
     return 0;
 }
 
+int guest_setup_by_linux_ways(void **state)
+{
+    linux_ways();
+    return guest_setup(state);
+}
+
 int guest_teardown(void **state)
 {
     struct guest *guest = *state;
     guest_stop(guest);
+    usual_ways();
     munmap(guest->memory, GUEST_MEMORY_SIZE);
     pthread_cond_destroy(&guest->changed);
     pthread_mutex_destroy(&guest->lock);
@@ -524,8 +563,15 @@ uint32_t guest_flush(struct guest *guest, uint32_t resource, uint32_t width, uin
 char *guest_map_anywhere(struct guest *guest, uint32_t resource, uint64_t size)
 {
     uint64_t offset = guest_new_offset(guest, size);
+    char *mapped = guest->window + offset;
     assert_int_equal(guest_map(guest, resource, offset), VIRTIO_GPU_RESP_OK_MAP_INFO);
-    return guest->window + offset;
+    pthread_mutex_lock(&guest->lock);
+    for (unsigned i = 0; i < GUEST_MAX_REGIONS; i++) {
+        if (guest->region_list[i] && guest->region_list[i]->offset == offset)
+            mapped = guest->region_list[i]->ptr;
+    }
+    pthread_mutex_unlock(&guest->lock);
+    return mapped;
 }
 
 uint32_t guest_shm(struct guest *guest, uint32_t context, uint64_t size, char **mapped)

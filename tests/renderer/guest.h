@@ -22,13 +22,15 @@
 #include <cmocka.h>
 
 #include "../cmocka-both.h"
+#include "../linux-ways.h"
 #include "base/protocol.h"
 #include "venus-gpu.h"
 
 enum {
-    PAGE = 4096,
+    PAGE = TEST_PAGE, /* the host's, as meson's option says */
     GUEST_MEMORY_SIZE = 16 << 20,
     GUEST_WINDOW_SIZE = 1 << 30,
+    GUEST_MAX_REGIONS = 256,
 };
 
 /* A command that was sent. Lives until guest_stop(), unless it was waited for. */
@@ -63,6 +65,7 @@ struct guest {
     struct venus_gpu_flush *flush;
     unsigned regions;                /* in the window now */
     struct venus_gpu_region *region; /* the last one */
+    struct venus_gpu_region *region_list[GUEST_MAX_REGIONS];
     bool no_regions;                 /* refuse them */
     char log[1 << 16];               /* all lines, newest last */
     size_t log_size;
@@ -74,6 +77,7 @@ struct guest {
 
 /* Setup and teardown of a test: *state is a guest with a default device, or without one. */
 int guest_setup(void **state);
+int guest_setup_by_linux_ways(void **state); /* see tests/linux-ways.h */
 int guest_setup_without_device(void **state);
 int guest_teardown(void **state);
 
@@ -127,7 +131,8 @@ uint32_t guest_flush(struct guest *guest, uint32_t resource, uint32_t width, uin
 
 /* Shared memory of the renderer as a new resource, attached and mapped. */
 uint32_t guest_shm(struct guest *guest, uint32_t context, uint64_t size, char **mapped);
-/* Map a blob at an offset that nothing else uses. */
+/* Map a blob at an offset that nothing else uses. Returns where the guest sees it: in the window, or in the region that
+ * the front end has laid over it. */
 char *guest_map_anywhere(struct guest *guest, uint32_t resource, uint64_t size);
 
 uint32_t guest_new_resource(struct guest *guest);

@@ -56,6 +56,42 @@ static void vulkan_memory_becomes_a_blob(void **state)
     venus_close(&venus);
 }
 
+/*
+ * A guest maps whole pages, and what an image or a buffer has to itself seldom ends with one. The rest of its last page
+ * is there, and is nobody else's.
+ */
+static void dedicated_memory_can_be_touched_to_the_end_of_its_page(void **state)
+{
+    struct guest *guest = *state;
+    static const uint64_t sizes[] = { 4, 100, PAGE + 4, 17 * PAGE - 4, 17 * PAGE };
+    enum { NUM_SIZES = sizeof(sizes) / sizeof(sizes[0]) };
+    struct venus venus;
+    uint64_t memories[NUM_SIZES], buffers[NUM_SIZES], wholes[NUM_SIZES];
+    char *windows[NUM_SIZES];
+
+    venus_open_all(&venus, guest, 1);
+    for (unsigned i = 0; i < NUM_SIZES; i++) {
+        uint64_t size = sizes[i];
+        buffers[i] = venus_dedicated_buffer(&venus, &size, &memories[i]);
+        wholes[i] = (size + PAGE - 1) / PAGE * PAGE;
+        uint32_t resource = guest_new_resource(guest);
+        assert_ok(guest_blob_create(guest, 1, resource, VIRTIO_GPU_BLOB_MEM_HOST3D, memories[i],
+                                    wholes[i], NULL, 0));
+        assert_ok(guest_attach(guest, 1, resource));
+        windows[i] = guest_map_anywhere(guest, resource, wholes[i]);
+        memset(windows[i], (int)i + 1, wholes[i]);
+    }
+    for (unsigned i = 0; i < NUM_SIZES; i++) {
+        assert_int_equal(windows[i][0], i + 1);
+        assert_int_equal(windows[i][wholes[i] - 1], i + 1);
+        assert_ok(guest_wait(venus_fill(&venus, buffers[i], 0x01020304, 0)));
+        assert_int_equal(*(uint32_t *)windows[i], 0x01020304);
+        venus_destroy_buffer(&venus, buffers[i]);
+        venus_free(&venus, memories[i]);
+        assert_int_equal(windows[i][wholes[i] - 1], sizes[i] == wholes[i] ? 0x01 : i + 1);
+    }
+}
+
 /* What virglrenderer maps by a driver, it loads into this process; tests/meson.build says why it stays. */
 static void driver_stays_loaded(void **state)
 {
@@ -262,6 +298,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(odd_sizes_can_be_touched_to_the_end_of_their_page,
                                         guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(vulkan_memory_becomes_a_blob, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(dedicated_memory_can_be_touched_to_the_end_of_its_page,
+                                        guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(driver_stays_loaded, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(what_is_no_memory_is_refused, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(blob_is_no_longer_than_its_memory, guest_setup,

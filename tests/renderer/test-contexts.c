@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Contexts: their processes, many at once, how many there may be. */
+#include <signal.h>
 #include <unistd.h>
 
 #include "process.h"
@@ -21,6 +22,41 @@ static void context_is_a_process_of_the_server(void **state)
     process_wait_for_children(server, 0);
     /* Its id is free. */
     assert_ok(guest_context_create(guest, 7));
+}
+
+static struct venus_gpu_context what_it_holds(struct guest *guest, uint32_t id)
+{
+    struct venus_gpu_context list[16];
+    size_t count = venus_gpu_contexts(guest->gpu, list, 16);
+    assert_true(count <= 16);
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].id == id)
+            return list[i];
+    }
+    fail_msg("context %u is not listed", id);
+    return list[0];
+}
+
+/* The server's newest child is taken for a context's process: here it is shown that it is. */
+static void each_knows_its_process(void **state)
+{
+    struct guest *guest = *state;
+    pid_t server = process_server(), known[3] = { 0 };
+
+    process_wait_for_children(server, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_ok(guest_context_create(guest, 7 - i));
+        known[i] = process_new_worker(server, known, i);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        struct venus_gpu_context context = what_it_holds(guest, 7 - i);
+        assert_int_equal(context.process_id, known[i]);
+        assert_true(context.process_bytes > 0);
+    }
+    /* What it says of a process that somebody killed is no more than that it has no memory. */
+    kill(known[1], SIGKILL);
+    process_wait_for_end(known[1]);
+    assert_int_equal(what_it_holds(guest, 6).process_bytes, 0);
 }
 
 static void many_contexts_at_once(void **state)
@@ -106,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(context_is_a_process_of_the_server, guest_setup,
                                         guest_teardown),
+        cmocka_unit_test_setup_teardown(each_knows_its_process, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(many_contexts_at_once, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(limit_of_contexts_is_kept, guest_setup_without_device,
                                         guest_teardown),

@@ -18,6 +18,9 @@ static void name_is_the_driver_s(void **state)
     venus_device_name(&venus, name);
     assert_string_equal(venus_gpu_renderer_name(guest->gpu), name);
     print_message("# Venus on %s\n", name);
+    assert_uint_in_range(venus_gpu_renderer_type(guest->gpu), 0, 4);
+    if (strstr(name, "llvmpipe"))
+        assert_int_equal(venus_gpu_renderer_type(guest->gpu), 4); /* a processor */
     venus_close(&venus);
 }
 

@@ -124,7 +124,7 @@ static void test_context_destroyed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_flips, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(test_flips, guest_setup_by_linux_ways, guest_teardown),
         cmocka_unit_test_setup_teardown(test_freed_while_shown, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(test_context_destroyed, guest_setup, guest_teardown),
     };

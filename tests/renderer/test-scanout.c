@@ -7,7 +7,8 @@
 #include "process.h"
 #include "venus.h"
 
-enum { WIDTH = 64, HEIGHT = 32, SIZE = WIDTH * HEIGHT * 4 };
+/* Two pages. */
+enum { WIDTH = 64, HEIGHT = PAGE / 128, SIZE = WIDTH * HEIGHT * 4 };
 
 /* What the tests below are about: a blob, by its kind, with a way to change its contents. */
 struct picture {
@@ -327,15 +328,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_with_regions, guest_setup_without_device,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(frame_outlives_everything, guest_setup, guest_teardown),
-        cmocka_unit_test_setup_teardown(frame_has_a_handle, guest_setup, guest_teardown),
+        cmocka_unit_test_setup_teardown(frame_has_a_handle, guest_setup_by_linux_ways,
+                                        guest_teardown),
         cmocka_unit_test_setup_teardown(frame_s_id_can_be_used_again, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(two_scanouts_share_a_blob, guest_setup, guest_teardown),
         cmocka_unit_test_setup_teardown(page_flips_leave_nothing_behind, guest_setup,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(flush_is_answered_when_the_frame_was_read, guest_setup,
                                         guest_teardown),
-        cmocka_unit_test_setup_teardown(scattered_guest_blob_is_seen_in_place, guest_setup,
-                                        guest_teardown),
+        cmocka_unit_test_setup_teardown(scattered_guest_blob_is_seen_in_place,
+                                        guest_setup_by_linux_ways, guest_teardown),
     };
     return cmocka_run_group_tests_name("scanout", tests, NULL, NULL);
 }

@@ -19,8 +19,10 @@ extern bool standin_udmabuf_missing;
 static void start(struct guest *guest, bool dma_bufs)
 {
     standin_udmabuf_missing = !dma_bufs;
-    if (dma_bufs)
+    if (dma_bufs) {
+        linux_ways();
         setenv("LD_PRELOAD", getenv("STANDIN_UDMABUF"), 1); /* for the render server */
+    }
     guest_start(guest, NULL);
     unsetenv("LD_PRELOAD");
     /* A GPU cannot import the stand-in's. */

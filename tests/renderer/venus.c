@@ -25,6 +25,7 @@ enum {
     ALLOCATE_MEMORY = 21,
     FREE_MEMORY = 22,
     BIND_BUFFER_MEMORY = 28,
+    GET_BUFFER_MEMORY_REQUIREMENTS = 30,
     CREATE_EVENT = 42,
     SET_EVENT = 45,
     CREATE_BUFFER = 50,
@@ -226,7 +227,7 @@ void venus_open(struct venus *venus, struct guest *guest, uint32_t context)
     choose_memory_type(venus);
 }
 
-static void create_device(struct venus *venus)
+int32_t venus_try_device(struct venus *venus)
 {
     struct stream stream;
     const float priority = 1;
@@ -255,7 +256,7 @@ static void create_device(struct venus *venus)
     put_null(&stream); /* pAllocator */
     put_pointer(&stream);
     put64(&stream, venus->device);
-    finish_with_result(venus, &stream, CREATE_DEVICE);
+    return finish_and_tell(venus, &stream, CREATE_DEVICE);
 }
 
 static void get_queue(struct venus *venus)
@@ -296,7 +297,7 @@ static void create_command_pool(struct venus *venus)
 
 void venus_open_device(struct venus *venus)
 {
-    create_device(venus);
+    assert_int_equal(venus_try_device(venus), VK_SUCCESS);
     get_queue(venus);
     create_command_pool(venus);
 }
@@ -412,17 +413,22 @@ int32_t venus_import(struct venus *venus, uint32_t resource, uint64_t size, uint
 
 uint32_t venus_blob(struct venus *venus, uint64_t size, uint64_t *memory)
 {
+    return venus_padded_blob(venus, size, size, memory);
+}
+
+uint32_t venus_padded_blob(struct venus *venus, uint64_t size, uint64_t blob_size, uint64_t *memory)
+{
     uint64_t handle = venus_allocate(venus, size);
     uint32_t resource = guest_new_resource(venus->guest);
     assert_ok(guest_blob_create(venus->guest, venus->context, resource, VIRTIO_GPU_BLOB_MEM_HOST3D,
-                                handle, size, NULL, 0));
+                                handle, blob_size, NULL, 0));
     assert_ok(guest_attach(venus->guest, venus->context, resource));
     if (memory)
         *memory = handle;
     return resource;
 }
 
-uint64_t venus_buffer(struct venus *venus, uint64_t memory, uint64_t size)
+static uint64_t create_buffer(struct venus *venus, uint64_t size)
 {
     struct stream stream;
     uint64_t buffer = new_handle(venus);
@@ -439,13 +445,56 @@ uint64_t venus_buffer(struct venus *venus, uint64_t memory, uint64_t size)
     put_pointer(&stream);
     put64(&stream, buffer);
     finish_with_result(venus, &stream, CREATE_BUFFER);
+    return buffer;
+}
 
+static void bind_buffer(struct venus *venus, uint64_t buffer, uint64_t memory)
+{
+    struct stream stream;
     start(venus, &stream, BIND_BUFFER_MEMORY);
     put64(&stream, venus->device);
     put64(&stream, buffer);
     put64(&stream, memory);
     put64(&stream, 0);
     finish_with_result(venus, &stream, BIND_BUFFER_MEMORY);
+}
+
+uint64_t venus_buffer(struct venus *venus, uint64_t memory, uint64_t size)
+{
+    uint64_t buffer = create_buffer(venus, size);
+    bind_buffer(venus, buffer, memory);
+    return buffer;
+}
+
+uint64_t venus_dedicated_buffer(struct venus *venus, uint64_t *size, uint64_t *memory)
+{
+    struct stream stream;
+    uint64_t buffer = create_buffer(venus, *size);
+    start(venus, &stream, GET_BUFFER_MEMORY_REQUIREMENTS);
+    put64(&stream, venus->device);
+    put64(&stream, buffer);
+    put_pointer(&stream); /* an output, of which nothing is sent */
+    finish(venus, &stream);
+    assert_int_equal(reply32(venus, 0), GET_BUFFER_MEMORY_REQUIREMENTS);
+    /* The number and the pointer come before the size; the alignment is between it and the types. */
+    memcpy(size, venus->reply + 4 + 8, sizeof(*size));
+    assert_true(reply32(venus, 4 + 8 + 8 + 8) & UINT32_C(1) << venus->memory_type);
+
+    *memory = new_handle(venus);
+    start(venus, &stream, ALLOCATE_MEMORY);
+    put64(&stream, venus->device);
+    put_pointer(&stream);
+    put32(&stream, VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO);
+    put_structure(&stream, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO);
+    put64(&stream, 0); /* image */
+    put64(&stream, buffer);
+    put64(&stream, *size);
+    put32(&stream, venus->memory_type);
+    put_null(&stream); /* pAllocator */
+    put_pointer(&stream);
+    put64(&stream, *memory);
+    finish_with_result(venus, &stream, ALLOCATE_MEMORY);
+    bind_buffer(venus, buffer, *memory);
     return buffer;
 }
 

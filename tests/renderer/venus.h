@@ -27,6 +27,8 @@ struct venus {
 void venus_open(struct venus *venus, struct guest *guest, uint32_t context);
 /* A device with one queue, whose fences are on VENUS_QUEUE_RING. */
 void venus_open_device(struct venus *venus);
+/* The device alone. Returns the VkResult. */
+int32_t venus_try_device(struct venus *venus);
 /* Both. */
 void venus_open_all(struct venus *venus, struct guest *guest, uint32_t context);
 /* Destroy everything that was made here, and the context. */
@@ -42,12 +44,16 @@ int32_t venus_try_allocate(struct venus *venus, uint64_t size, uint64_t *memory)
 void venus_free(struct venus *venus, uint64_t memory);
 /* The same as a blob that is attached to the context. */
 uint32_t venus_blob(struct venus *venus, uint64_t size, uint64_t *memory);
+/* The same, as a kernel makes it whose pages are larger. */
+uint32_t venus_padded_blob(struct venus *venus, uint64_t size, uint64_t blob_size, uint64_t *memory);
 
 /* A resource that is no memory of Vulkan's as such. Returns the VkResult of what failed, or VK_SUCCESS. */
 int32_t venus_import(struct venus *venus, uint32_t resource, uint64_t size, uint64_t *memory);
 
 /* A buffer all over that memory. */
 uint64_t venus_buffer(struct venus *venus, uint64_t memory, uint64_t size);
+/* A buffer with memory of its own, dedicated to it. *size: the buffer's, then what it requires of memory. */
+uint64_t venus_dedicated_buffer(struct venus *venus, uint64_t *size, uint64_t *memory);
 void venus_destroy_buffer(struct venus *venus, uint64_t buffer);
 
 /* vkQueueSubmit of a batch without commands, with a fence on the queue's ring. */

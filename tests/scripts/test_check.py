@@ -96,6 +96,36 @@ class NextVirglrenderer(unittest.TestCase):
         self.assertEqual(self.results("exit 1"), [("with the next virglrenderer: the whole suite", "failed")])
 
 
+class AnEmulatedHost(unittest.TestCase):
+    """What its machine told, also if it did not come to the end."""
+
+    MACHINE = '{"kernel": "6.12-16k", "processor": "aarch64", "page_size": 16384, "tests": 2}'
+    BLOB = '{"name": "blob", "result": "OK", "returncode": 0, "stdout": "1..2\\nok 1 - a\\nok 2 - b\\n", "stderr": ""}'
+    HANG = '{"name": "hang", "result": "TIMEOUT", "returncode": -9, "stdout": "1..2\\nok 1 - c\\n", "stderr": ""}'
+
+    def results(self, *lines, status=0):
+        with tempfile.NamedTemporaryFile() as log:
+            return [(result.name, result.status) for result in check.host_16k_results(lines, status, Path(log.name))]
+
+    def test_each_test_by_its_name(self):
+        seen = self.results(self.MACHINE, self.BLOB, self.HANG, '{"ended": true}')
+        self.assertEqual(seen, [("pages of 16 KiB on aarch64, by 6.12-16k", "passed"), ("blob: a", "passed"),
+                                ("blob: b", "passed"), ("hang: c", "passed"), ("hang: 1 planned tests did not run", "failed")])
+
+    def test_a_machine_with_other_pages(self):
+        seen = self.results(self.MACHINE.replace("16384", "4096"), self.BLOB, self.BLOB)
+        self.assertEqual([status for _, status in seen], ["failed"] + 4 * ["passed"])
+
+    def test_what_did_not_run_has_failed(self):
+        seen = self.results(self.MACHINE, self.BLOB, self.HANG[:40], status=124)
+        self.assertEqual(seen[-1], ("all tests ran", "failed"))
+
+    def test_a_machine_that_tells_nothing(self):
+        for lines in ((), (self.MACHINE[:20],)):
+            with self.assertRaises(check.CannotStart):
+                self.results(*lines, status=3)
+
+
 class EverySuiteRuns(unittest.TestCase):
     """A suite that nobody runs says nothing of what has changed elsewhere."""
 

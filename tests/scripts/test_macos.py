@@ -172,7 +172,7 @@ PROGRAMS = {
     "patch": "",
     "true": "",
     "curl": 'while [ "$1" != --output ]; do shift; done; echo archive >"$2"',
-    "shasum": "",
+    "shasum": "cat >/dev/null",  # or whoever writes to it may be ended by a signal
     "tar": 'while [ "$1" != -C ]; do shift; done; mkdir -p "$2/qemu-VERSION"; '
            'cp "$STAND_INS/true" "$2/qemu-VERSION/configure"',
     "meson": 'if [ "$1" = setup ]; then mkdir -p "$2"; touch "$2/build.ninja"; fi',
@@ -239,7 +239,7 @@ class StandIns(Build):
         self.assertFalse([line for line in called if line.startswith("configure ")])
 
     def test_another_archive(self):
-        self.program("shasum", "exit 1")
+        self.program("shasum", "cat >/dev/null; exit 1")
         done, called = self.build()
         self.assertEqual(done.returncode, 3)
         self.assertIn("is not what it was: remove it, and try again", done.stderr)
@@ -409,8 +409,34 @@ A_MAC = {
     "codesign": "echo '[Key] com.apple.security.hypervisor'",
     "meson": "printf 'Ok:                 28\\nFail:               0\\n'",
     "qemu": 'case "$*" in *--version*) echo QEMU 10.2.2;; *"-device help"*) echo \'name "virtio-gpu-venus-pci"\';; '
-            '*) echo "$@" >"$WORDS"; PATH=$GUEST:$PATH; printf "guest# "; exec sh 2>&1;; esac',
+            '*) echo "${VENUS_GPU_IOSURFACE-swapchain} $*" >>"$WORDS"; place=${*#*unix:}; place=${place%%,*}; '
+            'case "$*" in *unix:*) python3 "$MONITOR" "$place" >/dev/null 2>&1 & while ! [ -S "$place" ]; do sleep 0.05; done;; esac; '
+            'PATH=$GUEST:$PATH; printf "guest# "; exec sh 2>&1;; esac',
 }
+# QEMU's monitor, of which the report asks for counters: a hundred frames more each time.
+MONITOR = r"""
+import json, os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1] + ".new")
+listener.listen()
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+file = listener.accept()[0].makefile("rw", encoding="utf-8")
+def say(what):
+    print(json.dumps(what), file=file, flush=True)
+say({"QMP": {}})
+names = "present-frames", "present-dropped", "present-us-500", "present-us-1000", "present-us-more"
+round = 0
+for line in file:
+    asked = json.loads(line)
+    if asked["execute"] == "qom-list":
+        round += 1
+        say({"return": [{"name": "stat-" + name} for name in names] + [{"name": "hostmem"}]})
+    elif asked["execute"] == "qom-get":
+        name = asked["arguments"]["property"]
+        say({"return": round * 100 if name in ("stat-present-frames", "stat-present-us-1000") else 0})
+    else:
+        say({"return": {}})
+"""
 A_GUEST = {
     "getconf": "echo 16384",
     "dmesg": "echo drm",
@@ -443,7 +469,9 @@ class Report(unittest.TestCase):
             for name, body in programs.items():
                 self.program(where, name, body)
         environment = {"PATH": f"{self.folder}/mac:{os.environ['PATH']}", "HOME": str(self.folder),
-                       "GUEST": str(self.folder / "guest"), "WORDS": str(self.folder / "words")}
+                       "GUEST": str(self.folder / "guest"), "WORDS": str(self.folder / "words"),
+                       "MONITOR": str(self.folder / "monitor.py")}
+        (self.folder / "monitor.py").write_text(MONITOR, encoding="utf-8")
         for patch in (mock.patch.dict(os.environ, environment, clear=True),
                       mock.patch.object(mac_report, "manifests", lambda: [str(self.folder / "driver.json")])):
             patch.start()
@@ -471,9 +499,9 @@ class Report(unittest.TestCase):
         self.assertEqual({name: step for name, step in steps.items() if step[0] != "PASS"},
                          {"build": ("SKIP", "as asked for"), "build of the tests": ("SKIP", "as asked for")})
         self.assertEqual(self.status, 0)
-        self.assertEqual(len(steps), 22)
+        self.assertEqual(len(steps), 24)
         self.assertEqual(steps["disks: boot"][1].split(", ")[1], "pages of 16384 bytes")
-        self.assertIn("20 passed, 0 failed, 2 skipped", self.said)
+        self.assertIn("22 passed, 0 failed, 2 skipped", self.said)
         self.assertIn("open an issue of the project", self.said)
         self.assertNotIn(str(self.folder), self.text)
 
@@ -483,6 +511,29 @@ class Report(unittest.TestCase):
         for some in ("-accel hvf", "-cpu host", "virt,highmem=on,memory-backend=mem", "memory-backend-shm",
                      "console=ttyAMA0", "venus.shell", "snapshot=on"):
             self.assertIn(some, words)
+
+    def test_windows(self):
+        """the same frames in both ways, each in a guest of its own"""
+        steps = self.report()
+        for way in ("a swapchain", "IOSurfaces"):
+            self.assertEqual(steps[f"disks: window, by {way}"],
+                             ("PASS", "120 frames on the bare display, 60.0 a second; 100 presented, 0 dropped; "
+                                      "until then, in ms: median 0.750, 99 % 0.995"))
+        words = (self.folder / "words").read_text(encoding="utf-8").splitlines()
+        self.assertEqual([line.split()[0] for line in words], ["swapchain", "swapchain", "1"])
+        for line, window in zip(words, (False, True, True)):
+            self.assertEqual("-display cocoa" in line and "present=swapchain" in line, window)
+
+    def test_a_window_that_is_not_painted_as_asked_for(self):
+        said = "virtio-gpu-venus: output 0 is presented by a swapchain, in spite of VENUS_GPU_IOSURFACE: it lacks some"
+        for name, body, status, says in (
+                ("vkcube_anim", f'echo "{said}" >&2; ' + A_GUEST["vkcube_anim"], "SKIP", said),
+                ("vkcube_anim", "echo nothing", "FAIL", "printed no result"),
+                ("vkcube_anim", "kill -9 $PPID", "FAIL", "QEMU has ended")):
+            with self.subTest(says):
+                self.program("guest", name, body)
+                self.assertEqual(self.report()["disks: window, by IOSurfaces"][0], status)
+                self.assertIn(says, self.text)
 
     def test_the_first_thing_in_a_guest_is_coherency(self):
         names = list(self.report())
@@ -561,7 +612,8 @@ class Report(unittest.TestCase):
     def test_elsewhere_what_needs_a_mac_is_skipped(self):
         steps = self.report(mac=False)
         self.assertEqual({name for name, step in steps.items() if step[0] == "SKIP"},
-                         {"macOS", "Homebrew", "Vulkan drivers", "build", "build of the tests", "QEMU's signature"})
+                         {"macOS", "Homebrew", "Vulkan drivers", "build", "build of the tests", "QEMU's signature",
+                          "disks: window, by a swapchain", "disks: window, by IOSurfaces"})
         self.assertEqual(steps["macOS"][1], "this is no Mac")
 
     def test_a_guest_that_is_not_whole(self):

@@ -69,6 +69,8 @@ static struct {
 
     char misuse[256]; /* the first one, or "" */
     enum fake_memory memory;
+    size_t missing;        /* 0: a page */
+    uint64_t refused_from; /* larger blobs are refused; 0: none */
     struct {
         enum renderer_fd type;
         int fd;
@@ -377,6 +379,12 @@ static int context_create(uint32_t context_id, const char *name, uint32_t name_l
     return ret;
 }
 
+/* All are served by this one. */
+static pid_t newest_process(void)
+{
+    return getpid();
+}
+
 static void context_destroy(uint32_t context_id)
 {
     struct fake_fence *fence, *next_fence;
@@ -455,13 +463,24 @@ static int fence(uint32_t context_id, uint32_t ring_idx, uint64_t fence_id)
     return ret;
 }
 
+static bool is_pinned(const struct fake_blob *blob)
+{
+    return blob->memory == FAKE_PINNED || blob->memory == FAKE_SMALL_PINNED;
+}
+
+/* How much less than the blob there is of it. */
+static size_t missing(const struct fake_blob *blob)
+{
+    if (blob->memory < FAKE_SHORT || blob->memory > FAKE_SMALL_PINNED)
+        return 0;
+    return fake.missing ? fake.missing : (size_t)sysconf(_SC_PAGESIZE);
+}
+
 /* A guest may ask for more than there is. */
 static int blob_memory(struct fake_blob *blob)
 {
     int flags = MAP_SHARED;
-    size_t file_size = blob->size;
-    if (blob->memory == FAKE_SHORT || blob->memory == FAKE_SMALL || blob->memory == FAKE_HOLE)
-        file_size -= (size_t)sysconf(_SC_PAGESIZE);
+    size_t file_size = blob->size - missing(blob);
 
     blob->fd = -1;
     if (blob->memory == FAKE_LENT) {
@@ -470,7 +489,7 @@ static int blob_memory(struct fake_blob *blob)
         blob->gpu = fake.lent.ptr;
         return blob->fd < 0 ? -ENOMEM : 0;
     }
-    if (blob->memory == FAKE_PINNED) {
+    if (is_pinned(blob)) {
         flags = MAP_PRIVATE | MAP_ANONYMOUS;
     } else {
         blob->fd = memory_file(blob->memory != FAKE_UNSEALABLE);
@@ -506,11 +525,13 @@ static int blob_create(const struct renderer_blob *args)
     if ((args->mem == VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST) != (args->num_iov > 0))
         misuse("blob %u of kind %u with %u pieces of guest memory", args->resource_id, args->mem,
                args->num_iov);
+    if (fake.refused_from && args->size > fake.refused_from)
+        ret = -EIO;
     if (ret == 0) {
         struct fake_blob *blob = calloc(1, sizeof(*blob));
         blob->id = args->resource_id;
         blob->memory = fake.memory;
-        blob->size = round_up(args->size);
+        blob->size = round_up(fake.refused_from ? fake.refused_from : args->size);
         ret = blob_memory(blob);
         if (ret == 0)
             LIST_INSERT_HEAD(&fake.blobs, blob, link);
@@ -626,12 +647,12 @@ static int map(uint32_t resource_id, void **ptr, uint64_t *size)
     }
     if (ret == 0) {
         blob->mapping = blob->gpu;
-        if (blob->memory != FAKE_PINNED && blob->memory != FAKE_LENT)
+        if (!is_pinned(blob) && blob->memory != FAKE_LENT)
             blob->mapping = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, blob->fd, 0);
         *ptr = blob->mapping;
         *size = blob->size;
-        if (blob->memory == FAKE_SMALL)
-            *size -= (size_t)sysconf(_SC_PAGESIZE);
+        if (blob->memory == FAKE_SMALL || blob->memory == FAKE_SMALL_PINNED)
+            *size -= missing(blob);
         if (blob->mapping == MAP_FAILED) {
             blob->mapping = NULL;
             ret = -ENOMEM;
@@ -696,6 +717,7 @@ static int export_fd(uint32_t resource_id, enum renderer_fd *type, int *fd)
         case FAKE_OPAQUE:
         case FAKE_PINNED:
         case FAKE_SMALL:
+        case FAKE_SMALL_PINNED:
         case FAKE_HOLE:
             *type = RENDERER_FD_OPAQUE;
             *fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -715,6 +737,7 @@ const struct renderer fake_renderer = {
     .capset_info = capset_info,
     .capset_fill = capset_fill,
     .context_create = context_create,
+    .newest_process = newest_process,
     .context_destroy = context_destroy,
     .submit = submit,
     .fence = fence,
@@ -751,7 +774,9 @@ void fake_reset(void)
     fake.misuse[0] = '\0';
     fake.blobs_may_be_left = false;
     fake.memory = FAKE_SHM;
-    fake.device = (struct renderer_device){ .name = "a renderer in memory" };
+    fake.missing = 0;
+    fake.refused_from = 0;
+    fake.device = (struct renderer_device){ .name = "a renderer in memory", .type = 3 };
     fake.map_info = 1;
     fake.fence_mode = FAKE_FENCES_SOON;
     memset(fake.fail, 0, sizeof(fake.fail));
@@ -817,6 +842,20 @@ void fake_set_memory(enum fake_memory memory)
 {
     pthread_mutex_lock(&fake.lock);
     fake.memory = memory;
+    pthread_mutex_unlock(&fake.lock);
+}
+
+void fake_set_missing(size_t size)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.missing = size;
+    pthread_mutex_unlock(&fake.lock);
+}
+
+void fake_refuse_larger(uint64_t size)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.refused_from = size;
     pthread_mutex_unlock(&fake.lock);
 }
 

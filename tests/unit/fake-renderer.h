@@ -65,9 +65,10 @@ enum fake_memory {
     FAKE_OPAQUE,     /* a descriptor of no use, but the renderer's mapping can be aliased */
     FAKE_PINNED,     /* nor that: there is the renderer's own mapping and nothing else */
     FAKE_UNSEALABLE, /* SHM whose file can be made shorter at any time */
-    FAKE_SHORT,      /* SHM whose file is a page shorter than the blob */
-    FAKE_HOLE,       /* OPAQUE with a mapping that claims a page more than is there */
-    FAKE_SMALL,      /* OPAQUE whose mapping is a page shorter than the blob */
+    FAKE_SHORT,      /* SHM whose file is shorter than the blob */
+    FAKE_HOLE,       /* OPAQUE with a mapping that claims more than is there */
+    FAKE_SMALL,      /* OPAQUE whose mapping is shorter than the blob */
+    FAKE_SMALL_PINNED, /* PINNED likewise */
     FAKE_LENT,       /* what fake_lend() gave */
 };
 
@@ -90,6 +91,10 @@ const char *fake_complaint(void);
 
 /* The memory of the blobs that are made from now on. */
 void fake_set_memory(enum fake_memory memory);
+/* By how many bytes those of them are shorter that are said to be; 0: by a page. */
+void fake_set_missing(size_t size);
+/* Have blob_create() fail for what is larger than the memory, as virglrenderer does for dma-bufs. */
+void fake_refuse_larger(uint64_t size);
 /* The next blobs are that memory, which stays the caller's: a descriptor of that type and a mapping. */
 void fake_lend(enum renderer_fd type, int fd, void *ptr);
 /* What first_device() answers from now on. */

@@ -376,10 +376,12 @@ void vm_prepare(const struct vm_options *options)
     if (options->no_window)
         vm.config.window_size = 0;
     vm.config.window_mode = options->window_mode;
+    vm.config.blob_alignment = options->blob_alignment;
     vm.config.max_contexts = options->max_contexts;
     vm.config.max_resources = options->max_resources;
     vm.config.max_memory = options->max_memory;
     vm.config.max_blob_memory = options->max_blob_memory;
+    vm.config.max_context_memory = options->max_context_memory;
     vm.config.max_call_ms = options->max_call_ms;
     vm.config.render_server = options->render_server;
     vm.config.present_mode = options->present_mode;
@@ -492,6 +494,7 @@ void vm_stop(void)
 int vm_teardown(void **state)
 {
     (void)state;
+    usual_ways();
     vm_stop();
     return 0;
 }

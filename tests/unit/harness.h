@@ -31,6 +31,7 @@
 #include <cmocka.h>
 
 #include "../cmocka-both.h"
+#include "../linux-ways.h"
 #include "base/protocol.h"
 #include "fake-renderer.h"
 #include "venus-gpu.h"
@@ -46,7 +47,7 @@
 /* Guest memory: where the guest has it, and how much. */
 #define RAM_ADDR UINT64_C(0x40000000)
 enum { RAM_SIZE = 16 << 20 };
-enum { PAGE = 4096 };
+enum { PAGE = TEST_PAGE }; /* the host's, as meson's option says */
 enum { WINDOW_SIZE = 256 * PAGE };
 
 enum { MAX_EVENTS = 64, MAX_LINES = 64 };
@@ -60,8 +61,9 @@ struct vm_options {
     uint64_t window_size;
     bool no_window;
     enum venus_gpu_window_mode window_mode;
+    uint64_t blob_alignment;
     uint32_t max_contexts, max_resources;
-    uint64_t max_memory, max_blob_memory;
+    uint64_t max_memory, max_blob_memory, max_context_memory;
     uint32_t max_call_ms;
     const char *render_server;
     enum venus_gpu_present_mode present_mode;

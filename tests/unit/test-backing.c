@@ -4,7 +4,8 @@
 
 #include "harness.h"
 
-enum { WIDTH = 64, HEIGHT = 64, SIZE = WIDTH * HEIGHT * 4 };
+/* Four pages. */
+enum { WIDTH = 64, HEIGHT = PAGE / 64, SIZE = WIDTH * HEIGHT * 4 };
 
 static const uint32_t format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM;
 

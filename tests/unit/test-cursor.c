@@ -328,7 +328,7 @@ static void test_host_blob(void **state)
     assert_ok(create_host_blob(1, IMAGE_SIZE));
     fill_image(fake_blob(1));
     check_blob_image();
-    assert_ok(create_host_blob(2, IMAGE_SIZE - PAGE));
+    assert_ok(create_host_blob(2, IMAGE_SIZE / 2));
     assert_error(update(0, 2), INVALID_PARAMETER);
 }
 

@@ -345,6 +345,7 @@ static void test_start_and_stop(void **state)
         vm_start(NULL);
         assert_true(was_logged(VENUS_GPU_LOG_INFO, "a renderer in memory"));
         assert_string_equal(venus_gpu_renderer_name(vm.gpu), "a renderer in memory");
+        assert_int_equal(venus_gpu_renderer_type(vm.gpu), 3); /* a virtual GPU */
         assert_int_equal(vm.threads_started, 1);
         vm_stop();
         assert_int_equal(fake_count(FAKE_FINI), 1);
@@ -424,6 +425,12 @@ static void test_features(void **state)
     vm_stop();
     vm_start(&(struct vm_options){ .no_window = true });
     assert_int_equal(venus_gpu_features(vm.gpu), 0x17);
+    vm_stop();
+    vm_start(&(struct vm_options){ .no_window = true, .blob_alignment = 1 });
+    assert_int_equal(venus_gpu_features(vm.gpu), 0x17); /* nothing that could be placed */
+    vm_stop();
+    vm_start(&(struct vm_options){ .blob_alignment = 1 });
+    assert_int_equal(venus_gpu_features(vm.gpu), 0x3f);
 }
 
 static void test_version(void **state)

@@ -705,6 +705,24 @@ static void test_config(void **state)
     assert_int_equal(bytes[0], 0);
 }
 
+/* The host's pages, or what is larger; and nothing where it was not asked for. */
+static void test_blob_alignment(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t asked, offered;
+    } cases[] = { { 0, 0 }, { 1, PAGE }, { PAGE, PAGE }, { 16 * PAGE, 16 * PAGE } };
+    for (unsigned i = 0; i < COUNT(cases); i++) {
+        vm_start(&(struct vm_options){ .blob_alignment = cases[i].asked });
+        assert_int_equal(le32(read_config().blob_alignment), cases[i].offered);
+        /* The driver keeps to it; the device needs no more than its own pages, so others still work. */
+        assert_ok(create_context(1));
+        assert_ok(create_host_blob(1, PAGE / 2));
+        assert_int_equal(map_blob(1, PAGE), VIRTIO_GPU_RESP_OK_MAP_INFO);
+        vm_stop();
+    }
+}
+
 static void test_events(void **state)
 {
     (void)state;
@@ -833,11 +851,22 @@ static void test_reset_keeps_outputs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_modes),         TEST(test_common_modes), TEST(test_range_limits),
-        TEST(test_edid_when_off), TEST(test_odd_modes),    TEST(test_sizes_in_mm),
-        TEST(test_conformity),    TEST(test_names),        TEST(test_edid_of_scanouts),
-        TEST(test_display_info),  TEST(test_config),       TEST(test_events),
-        TEST(test_late_events),   TEST(test_changes),      TEST(test_reset_keeps_outputs),
+        TEST(test_modes),
+        TEST(test_common_modes),
+        TEST(test_range_limits),
+        TEST(test_edid_when_off),
+        TEST(test_odd_modes),
+        TEST(test_sizes_in_mm),
+        TEST(test_conformity),
+        TEST(test_names),
+        TEST(test_edid_of_scanouts),
+        TEST(test_display_info),
+        TEST(test_config),
+        TEST(test_blob_alignment),
+        TEST(test_events),
+        TEST(test_late_events),
+        TEST(test_changes),
+        TEST(test_reset_keeps_outputs),
         TEST(test_size_has_a_bound),
     };
     return RUN_TESTS(tests);

@@ -143,14 +143,64 @@ static void test_the_loader_is_sent_elsewhere(void **state)
     }
 }
 
+static void write_manifest(const char *path, const char *library)
+{
+    make_file(path);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fprintf(file, "{ \"ICD\": { \"library_path\": \"%s\" } }\n", library);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_nvidias_is_known_by_its_library(void **state)
+{
+    (void)state;
+    char path[MOST_PATH + 32];
+    assert_false(driver_is_nvidias(&places));
+    snprintf(path, sizeof(path), "%s/nvidia_icd.json", folders[0]);
+    write_manifest(path, "libvulkan_nouveau.so"); /* what it is called says nothing */
+    assert_false(driver_is_nvidias(&places));
+    snprintf(path, sizeof(path), "%s/10_icd.json", folders[1]);
+    write_manifest(path, "libGLX_nvidia.so.0");
+    assert_true(driver_is_nvidias(&places));
+    setenv("VK_DRIVER_FILES", "/nowhere/driver.json", 1); /* then the loader looks nowhere else */
+    assert_false(driver_is_nvidias(&places));
+    unsetenv("VK_DRIVER_FILES");
+    assert_true(driver_is_nvidias(&places));
+}
+
+static void test_nvidias_is_asked_for(void **state)
+{
+    (void)state;
+    char path[MOST_PATH], list[3 * MOST_PATH];
+    snprintf(path, sizeof(path), "%s/icd/one.json", top);
+    write_manifest(path, "/opt/libGLX_nvidia.so.0");
+    snprintf(list, sizeof(list), "/nowhere/driver.json:%s", path);
+    for (int i = 0; i < 3; i++) {
+        setenv(variables[i], list, 1);
+        assert_true(driver_is_nvidias(&places));
+        unsetenv(variables[i]);
+        assert_false(driver_is_nvidias(&places));
+    }
+    snprintf(list, sizeof(list), "%s/icd", top); /* a folder of manifests */
+    setenv("VK_DRIVER_FILES", list, 1);
+    assert_true(driver_is_nvidias(&places));
+    unsetenv("VK_DRIVER_FILES");
+}
+
 int main(void)
 {
 #define IN_FOLDER(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(test_nothing_is_installed),         IN_FOLDER(test_the_first_that_is_there),
-        IN_FOLDER(test_one_that_leads_nowhere),       IN_FOLDER(test_somebody_has_chosen),
-        IN_FOLDER(test_the_loader_finds_one),         IN_FOLDER(test_the_loader_finds_one_at_home),
+        IN_FOLDER(test_nothing_is_installed),
+        IN_FOLDER(test_the_first_that_is_there),
+        IN_FOLDER(test_one_that_leads_nowhere),
+        IN_FOLDER(test_somebody_has_chosen),
+        IN_FOLDER(test_the_loader_finds_one),
+        IN_FOLDER(test_the_loader_finds_one_at_home),
         IN_FOLDER(test_the_loader_is_sent_elsewhere),
+        IN_FOLDER(test_nvidias_is_known_by_its_library),
+        IN_FOLDER(test_nvidias_is_asked_for),
     };
     return cmocka_run_group_tests_name("driver", tests, NULL, NULL);
 }

@@ -147,15 +147,15 @@ static void test_memory(void **state)
 {
     (void)state;
     vm_start(&(struct vm_options){ .max_memory = 10 * PAGE });
-    assert_ok(create_2d(1, format, 1024, 4)); /* 4 pages */
-    assert_ok(create_2d(2, format, 1024, 5));
+    assert_ok(create_2d(1, format, PAGE / 4, 4)); /* 4 pages */
+    assert_ok(create_2d(2, format, PAGE / 4, 5));
     assert_ok(create_2d(3, format, 1, 1)); /* whole pages count */
     assert_error(create_2d(4, format, 1, 1), OUT_OF_MEMORY);
     assert_int_equal(stat_value("memory-bytes"), 10 * PAGE);
     assert_int_equal(stat_value("resources"), 3);
     assert_ok(unref(1));
-    assert_error(create_2d(4, format, 1024, 5), OUT_OF_MEMORY);
-    assert_ok(create_2d(4, format, 1024, 4));
+    assert_error(create_2d(4, format, PAGE / 4, 5), OUT_OF_MEMORY);
+    assert_ok(create_2d(4, format, PAGE / 4, 4));
     vm_stop();
 
     vm_start(&(struct vm_options){ .max_memory = PAGE - 1 });
@@ -223,7 +223,7 @@ static void test_blob_memory(void **state)
 static void test_defaults_of_memory(void **state)
 {
     (void)state;
-    uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) * PAGE / 2;
+    uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
     vm_start(NULL);
     assert_int_equal(vm.gpu->services.config.max_blob_memory, half);
     assert_int_equal(vm.gpu->services.config.max_context_memory, half);
@@ -240,6 +240,7 @@ static void test_defaults_of_memory(void **state)
 static void test_address_ranges(void **state)
 {
     (void)state;
+    linux_ways();
     vm_start(NULL);
     enum { RUNS = 4000, SIZE = RUNS * PAGE, BLOBS = 32768 / RUNS };
     static struct virtio_gpu_mem_entry entries[RUNS];

@@ -47,6 +47,24 @@ static void test_fences_that_never_signal(void **state)
     }
 }
 
+/* Who has waited for long, with one fence, is not to blame for the many that another has just sent. */
+static void test_long_is_not_many(void **state)
+{
+    (void)state;
+    struct sent *flood[FLOOD];
+    start();
+    struct sent *fence = send_fence(OTHER, 1, 1);
+    settle();
+    struct timespec longer = { .tv_sec = PLACES_HELD_MS / 1000, .tv_nsec = 300 * 1000 * 1000 };
+    nanosleep(&longer, NULL);
+    for (unsigned i = 0; i < FLOOD; i++)
+        flood[i] = send_fence(HUNG, 1, i);
+    for (unsigned i = 0; i < FLOOD; i++)
+        assert_ok(wait_for(flood[i]));
+    check_lost(HUNG);
+    assert_false(is_done(fence));
+}
+
 /* Large ones have to be read before the next is sent. */
 static void test_parked(void **state)
 {
@@ -115,10 +133,11 @@ static void test_who_holds_most(void **state)
     struct sent *a[FLOOD / 2], *b[FLOOD / 2 + 10], *c;
     start();
     c = send_fence(THIRD, 1, 1);
-    for (unsigned i = 0; i < COUNT(a); i++)
-        a[i] = send_fence(OTHER, 1, i);
+    /* At each moment: sending all may take longer than they may wait. */
     for (unsigned i = 0; i < COUNT(b); i++)
         b[i] = send_fence(HUNG, 1, i);
+    for (unsigned i = 0; i < COUNT(a); i++)
+        a[i] = send_fence(OTHER, 1, i);
     for (unsigned i = 0; i < COUNT(b); i++)
         assert_ok(wait_for(b[i]));
     check_lost(HUNG);
@@ -128,8 +147,8 @@ static void test_who_holds_most(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_fences_that_never_signal), TEST(test_parked),         TEST(test_behind_the_first),
-        TEST(test_what_is_allowed),          TEST(test_who_holds_most),
+        TEST(test_fences_that_never_signal), TEST(test_long_is_not_many), TEST(test_parked),
+        TEST(test_behind_the_first),         TEST(test_what_is_allowed),  TEST(test_who_holds_most),
     };
     return RUN_TESTS(tests);
 }

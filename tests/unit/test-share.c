@@ -9,7 +9,8 @@
 
 #include "harness.h"
 
-enum { WIDTH = 40, HEIGHT = 30, STRIDE = WIDTH * 4, SIZE = STRIDE * HEIGHT, WHOLE = 2 * PAGE };
+enum { WIDTH = 40, HEIGHT = 30, STRIDE = WIDTH * 4, SIZE = STRIDE * HEIGHT };
+enum { WHOLE = (SIZE + PAGE - 1) / PAGE * PAGE };
 
 extern bool standin_udmabuf_missing;
 
@@ -18,6 +19,7 @@ static const uint32_t format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM;
 static void start_with(const struct vm_options *options)
 {
     standin_udmabuf_missing = false;
+    linux_ways();
     vm_start(options);
     assert_ok(create_context(1));
     assert_ok(create_2d(5, format, WIDTH, HEIGHT));
@@ -265,7 +267,7 @@ static void test_dma_buf_refused(void **state)
 static void test_no_room_to_remember(void **state)
 {
     (void)state;
-    const struct vm_options options = { .max_memory = 3 * PAGE };
+    const struct vm_options options = { .max_memory = WHOLE + SIZE - 1 };
     start_with(&options);
     assert_refused();
     assert_int_equal(fake_count(FAKE_IMPORT), 1);

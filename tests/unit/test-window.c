@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of the host-visible window: places, contents, ways to map, regions and their answers. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "harness.h"
 
@@ -126,6 +129,7 @@ static void check_map_and_unmap(enum fake_memory memory, const char *counter)
 static void test_fixed(void **state)
 {
     (void)state;
+    linux_ways();
     check_map_and_unmap(FAKE_SHM, "maps-fixed");
     assert_int_equal(fake_count(FAKE_MAP), 0);
 }
@@ -133,12 +137,14 @@ static void test_fixed(void **state)
 static void test_fixed_dmabuf(void **state)
 {
     (void)state;
+    linux_ways();
     check_map_and_unmap(FAKE_DMABUF, "maps-fixed");
 }
 
 static void test_alias(void **state)
 {
     (void)state;
+    linux_ways();
     check_map_and_unmap(FAKE_OPAQUE, "maps-alias");
     assert_int_equal(fake_count(FAKE_MAP), fake_count(FAKE_UNMAP));
 }
@@ -167,6 +173,7 @@ static void test_each_way_is_tried_once(void **state)
 static void test_export_fails(void **state)
 {
     (void)state;
+    linux_ways();
     start(NULL);
     assert_ok(create_host_blob(1, PAGE));
     fake_fail(FAKE_EXPORT, -EIO, 0, 1);
@@ -197,6 +204,7 @@ static void test_nothing_works(void **state)
 static void test_no_regions(void **state)
 {
     (void)state;
+    linux_ways();
     start(&(struct vm_options){ .no_regions = true });
     fake_set_memory(FAKE_PINNED);
     assert_ok(create_host_blob(1, PAGE));
@@ -209,14 +217,15 @@ static void test_no_regions(void **state)
     assert_int_equal(map_blob(2, 0), OK_MAP);
 }
 
-/* Memory that is shorter than the blob would fault: it is not mapped in any way. */
+/* Memory that is shorter than the blob, by more than a guest's page, would fault: it is not mapped in any way. */
 static void check_short_memory(enum fake_memory memory)
 {
     start(NULL);
     fake_set_memory(memory);
-    assert_ok(create_host_blob(1, 16 * PAGE));
+    fake_set_missing(16 * PAGE);
+    assert_ok(create_host_blob(1, 32 * PAGE));
     assert_error(map_blob(1, 0), UNSPEC);
-    check_hole(0, 17 * PAGE);
+    check_hole(0, 33 * PAGE);
     const struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, 128, 128);
     assert_error(set_scanout_blob(&request), UNSPEC);
     assert_null(shown(0));
@@ -229,6 +238,95 @@ static void test_short_memory(void **state)
     (void)state;
     check_short_memory(FAKE_SHORT);
     check_short_memory(FAKE_SMALL);
+    check_short_memory(FAKE_SMALL_PINNED);
+}
+
+/*
+ * A guest whose pages are larger makes its blobs whole ones of its own, and the memory ends before: the guest sees
+ * pages of nothing there, which are gone when the blob is.
+ */
+static void check_padded(enum fake_memory memory, enum venus_gpu_window_mode mode, const char *way)
+{
+    start(&(struct vm_options){ .window_mode = mode });
+    fake_set_memory(memory);
+    fake_set_missing(3 * PAGE);
+    assert_ok(create_host_blob(1, 4 * PAGE));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(map_blob(1, 4 * PAGE), OK_MAP);
+        check_shared(1, 4 * PAGE, PAGE);
+        if (i == 0 ||
+            mode == VENUS_GPU_WINDOW_AUTO) /* a region of ours is the same memory each time */
+            check_hole(5 * PAGE, 3 * PAGE);
+        guest_writes(8 * PAGE - 1, 7);
+        assert_int_equal(guest_sees(8 * PAGE - 1), 7);
+        check_hole(8 * PAGE, PAGE);
+        assert_int_equal(stat_value("mapped-bytes"), 4 * PAGE);
+        assert_ok(unmap_blob(1));
+        check_hole(4 * PAGE, 4 * PAGE);
+    }
+    assert_int_equal(stat_value(way), 2);
+    assert_int_equal(stat_value("maps-padded"), 2);
+
+    /* What is beyond its memory cannot be shown, and is no pointer's image. */
+    struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, 32, 32);
+    assert_ok(set_scanout_blob(&request));
+    request = blob_scanout(0, 1, 32, 33);
+    assert_error(set_scanout_blob(&request), INVALID_PARAMETER);
+    assert_ok(unref(1));
+    vm_reset();
+    assert_int_equal(stat_value("address-ranges"), 0);
+    vm_stop();
+}
+
+static void test_padded(void **state)
+{
+    (void)state;
+    linux_ways();
+    check_padded(FAKE_SHORT, VENUS_GPU_WINDOW_AUTO, "maps-fixed");
+    check_padded(FAKE_SMALL, VENUS_GPU_WINDOW_AUTO, "maps-alias");
+    check_padded(FAKE_SMALL_PINNED, VENUS_GPU_WINDOW_AUTO, "maps-region");
+    check_padded(FAKE_SHORT, VENUS_GPU_WINDOW_REGIONS, "maps-region");
+    check_padded(FAKE_SMALL, VENUS_GPU_WINDOW_REGIONS, "maps-region");
+}
+
+/* virglrenderer refuses a dma-buf that is smaller than the blob; what it has is found, whatever that is. */
+static void test_padded_dma_buf(void **state)
+{
+    (void)state;
+    linux_ways();
+    for (uint64_t pages = 1; pages <= 4; pages++) {
+        start(NULL);
+        fake_set_memory(FAKE_DMABUF);
+        fake_refuse_larger(pages * PAGE);
+        assert_ok(create_host_blob(1, 4 * PAGE));
+        assert_int_equal(map_blob(1, 4 * PAGE), OK_MAP);
+        check_shared(1, 4 * PAGE, pages * PAGE);
+        check_hole(4 * PAGE + pages * PAGE, (5 - pages) * PAGE);
+        assert_int_equal(stat_value("maps-padded"), pages < 4);
+        assert_int_equal(fake_count(FAKE_BLOB_CREATE), pages < 4 ? 2 : 1);
+        vm_stop();
+    }
+    /* Shared memory is as large as is asked for, and what is no whole larger page is of no larger page. */
+    start(NULL);
+    fake_refuse_larger(2 * PAGE);
+    assert_error(create_host_blob(1, 3 * PAGE), OUT_OF_MEMORY);
+    assert_int_equal(fake_count(FAKE_BLOB_CREATE), 1);
+}
+
+/* A region's handle is of what the memory has, not of the pages of nothing behind it. */
+static void test_padded_handle(void **state)
+{
+    (void)state;
+    start(NULL);
+    fake_set_memory(FAKE_SHORT);
+    fake_set_missing(3 * PAGE);
+    vm.keep_frames = true;
+    assert_ok(create_host_blob(1, 4 * PAGE));
+    const struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, 32, 32);
+    assert_ok(set_scanout_blob(&request));
+    assert_non_null(shown(0)->handle);
+    assert_int_equal(shown(0)->handle->size, PAGE);
+    drop_frames();
 }
 
 /* What is mapped stays as long as it is, also if the render server means ill: nobody can cut its file. */
@@ -256,12 +354,14 @@ static void test_memory_cannot_be_cut(void **state)
 static void test_hole_in_memory(void **state)
 {
     (void)state;
+    linux_ways();
 #ifdef MADV_POPULATE_READ
     void *page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     bool can_tell = madvise(page, PAGE, MADV_POPULATE_READ) == 0;
     munmap(page, PAGE);
     if (can_tell) {
         check_short_memory(FAKE_HOLE);
+        check_padded(FAKE_HOLE, VENUS_GPU_WINDOW_AUTO, "maps-alias");
         return;
     }
 #endif
@@ -298,12 +398,12 @@ static void test_places(void **state)
     (void)state;
     start(NULL);
     assert_ok(create_host_blob(1, 4 * PAGE));
-    static const uint64_t wrong[] = {
+    const uint64_t wrong[] = {
         1,
         8,
         PAGE - 1,
         PAGE + 1,
-        PAGE / 2,
+        (uint64_t)sysconf(_SC_PAGESIZE) / 2,
         WINDOW_SIZE - 3 * PAGE,
         WINDOW_SIZE,
         WINDOW_SIZE + PAGE,
@@ -402,6 +502,7 @@ static void test_reuse_of_a_place(void **state)
 static void test_many(void **state)
 {
     (void)state;
+    linux_ways();
     start(NULL);
     enum { MANY = WINDOW_SIZE / PAGE };
     for (uint32_t i = 0; i < MANY; i++) {
@@ -475,6 +576,13 @@ static void test_most_mapped(void **state)
     assert_int_equal(stat_value("mapped-bytes-most"), 8 * PAGE);
 }
 
+static void assert_advised(uint64_t size)
+{
+    char line[32];
+    snprintf(line, sizeof(line), "hostmem=%lluM", (unsigned long long)size >> 20);
+    assert_true(was_logged(VENUS_GPU_LOG_WARNING, line));
+}
+
 /* One line when an eighth is left, and one more after a reset. */
 static void test_nearly_full(void **state)
 {
@@ -494,7 +602,7 @@ static void test_nearly_full(void **state)
         assert_ok(create_context(1));
     }
     assert_true(was_logged(VENUS_GPU_LOG_WARNING, "the host-visible window is nearly full"));
-    assert_true(was_logged(VENUS_GPU_LOG_WARNING, "hostmem=2M"));
+    assert_advised(2 * WINDOW_SIZE);
 }
 
 /* A kernel that has no room left for a blob does not ask for it to be mapped. */
@@ -515,7 +623,7 @@ static void test_no_room(void **state)
     vm_reset();
     assert_ok(create_context(1));
     assert_ok(create_host_blob(3, 8 * WINDOW_SIZE));
-    assert_true(was_logged(VENUS_GPU_LOG_WARNING, "hostmem=16M"));
+    assert_advised(16 * WINDOW_SIZE);
 }
 
 /* What is not to be mapped needs no room, and where there is no window a larger one is no advice. */
@@ -538,6 +646,57 @@ static void test_no_hint(void **state)
     start(&(struct vm_options){ .no_window = true });
     assert_ok(create_host_blob(1, PAGE));
     assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 0);
+}
+
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+/*
+ * A host with larger pages, and a guest whose kernel puts its blobs side by side in pages of its own: places that are
+ * none of the host's are refused, and a person is told once which guest it takes.
+ */
+static void test_guest_of_smaller_pages(void **state)
+{
+    (void)state;
+    char larger[16];
+    snprintf(larger, sizeof(larger), "%d", 4 * PAGE);
+    setenv("VENUS_GPU_PAGE_SIZE", larger, 1);
+    start(&(struct vm_options){ .blob_alignment = 1 });
+    uint32_t alignment;
+    venus_gpu_read_config(vm.gpu, 16, &alignment, sizeof(alignment));
+    assert_int_equal(le32(alignment), 4 * PAGE);
+    for (uint32_t id = 1; id <= 3; id++)
+        assert_ok(create_host_blob(id, 33 * PAGE)); /* what Venus' ring takes in such a guest */
+    assert_int_equal(map_blob(1, 0), OK_MAP);
+    check_shared(1, 0, 33 * PAGE);
+    check_hole(33 * PAGE, 3 * PAGE); /* to the end of the host's page */
+    assert_false(was_logged(VENUS_GPU_LOG_WARNING, "pages are smaller"));
+    assert_error(map_blob(2, 33 * PAGE), INVALID_PARAMETER);
+    assert_true(
+        was_logged(VENUS_GPU_LOG_WARNING, "the guest's pages are smaller than this host's"));
+    assert_true(was_logged(VENUS_GPU_LOG_WARNING, "linux-image-arm64-16k"));
+    assert_error(map_blob(2, 34 * PAGE), INVALID_PARAMETER);
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 1);
+    /* A place within the host's last page of the first one; and one behind it. */
+    assert_error(map_blob(2, 32 * PAGE), INVALID_PARAMETER);
+    assert_int_equal(map_blob(2, 36 * PAGE), OK_MAP);
+    vm_reset();
+    assert_ok(create_context(1));
+    assert_ok(create_host_blob(1, PAGE));
+    assert_error(map_blob(1, PAGE), INVALID_PARAMETER);
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 2);
+    /* No guest's page ends there: that is a mistake of another kind. */
+    vm_reset();
+    assert_ok(create_context(1));
+    assert_ok(create_host_blob(1, PAGE));
+    assert_error(map_blob(1, 100), INVALID_PARAMETER);
+    assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 2);
+}
+
+static int usual_pages(void **state)
+{
+    int ret = vm_teardown(state);
+    unsetenv("VENUS_GPU_PAGE_SIZE");
+    return ret;
 }
 
 /* ---- regions --------------------------------------------------------------------------------- */
@@ -907,6 +1066,9 @@ int main(void)
         TEST(test_nothing_works),
         TEST(test_no_regions),
         TEST(test_short_memory),
+        TEST(test_padded),
+        TEST(test_padded_dma_buf),
+        TEST(test_padded_handle),
         TEST(test_memory_cannot_be_cut),
         TEST(test_hole_in_memory),
         TEST(test_not_mappable),
@@ -920,6 +1082,7 @@ int main(void)
         TEST(test_nearly_full),
         TEST(test_no_room),
         TEST(test_no_hint),
+        cmocka_unit_test_teardown(test_guest_of_smaller_pages, usual_pages),
         TEST(test_regions_by_order),
         TEST(test_late_answers),
         TEST(test_answers_before_a_wait),

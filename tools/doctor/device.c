@@ -197,25 +197,29 @@ static bool make_context(struct venus_gpu *gpu)
     return run(gpu, &create, sizeof(create)) == VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-/* Whether a process has a Vulkan driver in its memory: a library that a manifest would name. */
-static bool has_driver(int pid)
+/* Whether a process has one of those libraries in its memory, of a list that ends with NULL. */
+static bool has_library(int pid, const char *const *names)
 {
-    static const char *const names[] = { "/libvulkan_", "/libGLX_nvidia", "/libnvidia-vulkan" };
     char path[64], line[1024];
     bool found = false;
     snprintf(path, sizeof(path), "/proc/%d/maps", pid);
     FILE *file = fopen(path, "re");
     while (file && !found && fgets(line, sizeof(line), file)) {
-        for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-            found |= strstr(line, names[i]) != NULL;
+        for (const char *const *name = names; *name; name++)
+            found |= strstr(line, *name) != NULL;
     }
     if (file)
         fclose(file);
     return found;
 }
 
-/* The render server is our only child: whether it has the driver already, which its processes then inherit. */
-static bool server_has_driver(void)
+/* A Vulkan driver: a library that a manifest would name. */
+static const char *const drivers[] = { "/libvulkan_", "/libGLX_nvidia", "/libnvidia-vulkan", NULL };
+/* What keeps an old render server from loading one. */
+static const char *const keepers[] = { "venus-gpu-late-driver", NULL };
+
+/* The render server is our only child: whether it has one of those already, which its processes then inherit. */
+static bool server_has(const char *const *names)
 {
     bool found = false;
     DIR *threads = opendir("/proc/self/task");
@@ -225,7 +229,7 @@ static bool server_has_driver(void)
         snprintf(path, sizeof(path), "/proc/self/task/%s/children", thread->d_name);
         FILE *file = fopen(path, "re");
         while (file && fscanf(file, "%d", &child) == 1)
-            found |= has_driver(child);
+            found |= has_library(child, names);
         if (file)
             fclose(file);
     }
@@ -272,8 +276,10 @@ void examine_device(void *unused)
     double created = now_ms();
     if (has_context) {
         report_fact("device-works", "yes");
-        if (server_has_driver())
+        if (server_has(drivers))
             report_fact("server-has-driver", "yes");
+        if (server_has(keepers))
+            report_fact("server-is-kept", "yes");
         report_finding(
             LEVEL_OK, "device", library.renderer_name(gpu), "",
             "libvenusgpu %s started with its render server in %.0f ms, and a context in %.1f ms",

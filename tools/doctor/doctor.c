@@ -70,7 +70,8 @@ static void judge_virglrenderer(struct report *report)
                                        .has_log_callback = is(report, "virgl-log-callback"),
                                        .has_map_fixed = is(report, "virgl-map-fixed"),
                                        .works = is(report, "device-works"),
-                                       .has_driver = is(report, "server-has-driver") };
+                                       .has_driver = is(report, "server-has-driver"),
+                                       .is_kept = is(report, "server-is-kept") };
     if (!file)
         return; /* there is none, and that has been said */
     rule_virglrenderer(&seen, is(report, "nvidia"), &verdict);

@@ -23,15 +23,22 @@ void rule_virglrenderer(const struct virglrenderer_seen *seen, bool has_nvidia,
     const char *release = seen->has_map_fixed      ? "release 1.2 or newer"
                           : seen->has_log_callback ? "release 1.1"
                                                    : "release 1.0";
-    /* Where the device does not start, nobody has looked: 1.1 loads it. */
-    bool loads_first = seen->works ? seen->has_driver : !seen->has_map_fixed;
+    /* Where the device does not start, nobody has looked: 1.1 loads it, but where the device keeps it from that. */
+    bool loads_first = seen->works ? seen->has_driver : !seen->has_map_fixed && !has_nvidia;
     bool is_fatal = has_nvidia && loads_first;
     verdict->level = is_fatal ? LEVEL_ERROR : LEVEL_OK;
     snprintf(verdict->reason, sizeof(verdict->reason), "%s%s%s", release,
-             loads_first ? "; its render server loads the driver before it forks" : "",
+             seen->is_kept
+                 ? "; the device keeps its render server from loading the driver before it forks"
+             : loads_first ? "; its render server loads the driver before it forks"
+                           : "",
              is_fatal ? ", which NVIDIA's does not survive" : "");
-    snprintf(verdict->remedy, sizeof(verdict->remedy), "%s",
-             is_fatal ? "Install virglrenderer 1.3, which loads it after that" : "");
+    snprintf(
+        verdict->remedy, sizeof(verdict->remedy), "%s",
+        is_fatal
+            ? "Install libvenusgpu again, which has what keeps it from that, or virglrenderer 1.2 or "
+              "newer"
+            : "");
 }
 
 enum qemu_way rule_qemu(const struct qemu_seen *seen, struct verdict *verdict)

@@ -21,6 +21,7 @@ struct virglrenderer_seen {
     bool has_map_fixed;    /* virgl_renderer_resource_map_fixed: 1.2 and newer */
     bool works;            /* the device has started with it */
     bool has_driver;       /* its render server has the driver loaded, before it forks a context's process */
+    bool is_kept;          /* from that, by what the device has it load (src/renderer/late-driver.c) */
 };
 void rule_virglrenderer(const struct virglrenderer_seen *seen, bool has_nvidia, struct verdict *verdict);
 

@@ -82,6 +82,10 @@ static void arrange_descriptors(int connection, int leash)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     connection = fcntl(connection, F_DUPFD_CLOEXEC, END);
     leash = fcntl(leash, F_DUPFD_CLOEXEC, END);
+    if (null < 0 || connection < 0 || leash < 0) {
+        perror("venus-gpu-renderd: no descriptors for a client");
+        _exit(1);
+    }
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
     dup3(connection, CONNECTION, O_CLOEXEC);
@@ -126,6 +130,9 @@ static void start_server(const struct settings *settings, struct server *server)
     if (fds[BROKER_SERVER] < 0)
         turn_away(BROKER_FAILED, message("%s cannot be started: %s", settings->server,
                                          strerror(-fds[BROKER_SERVER])));
+    if (server->late == LATE_DRIVER_MISSING || server->late == LATE_DRIVER_KEPT)
+        fprintf(stderr, "venus-gpu-renderd: virglrenderer is older than 1.2; %s\n",
+                late_driver_words(server->late));
     int ret = answer(CONNECTION, BROKER_OK, "", fds);
     close(fds[BROKER_SERVER]);
     close(fds[BROKER_MESSAGES]);

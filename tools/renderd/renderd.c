@@ -72,9 +72,10 @@ static void keep_path(struct settings *settings, const char *path)
     unsigned count = 0;
     while (settings->keep[count])
         count++;
-    settings->keep = realloc(settings->keep, (count + 2) * sizeof(*settings->keep));
-    if (!settings->keep)
+    char **more = realloc(settings->keep, (count + 2) * sizeof(*more));
+    if (!more)
         die("out of memory");
+    settings->keep = more;
     settings->keep[count] = realpath(path, NULL);
     settings->keep[count + 1] = NULL;
     if (!settings->keep[count])

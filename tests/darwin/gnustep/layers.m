@@ -71,6 +71,7 @@ static void change(CALayer *layer, const char *what)
     touch("dealloc of a layer");
     [sublayers makeObjectsPerformSelector:@selector(forgetSuperlayer)];
     [sublayers release];
+    [contents release];
     __atomic_sub_fetch(&standin_layers, 1, __ATOMIC_SEQ_CST);
     [super dealloc];
 }
@@ -196,6 +197,24 @@ static void change(CALayer *layer, const char *what)
 {
     change(self, "setOpaque");
     opaque = flag;
+}
+
+- (id)contents
+{
+    return contents;
+}
+
+- (void)setContents:(id)object
+{
+    change(self, "setContents");
+    [contents autorelease];
+    contents = [object retain];
+    contents_set++;
+}
+
+- (unsigned)contentsSet
+{
+    return contents_set;
 }
 
 @end

@@ -104,6 +104,9 @@ bool venus_window_contains(VirtIOGPUVenus *v, MemoryRegion *mr);
 void venus_window_region_map(void *opaque, struct venus_gpu_region *region);
 void venus_window_region_unmap(void *opaque, struct venus_gpu_region *region);
 
+/* Warn where the guest sees the GPU's memory wrongly: venus-memory-types.c */
+void venus_check_memory_types(VirtIOGPUVenus *v);
+
 /* QOM properties that only tell: venus-stats.c */
 void venus_stats_add_properties(VirtIOGPUVenus *v);
 /* A counter of the library; 0 if it has none of that name. */

@@ -2,7 +2,8 @@
  * virtio-gpu-venus: read-only QOM properties, for qom-get
  *
  * Each of the library's counters is a property stat-NAME, whatever counters
- * there are; renderer and library-version say what does the work.
+ * there are; contexts lists what each context holds; renderer and
+ * library-version say what does the work.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -50,6 +51,59 @@ static void venus_get_stat(Object *obj, Visitor *visitor, const char *name,
     visit_type_uint64(visitor, name, &stats[index].value, errp);
 }
 
+static const char *const venus_context_states[] = {
+    [VENUS_GPU_CONTEXT_RENDERS] = "renders",
+    [VENUS_GPU_CONTEXT_LOST] = "lost",
+    [VENUS_GPU_CONTEXT_PLAIN] = "plain",
+    [VENUS_GPU_CONTEXT_GONE] = "gone",
+};
+
+static void venus_visit_context(Visitor *visitor,
+                                struct venus_gpu_context *context, Error **errp)
+{
+    const char *known = context->state < ARRAY_SIZE(venus_context_states) ?
+                        venus_context_states[context->state] : "unknown";
+    g_autofree char *state = g_strdup(known);
+    g_autofree char *program = g_strdup(context->name);
+
+    if (!visit_start_struct(visitor, NULL, NULL, 0, errp)) {
+        return;
+    }
+    if (visit_type_uint32(visitor, "id", &context->id, errp) &&
+        visit_type_str(visitor, "name", &program, errp) &&
+        visit_type_str(visitor, "state", &state, errp) &&
+        visit_type_uint64(visitor, "resources", &context->resources, errp) &&
+        visit_type_uint64(visitor, "bytes", &context->bytes, errp) &&
+        visit_type_uint64(visitor, "process", &context->process_id, errp) &&
+        visit_type_uint64(visitor, "process-bytes", &context->process_bytes,
+                          errp)) {
+        visit_check_struct(visitor, errp);
+    }
+    visit_end_struct(visitor, NULL);
+}
+
+static void venus_get_contexts(Object *obj, Visitor *visitor, const char *name,
+                               void *opaque, Error **errp)
+{
+    ERRP_GUARD();
+    struct venus_gpu *gpu = VIRTIO_GPU_VENUS(obj)->gpu;
+    size_t i, max = venus_gpu_contexts(gpu, NULL, 0);
+    g_autofree struct venus_gpu_context *contexts =
+        g_new0(struct venus_gpu_context, max);
+    size_t count = MIN(venus_gpu_contexts(gpu, contexts, max), max);
+
+    if (!visit_start_list(visitor, name, NULL, 0, errp)) {
+        return;
+    }
+    for (i = 0; i < count && !*errp; i++) {
+        venus_visit_context(visitor, &contexts[i], errp);
+    }
+    if (!*errp) {
+        visit_check_list(visitor, errp);
+    }
+    visit_end_list(visitor, NULL);
+}
+
 static char *venus_get_renderer(Object *obj, Error **errp)
 {
     return g_strdup(venus_gpu_renderer_name(VIRTIO_GPU_VENUS(obj)->gpu));
@@ -73,6 +127,11 @@ void venus_stats_add_properties(VirtIOGPUVenus *v)
                             (void *)(uintptr_t)i);
         object_property_set_description(obj, name, stats[i].help);
     }
+    object_property_add(obj, "contexts", "list", venus_get_contexts, NULL, NULL,
+                        NULL);
+    object_property_set_description(obj, "contexts",
+                                    "What each context of the guest's holds; "
+                                    "0 has what belongs to none");
     object_property_add_str(obj, "renderer", venus_get_renderer, NULL);
     object_property_set_description(obj, "renderer",
                                     "Name of the host's Vulkan device");

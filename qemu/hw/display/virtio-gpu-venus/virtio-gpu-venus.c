@@ -127,6 +127,35 @@ static const struct venus_gpu_ops venus_ops = {
 
 /* Virtio */
 
+/* VIRTIO_GPU_F_BLOB_ALIGNMENT brings a field that QEMU's headers lack. */
+#define VENUS_F_BLOB_ALIGNMENT 5
+typedef struct VenusConfigSpace {
+    struct virtio_gpu_config base;
+    uint32_t blob_alignment;
+} VenusConfigSpace;
+
+/*
+ * Guests have pages of 4 KiB or more, so no host with such pages needs it.  And
+ * a Mesa that does not heed it has no Vulkan with a kernel that does.
+ */
+static bool venus_offers_blob_alignment(VirtIOGPUVenus *v)
+{
+    return v->blob_alignment == ON_OFF_AUTO_ON ||
+           (v->blob_alignment == ON_OFF_AUTO_AUTO &&
+            qemu_real_host_page_size() > 4 * KiB);
+}
+
+/* The base class has made the space, and no transport has looked at it yet. */
+static void venus_grow_config(VirtIOGPUVenus *v)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(v);
+
+    if (venus_gpu_features(v->gpu) & (1 << VENUS_F_BLOB_ALIGNMENT)) {
+        vdev->config = g_realloc(vdev->config, sizeof(VenusConfigSpace));
+        vdev->config_len = sizeof(VenusConfigSpace);
+    }
+}
+
 static uint64_t venus_get_features(VirtIODevice *vdev, uint64_t features,
                                    Error **errp)
 {
@@ -144,7 +173,7 @@ static uint64_t venus_get_features(VirtIODevice *vdev, uint64_t features,
 static void venus_get_config(VirtIODevice *vdev, uint8_t *config)
 {
     venus_gpu_read_config(VIRTIO_GPU_VENUS(vdev)->gpu, 0, config,
-                          sizeof(struct virtio_gpu_config));
+                          vdev->config_len);
 }
 
 static void venus_set_config(VirtIODevice *vdev, const uint8_t *config)
@@ -250,6 +279,8 @@ static bool venus_create(VirtIOGPUVenus *v, Error **errp)
     /* HVF is not known to follow what is mapped under an address. */
     config.window_mode = v->window_regions || hvf_enabled()
         ? VENUS_GPU_WINDOW_REGIONS : VENUS_GPU_WINDOW_AUTO;
+    /* 1: the host's page size, which the library knows. */
+    config.blob_alignment = venus_offers_blob_alignment(v);
     config.max_contexts = v->max_contexts;
     config.max_resources = v->max_resources;
     config.max_memory = v->max_memory;
@@ -338,12 +369,14 @@ static void venus_realize(DeviceState *dev, Error **errp)
         return;
     }
 
+    venus_grow_config(v);
     venus_resize_control_queue(VIRTIO_DEVICE(dev), venus_queue_kick);
     venus_cut_commands(VIRTIO_DEVICE(dev));
     venus_window_attach(v);
     venus_display_attach(v);
     venus_outputs_attach(v);
     venus_stats_add_properties(v);
+    venus_check_memory_types(v);
     trace_virtio_gpu_venus_realize(venus_gpu_version(),
                                    venus_gpu_renderer_name(v->gpu));
 }
@@ -400,6 +433,8 @@ static const Property venus_properties[] = {
     VENUS_OUTPUT_PROPERTY(14),
     VENUS_OUTPUT_PROPERTY(15),
     DEFINE_PROP_BOOL("resize", VirtIOGPUVenus, resize, true),
+    DEFINE_PROP_ON_OFF_AUTO("blob-alignment", VirtIOGPUVenus, blob_alignment,
+                            ON_OFF_AUTO_AUTO),
     DEFINE_PROP_BOOL("x-window-regions", VirtIOGPUVenus, window_regions,
                      false),
     DEFINE_PROP_UINT32("x-max-regions", VirtIOGPUVenus, max_regions, 0),

@@ -145,6 +145,7 @@ struct VirtIOGPUVenus {
     VenusOutput outputs[VENUS_GPU_MAX_SCANOUTS];
     bool resize;
     bool window_regions;
+    OnOffAuto blob_alignment;
     uint32_t max_regions;       /* at a time; 0: as many as the accelerator can */
 };
 

@@ -56,6 +56,44 @@ static void test_contexts(void)
     venus_stop(v);
 }
 
+static void assert_context(Venus *v, uint32_t id, const char *state,
+                           int64_t resources, int64_t bytes)
+{
+    QDict *context = get_context(v, id);
+
+    g_assert_cmpstr(qdict_get_str(context, "state"), ==, state);
+    g_assert_cmpint(qdict_get_int(context, "resources"), ==, resources);
+    g_assert_cmpint(qdict_get_int(context, "bytes"), ==, bytes);
+    qobject_unref(context);
+}
+
+/* One that takes more than its share is ended, and all can see who holds what. */
+static void test_shares(void)
+{
+    Venus *v = venus_start(",max-context-memory=256M,max-blob-memory=1G");
+    QDict *context;
+
+    assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
+    assert_ok(create_context(v, 2, VIRTIO_GPU_CAPSET_VENUS));
+    assert_ok(create_2d(v, 10, formats[0].virtio, 4, 4));
+    assert_ok(create_shm(v, 1, 11, 200 * MiB));
+    assert_context(v, 0, "plain", 1, 4 * 4 * 4);
+    assert_context(v, 1, "renders", 1, 200 * MiB);
+    assert_context(v, 2, "renders", 0, 0);
+    context = get_context(v, 1);
+    g_assert_cmpint(qdict_get_int(context, "process"), >, 1);
+    g_assert_cmpint(qdict_get_int(context, "process-bytes"), >, 0);
+    qobject_unref(context);
+
+    assert_error(OUT_OF_MEMORY, create_shm(v, 1, 12, 57 * MiB));
+    assert_context(v, 1, "lost", 1, 200 * MiB);
+    assert_ok(create_shm(v, 2, 12, 57 * MiB));
+    assert_context(v, 2, "renders", 1, 57 * MiB);
+    assert_ok(destroy_context(v, 1));
+    assert_context(v, 1, "gone", 1, 200 * MiB);
+    venus_stop(v);
+}
+
 /* Linux makes such a context for a client that has nothing but 2D buffers. */
 static void test_context_without_capset(void)
 {
@@ -247,6 +285,7 @@ static void test_hang(void)
 void venus_add_context_tests(void)
 {
     qtest_add_func("virtio-gpu-venus/contexts", test_contexts);
+    qtest_add_func("virtio-gpu-venus/shares", test_shares);
     qtest_add_func("virtio-gpu-venus/context-without-capset",
                    test_context_without_capset);
     qtest_add_func("virtio-gpu-venus/opengl-commands", test_opengl_commands);

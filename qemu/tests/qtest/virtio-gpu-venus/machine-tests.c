@@ -12,6 +12,7 @@
 #include "monitor.h"
 #include "picture.h"
 #include "tests.h"
+#include "../../../hw/display/virtio-gpu-venus/venus-memory-types.h"
 
 static void test_vga(void)
 {
@@ -220,6 +221,36 @@ static void test_errors(void)
     }
 }
 
+/* Hosts that are not here: an Intel processor, KVM and a discrete GPU. */
+static void test_memory_types(void)
+{
+    const VenusMemoryTypeFacts host = {
+        .uses_kvm = true, .is_intel = true, .is_discrete = true,
+    };
+    VenusMemoryTypeFacts facts = host;
+
+    g_assert_cmpint(venus_memory_type_advice(&facts), ==,
+                    VENUS_NEEDS_NEWER_QEMU);
+    facts.has_property = true;
+    g_assert_cmpint(venus_memory_type_advice(&facts), ==,
+                    VENUS_TURN_GUEST_PAT_ON);
+    facts.honors_guest = true;
+    g_assert_cmpint(venus_memory_type_advice(&facts), ==,
+                    VENUS_MEMORY_TYPES_ARE_RIGHT);
+    facts = host;
+    facts.uses_kvm = false;
+    g_assert_cmpint(venus_memory_type_advice(&facts), ==,
+                    VENUS_MEMORY_TYPES_ARE_RIGHT);
+    facts = host;
+    facts.is_intel = false;
+    g_assert_cmpint(venus_memory_type_advice(&facts), ==,
+                    VENUS_MEMORY_TYPES_ARE_RIGHT);
+    facts = host;
+    facts.is_discrete = false;
+    g_assert_cmpint(venus_memory_type_advice(&facts), ==,
+                    VENUS_MEMORY_TYPES_ARE_RIGHT);
+}
+
 void venus_add_machine_tests(void)
 {
     qtest_add_func("virtio-gpu-venus/vga", test_vga);
@@ -228,5 +259,6 @@ void venus_add_machine_tests(void)
     qtest_add_func("virtio-gpu-venus/mem-lock", test_mem_lock);
     qtest_add_func("virtio-gpu-venus/default-vga", test_default_vga);
     qtest_add_func("virtio-gpu-venus/migration", test_migration);
+    qtest_add_func("virtio-gpu-venus/memory-types", test_memory_types);
     qtest_add_func("virtio-gpu-venus/errors", test_errors);
 }

@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
+#include "qobject/qlist.h"
 #include "qobject/qnum.h"
 #include "qobject/qstring.h"
 #include "monitor.h"
@@ -32,6 +33,25 @@ uint64_t get_stat(Venus *v, const char *name)
 
     qobject_unref(object);
     return value;
+}
+
+QDict *get_context(Venus *v, uint32_t id)
+{
+    QObject *object = get_property(v, "contexts");
+    QDict *found = NULL;
+    QListEntry *entry;
+
+    QLIST_FOREACH_ENTRY(qobject_to(QList, object), entry) {
+        QDict *context = qobject_to(QDict, qlist_entry_obj(entry));
+
+        if (qdict_get_int(context, "id") == id) {
+            g_assert_null(found);
+            found = qobject_ref(context);
+        }
+    }
+    g_assert_nonnull(found);
+    qobject_unref(object);
+    return found;
 }
 
 char *get_string(Venus *v, const char *property)

@@ -12,6 +12,8 @@
 #define QOM_PATH "/machine/peripheral/gpu/virtio-backend"
 
 uint64_t get_stat(Venus *v, const char *name);
+/* What a context holds, of the property `contexts`; the caller's. */
+struct QDict *get_context(Venus *v, uint32_t id);
 char *get_string(Venus *v, const char *property);
 void set_string(Venus *v, const char *property, const char *value);
 /* The property cannot be that, and the device says what it can be. */

@@ -23,6 +23,8 @@ extern unsigned standin_views;
     CGFloat scale;
     CGAffineTransform transform;
     BOOL hidden, opaque;
+    id contents;
+    unsigned contents_set;
 }
 - (CALayer *)superlayer;
 - (NSArray *)sublayers; /* the lowest first */
@@ -43,6 +45,9 @@ extern unsigned standin_views;
 - (void)setHidden:(BOOL)flag;
 - (BOOL)isOpaque;
 - (void)setOpaque:(BOOL)flag;
+- (id)contents;
+- (void)setContents:(id)object;
+- (unsigned)contentsSet; /* how often */
 @end
 
 @interface CAMetalLayer : CALayer {

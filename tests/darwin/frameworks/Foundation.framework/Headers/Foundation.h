@@ -49,6 +49,7 @@ __attribute__((objc_root_class))
     Class isa;
 }
 + (instancetype)alloc;
++ (Class)class;
 - (instancetype)init;
 - (instancetype)retain;
 - (oneway void)release;
@@ -57,6 +58,14 @@ __attribute__((objc_root_class))
 @end
 
 @interface NSString : NSObject
+@end
+
+@interface NSNumber : NSObject
++ (NSNumber *)numberWithUnsignedInt:(unsigned int)number;
+@end
+
+@interface NSDictionary : NSObject
++ (instancetype)dictionaryWithObjectsAndKeys:(id)first, ... __attribute__((sentinel));
 @end
 
 typedef NSString *NSNotificationName;

@@ -11,6 +11,7 @@
 @property CGFloat contentsScale;
 @property(getter=isHidden) BOOL hidden;
 @property(getter=isOpaque) BOOL opaque;
+@property(retain) id contents;
 - (void)setAffineTransform:(CGAffineTransform)transform;
 - (void)insertSublayer:(CALayer *)layer atIndex:(unsigned)index;
 - (void)removeFromSuperlayer;
