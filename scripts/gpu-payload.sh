@@ -73,8 +73,10 @@ make_payload() {
     mkdir -p "$to"/{bin,modules,firmware,boot,programs,tests,ggml,lib,lib-system,lib-c,scripts/venusvm}
     # QEMU, what of its modules the device stands on, and the device; the libraries of its own root.
     stock cp -L /usr/bin/qemu-system-x86_64 "$to/bin/"
+    # shellcheck disable=SC2016 # the shell in the root is to see them
     stock sh -c 'cp /usr/lib/x86_64-linux-gnu/qemu/hw-display-virtio-*.so "$1"' sh "$to/modules/"
     cp "$modules"/*.so "$to/modules/"
+    # shellcheck disable=SC2016
     stock sh -c 'cp -L /usr/share/seabios/bios-256k.bin /usr/share/seabios/vgabios-virtio.bin \
         /usr/share/qemu/linuxboot_dma.bin /usr/share/qemu/kvmvapic.bin "$1"' sh "$to/firmware/"
     # The render server first: where both roots have a library, the newer virglrenderer's is the one.

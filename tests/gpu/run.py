@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: MIT
 """The payload for a machine with a GPU, in a folder where nothing else is: run it in small, on lavapipe, and look at
 what it found. Prints TAP.
-
-usage: run.py FOLDER     the payload is unpacked in it
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -62,7 +61,9 @@ def without_driver(folder):
 
 
 def main():
-    folder, failed, tests = Path(sys.argv[1]).resolve(), 0, (whole, own_c_library, without_driver)
+    parser = argparse.ArgumentParser(description="Runs the payload for a machine with a GPU in small, and looks at what it found.")
+    parser.add_argument("folder", help="the payload is unpacked in it")
+    folder, failed, tests = Path(parser.parse_args().folder).resolve(), 0, (whole, own_c_library, without_driver)
     print(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):
         try:
