@@ -33,6 +33,7 @@
 #include "present/present.h"
 #include "renderer/broker.h"
 #include "renderer/session.h"
+#include "vk/shared-vulkan.h"
 
 /*
  * virglrenderer has one state per process, so a process can have one device at a time. The flag is set
@@ -103,6 +104,7 @@ static void let_go(void *opaque)
         return;
     thread_destroy(gpu->thread);
     present_destroy(gpu->present);
+    shared_vulkan_destroy(gpu->vulkan);
     displays_destroy(gpu->displays);
     cursors_destroy(gpu->cursors);
     scanouts_destroy(gpu->scanouts);
@@ -135,7 +137,10 @@ static int create_present(struct venus_gpu *gpu)
         .owner = { .keep = keep, .let_go = let_go, .opaque = gpu },
         .opaque = gpu,
     };
-    gpu->present = present_create(&gpu->services, session_device(gpu->session), &callbacks);
+    gpu->vulkan =
+        shared_vulkan_create(gpu->services.config.vulkan_device, session_device(gpu->session));
+    if (gpu->vulkan)
+        gpu->present = present_create(&gpu->services, gpu->vulkan, &callbacks);
     return gpu->present ? 0 : -ENOMEM;
 }
 

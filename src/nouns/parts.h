@@ -27,6 +27,7 @@ struct venus_gpu {
     struct scanouts *scanouts;
     struct cursors *cursors;
     struct displays *displays;
+    struct shared_vulkan *vulkan; /* the host's, opened when it is needed */
     struct present *present;
     struct thread *thread; /* the device thread */
     struct life *life;     /* of all this (device.c) */

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/message.h"
-#include "present/shared-vulkan.h"
+#include "vk/shared-vulkan.h"
 
 enum { MAX_TRIES = 4 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See vulkan.h. */
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 
 #include <ctype.h>
 #include <dlfcn.h>

@@ -10,8 +10,8 @@
  * forbidden, and waiting for it could last for ever. So nothing of such a device is destroyed or waited for
  * any more; all that is left of it is abandoned, and the process keeps it to its end.
  */
-#ifndef PRESENT_VULKAN_H
-#define PRESENT_VULKAN_H
+#ifndef VK_VULKAN_H
+#define VK_VULKAN_H
 
 #include <pthread.h>
 #include <stdatomic.h>
