@@ -92,6 +92,15 @@
     X(UpdateDescriptorSets)        \
     X(WaitForFences)
 
+/* VK_EXT_map_memory_placed, and what it stands on. Older headers have neither. */
+#ifdef VK_EXT_map_memory_placed
+#define VULKAN_PLACING_FUNCTIONS(X) \
+    X(MapMemory2KHR)                \
+    X(UnmapMemory2KHR)
+#else
+#define VULKAN_PLACING_FUNCTIONS(X)
+#endif
+
 #define VULKAN_SWAPCHAIN_FUNCTIONS(X) \
     X(AcquireNextImageKHR)            \
     X(CreateSwapchainKHR)             \
@@ -110,6 +119,7 @@ struct vulkan {
     VULKAN_INSTANCE_FUNCTIONS(VULKAN_MEMBER)
     VULKAN_SURFACE_FUNCTIONS(VULKAN_MEMBER)
     VULKAN_DEVICE_FUNCTIONS(VULKAN_MEMBER)
+    VULKAN_PLACING_FUNCTIONS(VULKAN_MEMBER)
     VULKAN_SWAPCHAIN_FUNCTIONS(VULKAN_MEMBER)
     PFN_vkGetMemoryFdPropertiesKHR GetMemoryFdPropertiesKHR;
     PFN_vkGetMemoryHostPointerPropertiesEXT GetMemoryHostPointerPropertiesEXT;
@@ -128,6 +138,8 @@ struct vulkan {
     unsigned surface_kinds; /* which extensions of the instance are enabled, see vulkan.c */
     bool has_surfaces;      /* VK_KHR_surface and VK_KHR_swapchain */
     bool imports_dma_buf, imports_opaque, imports_host_pointer;
+    bool places; /* maps memory at an address that it is given, and reserves that when it unmaps it */
+    VkDeviceSize placing_alignment;
     VkDeviceSize host_pointer_alignment, max_buffer_size;
     uint32_t foreign_family; /* of queues of other drivers, as far as it can be said */
     VkPhysicalDeviceProperties properties;
@@ -173,6 +185,13 @@ bool vulkan_has_surface_kind(const struct vulkan *vk, const char *extension);
  * `liked`; -1: none. */
 int vulkan_memory_type(const struct vulkan *vk, uint32_t types, VkMemoryPropertyFlags wanted,
                        VkMemoryPropertyFlags liked);
+
+/*
+ * vkAllocateMemory() of what is imported, by that descriptor if fd is not NULL; it is taken over in any case, and
+ * *fd is -1 then. By Vulkan's rules the driver takes it on success only, but NVIDIA's (580) closes it on failure too.
+ */
+VkResult vulkan_import(struct vulkan *vk, const VkMemoryAllocateInfo *info, int *fd,
+                       VkDeviceMemory *memory);
 
 /* "VK_ERROR_DEVICE_LOST" and so on, for messages. Static storage. */
 const char *vulkan_result_name(VkResult result);
