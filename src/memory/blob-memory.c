@@ -29,14 +29,13 @@ static bool export_memory(struct services *services, struct memory *memory, uint
 static struct memory *place(struct services *services, uint32_t resource_id, uint64_t size,
                             int *ret)
 {
-    void *ptr;
-    enum placement_way way;
-    *ret = placement_place(services->renderer, resource_id, size, NULL, &ptr, &way);
+    struct placement placement;
+    *ret = placement_place(services->renderer, NULL, resource_id, size, NULL, &placement);
     if (*ret < 0)
         return NULL;
-    struct memory *memory = memory_new(services, ptr, page_round(size));
+    struct memory *memory = memory_new(services, placement.ptr, page_round(size));
     if (!memory)
-        munmap(ptr, page_round(size));
+        munmap(placement.ptr, page_round(size));
     return memory;
 }
 

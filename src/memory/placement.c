@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/pages.h"
+#include "memory/placer.h"
 #include "platform/platform.h"
 
 int placement_alias(void *src, size_t size, void *dst)
@@ -52,35 +53,63 @@ static uint64_t file_pages(int fd)
     return size == UINT64_MAX ? size : page_round(size);
 }
 
-/* sized: the descriptor's own size says that all of it is there. */
-static int place_by_fd(const struct renderer *renderer, uint32_t resource_id, uint64_t size,
-                       void *dst, void **place, bool *sized)
-{
+/* What is known of a blob's descriptor. */
+struct source {
     enum renderer_fd type;
-    int fd;
-    int ret = renderer->export_fd(resource_id, &type, &fd);
+    int fd;         /* -1: there is none */
+    uint64_t pages; /* bytes of them; UINT64_MAX: it does not say */
+    bool can_be_cut;
+};
+
+static int get_source(const struct renderer *renderer, uint32_t resource_id, struct source *source)
+{
+    *source = (struct source){ .fd = -1 };
+    int ret = renderer->export_fd(resource_id, &source->type, &source->fd);
     if (ret < 0)
         return ret;
+    source->can_be_cut = can_be_cut(source->fd); /* before its size is looked at */
+    source->pages = file_pages(source->fd);
+    return 0;
+}
 
-    bool cuttable = can_be_cut(fd); /* before its size is looked at */
-    uint64_t pages = file_pages(fd);
-    *sized = pages != UINT64_MAX;
-    if (cuttable) {
-        ret = -EOVERFLOW;
-    } else if (type != RENDERER_FD_SHM && type != RENDERER_FD_DMABUF) {
-        ret = -ENOTSUP; /* an opaque descriptor means something to the Vulkan driver only */
-    } else if (pages < size) {
-        ret = -EOVERFLOW;
-    } else {
-        void *ptr =
-            mmap(dst, size, PROT_READ | PROT_WRITE, MAP_SHARED | (dst ? MAP_FIXED : 0), fd, 0);
-        if (ptr == MAP_FAILED)
-            ret = -errno;
-        else
-            *place = ptr;
-    }
-    close(fd);
-    return ret;
+static void close_source(const struct source *source)
+{
+    if (source->fd >= 0)
+        close(source->fd);
+}
+
+static int place_by_fd(const struct source *source, uint64_t size, void *dst, void **place)
+{
+    if (source->can_be_cut)
+        return -EOVERFLOW;
+    if (source->type != RENDERER_FD_SHM && source->type != RENDERER_FD_DMABUF)
+        return -ENOTSUP; /* an opaque descriptor means something to the Vulkan driver only */
+    if (source->pages < size)
+        return -EOVERFLOW;
+    void *ptr =
+        mmap(dst, size, PROT_READ | PROT_WRITE, MAP_SHARED | (dst ? MAP_FIXED : 0), source->fd, 0);
+    if (ptr == MAP_FAILED)
+        return -errno;
+    *place = ptr;
+    return 0;
+}
+
+/* Takes over the descriptor of a source that is for it. */
+static int place_by_vulkan(const struct renderer *renderer, struct placer *placer,
+                           uint32_t resource_id, struct source *source, uint64_t size, void *dst,
+                           struct placement *placement)
+{
+    if (source->fd < 0 || source->type != RENDERER_FD_OPAQUE || source->can_be_cut ||
+        source->pages < size)
+        return -ENOTSUP;
+    uint32_t map_info;
+    if (renderer->map_info(resource_id, &map_info) < 0)
+        map_info = 0;
+    int fd = source->fd;
+    source->fd = -1;
+    placement->way = PLACEMENT_VULKAN;
+    placement->ptr = dst;
+    return placer_place(placer, fd, size, map_info, dst, &placement->placed);
 }
 
 static int place_by_alias(const struct renderer *renderer, uint32_t resource_id, uint64_t size,
@@ -126,28 +155,52 @@ static void prepare_pages(void *place, uint64_t size)
 #endif
 }
 
-int placement_place(const struct renderer *renderer, uint32_t resource_id, uint64_t size, void *dst,
-                    void **place, enum placement_way *way)
+int placement_place_by_vulkan(const struct renderer *renderer, struct placer *placer,
+                              uint32_t resource_id, uint64_t size, void *dst,
+                              struct placement *placement)
 {
+    *placement = (struct placement){ 0 };
+    struct source source;
+    int ret = get_source(renderer, resource_id, &source);
+    if (ret == 0)
+        ret = place_by_vulkan(renderer, placer, resource_id, &source, page_round(size), dst,
+                              placement);
+    close_source(&source);
+    return ret;
+}
+
+int placement_place(const struct renderer *renderer, struct placer *placer, uint32_t resource_id,
+                    uint64_t size, void *dst, struct placement *placement)
+{
+    *placement = (struct placement){ .way = PLACEMENT_FIXED };
     size = page_round(size);
     if (!size)
         return -EINVAL;
 
-    bool sized = false;
-    *way = PLACEMENT_FIXED;
-    int ret = place_by_fd(renderer, resource_id, size, dst, place, &sized);
-    if (ret < 0 && ret != -EOVERFLOW) {
-        *way = PLACEMENT_ALIAS;
-        sized = false;
-        ret = place_by_alias(renderer, resource_id, size, dst, place);
+    struct source source;
+    int ret = get_source(renderer, resource_id, &source);
+    if (ret == 0)
+        ret = place_by_fd(&source, size, dst, &placement->ptr);
+    bool sized = ret == 0 && source.pages != UINT64_MAX;
+    bool is_opaque = source.fd >= 0 && source.type == RENDERER_FD_OPAQUE;
+    bool vulkan_first = placer && is_opaque && placer_is_first(placer);
+    if (ret < 0 && ret != -EOVERFLOW && vulkan_first)
+        ret = place_by_vulkan(renderer, placer, resource_id, &source, size, dst, placement);
+    if (ret < 0 && ret != -EOVERFLOW && !(vulkan_first && placer_is_alone(placer))) {
+        placement->way = PLACEMENT_ALIAS;
+        ret = place_by_alias(renderer, resource_id, size, dst, &placement->ptr);
     }
     /* Looking means a page fault, which is a good part of what a small blob costs. */
-    if (ret == 0 && !sized && !placement_is_whole(*place, size)) {
+    if (ret == 0 && placement->way != PLACEMENT_VULKAN && !sized &&
+        !placement_is_whole(placement->ptr, size)) {
         if (!dst)
-            munmap(*place, size);
+            munmap(placement->ptr, size);
         ret = -EOVERFLOW;
     }
-    if (ret == 0 && dst)
-        prepare_pages(*place, size);
+    if (ret < 0 && ret != -EOVERFLOW && placer && !vulkan_first)
+        ret = place_by_vulkan(renderer, placer, resource_id, &source, size, dst, placement);
+    close_source(&source);
+    if (ret == 0 && dst && placement->way != PLACEMENT_VULKAN)
+        prepare_pages(placement->ptr, size);
     return ret;
 }

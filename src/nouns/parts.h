@@ -24,6 +24,7 @@ struct venus_gpu {
     struct contexts *contexts;
     struct resources *resources;
     struct window *window;
+    struct placer *placer; /* of blobs in the window, by Vulkan */
     struct scanouts *scanouts;
     struct cursors *cursors;
     struct displays *displays;

@@ -8,6 +8,8 @@
  * once, and it costs the same however much else is mapped. The address range never has a hole: a
  * guest that touches an offset where nothing is mapped sees zeroes or what it wrote there itself.
  *
+ * Some pages are a Vulkan driver's, which is told that they are mapped no longer once others are there.
+ *
  * Where the pages cannot be replaced, by order (VENUS_GPU_WINDOW_REGIONS) or because the memory does
  * not allow it, the front end lays a region over the window. That takes its time and its own thread,
  * so the device thread waits for the answer, unless the device is being reset: then the front end may
@@ -23,6 +25,7 @@
 #include "base/pages.h"
 #include "memory/memory.h"
 #include "memory/placement.h"
+#include "memory/placer.h"
 #include "nouns/handlers.h"
 #include "nouns/parts.h"
 #include "nouns/resource.h"
@@ -216,16 +219,22 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
     struct window *window = gpu->window;
     uint64_t offset = resource->range.start;
 
-    /* Pinned memory is the renderer's own mapping, and the renderer gives no other. */
-    bool in_vain = false, pinned = resource->memory && resource->memory->owner;
-    if (gpu->services.config.window_mode == VENUS_GPU_WINDOW_AUTO && !pinned) {
-        void *ptr;
-        enum placement_way way;
-        int ret = placement_place(gpu->services.renderer, resource->id, resource->size,
-                                  window->base + offset, &ptr, &way);
+    bool in_vain = false;
+    if (gpu->services.config.window_mode == VENUS_GPU_WINDOW_AUTO) {
+        static const enum stat_id ways[] = {
+            [PLACEMENT_FIXED] = STAT_MAPS_FIXED,
+            [PLACEMENT_ALIAS] = STAT_MAPS_ALIAS,
+            [PLACEMENT_VULKAN] = STAT_MAPS_VULKAN,
+        };
+        /* Pinned memory is the renderer's own mapping, and the renderer gives no other. */
+        bool pinned = resource->memory && resource->memory->owner;
+        struct placement placement;
+        int ret = (pinned ? placement_place_by_vulkan
+                          : placement_place)(gpu->services.renderer, gpu->placer, resource->id,
+                                             resource->size, window->base + offset, &placement);
         if (ret == 0) {
-            stat_add(&gpu->services.stats,
-                     way == PLACEMENT_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS, 1);
+            resource->placed = placement.placed;
+            stat_add(&gpu->services.stats, ways[placement.way], 1);
             return 0;
         }
         in_vain = true;
@@ -358,8 +367,13 @@ void window_unmap(struct venus_gpu *gpu, struct resource *resource)
     if (resource->region) {
         unmap_region(gpu, resource->region);
         resource->region = NULL;
-    } else if (window_fill(gpu->window, resource->range.start, size) < 0) {
+    } else if (window_fill(gpu->window, resource->range.start, size) == 0) {
+        placed_free(resource->placed);
+        resource->placed = NULL;
+    } else {
         /* The old pages are still there, and stay mapped; the guest sees them until it maps others. */
+        placed_keep(resource->placed);
+        resource->placed = NULL;
         log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
                  "resource %u cannot be taken out of the window", resource->id);
     }

@@ -50,13 +50,13 @@ static int finish(void **state)
 /* Place it, and see that it is the blob's memory, at that address and nowhere beside it. */
 static void check_placed(enum placement_way expected)
 {
-    void *place = NULL;
-    enum placement_way way;
+    struct placement placement;
     char *dst = room + page_size();
-    assert_int_equal(placement_place(&fake_renderer, BLOB, PAGES * page_size(), dst, &place, &way),
-                     0);
-    assert_ptr_equal(place, dst);
-    assert_int_equal(way, expected);
+    assert_int_equal(
+        placement_place(&fake_renderer, NULL, BLOB, PAGES * page_size(), dst, &placement), 0);
+    assert_ptr_equal(placement.ptr, dst);
+    assert_int_equal(placement.way, expected);
+    assert_null(placement.placed);
     char *blob = fake_blob(BLOB);
     for (unsigned i = 0; i < PAGES; i++) {
         dst[i * page_size()] = (char)(10 + i);
@@ -66,11 +66,11 @@ static void check_placed(enum placement_way expected)
     assert_int_equal(dst[PAGES * page_size()], 1);
 
     /* Anywhere. */
-    assert_int_equal(placement_place(&fake_renderer, BLOB, PAGES * page_size(), NULL, &place, &way),
-                     0);
-    assert_int_equal(way, expected);
-    assert_int_equal(*(char *)place, 10);
-    munmap(place, PAGES * page_size());
+    assert_int_equal(
+        placement_place(&fake_renderer, NULL, BLOB, PAGES * page_size(), NULL, &placement), 0);
+    assert_int_equal(placement.way, expected);
+    assert_int_equal(*(char *)placement.ptr, 10);
+    munmap(placement.ptr, PAGES * page_size());
 }
 
 static void test_by_descriptor(void **state)
@@ -94,10 +94,9 @@ static void test_by_alias(void **state)
 
 static int try_to_place(void)
 {
-    void *place;
-    enum placement_way way;
-    return placement_place(&fake_renderer, BLOB, PAGES * page_size(), room + page_size(), &place,
-                           &way);
+    struct placement placement;
+    return placement_place(&fake_renderer, NULL, BLOB, PAGES * page_size(), room + page_size(),
+                           &placement);
 }
 
 static void test_in_no_way(void **state)
@@ -122,14 +121,13 @@ static void test_shorter_than_it_says(void **state)
 static void test_sizes(void **state)
 {
     (void)state;
-    void *place;
-    enum placement_way way;
+    struct placement placement;
     start(FAKE_SHM);
-    assert_int_equal(placement_place(&fake_renderer, BLOB, 0, NULL, &place, &way), -EINVAL);
-    assert_int_equal(placement_place(&fake_renderer, BLOB, UINT64_MAX, NULL, &place, &way),
+    assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, 0, NULL, &placement), -EINVAL);
+    assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, UINT64_MAX, NULL, &placement),
                      -EINVAL);
     assert_int_equal(
-        placement_place(&fake_renderer, BLOB, (PAGES + 1) * page_size(), NULL, &place, &way),
+        placement_place(&fake_renderer, NULL, BLOB, (PAGES + 1) * page_size(), NULL, &placement),
         -EOVERFLOW);
 }
 
