@@ -168,7 +168,7 @@ def demo(arguments):
         ("blobs", f"{busy['blobs']} while it ran ({busy['blob-bytes'] / 2**20:.1f} MiB), "
                   f"{done['blobs-created']} made in all"),
         ("mapped by", f"{done['maps-fixed']} placed, {done['maps-alias']} aliased, "
-                      f"{done['maps-region']} memory regions"),
+                      f"{done['maps-vulkan']} by Vulkan, {done['maps-region']} memory regions"),
         ("display", f"{done['flushes']} frames shown, {done['guest-copies']} of them copied, "
                     f"{done['transfers']} transfers"),
         *((name, f"{spent:.1f} s") for name, spent in steps.seconds.items()),

@@ -21,6 +21,7 @@ FLOORS = {
     'present': 'frames on a screen, by the host\'s Vulkan',
     'command': 'commands in flight, and what their answers wait for',
     'memory': 'bytes of a resource as a range of addresses',
+    'vk': 'the host\'s Vulkan, loaded at run time',
     'renderer': 'virglrenderer, and the processes behind it',
     'base': 'small parts, and what every part uses',
     'platform': 'what systems differ in: Linux, macOS',

@@ -42,6 +42,7 @@ static const struct {
     [STAT_MAPPED_LARGEST] = { "mapped-largest", "bytes of the largest blob that was among them" },
     [STAT_MAPS_FIXED] = { "maps-fixed", "blobs placed by mapping their descriptor" },
     [STAT_MAPS_ALIAS] = { "maps-alias", "blobs placed by aliasing the renderer's mapping" },
+    [STAT_MAPS_VULKAN] = { "maps-vulkan", "blobs placed by the host's Vulkan" },
     [STAT_MAPS_REGION] = { "maps-region", "blobs placed by the front end as memory regions" },
     [STAT_MAPS_PADDED] = { "maps-padded", "those of them that end before a guest page does" },
     [STAT_FENCES] = { "fences", "context fences signalled" },

@@ -23,6 +23,7 @@
 #include "device/park.h"
 #include "device/thread.h"
 #include "memory/pinned.h"
+#include "memory/placer.h"
 #include "nouns/context.h"
 #include "nouns/cursor.h"
 #include "nouns/display.h"
@@ -34,6 +35,7 @@
 #include "present/present.h"
 #include "renderer/broker.h"
 #include "renderer/session.h"
+#include "vk/shared-vulkan.h"
 
 /*
  * virglrenderer has one state per process, so a process can have one device at a time. The flag is set
@@ -107,6 +109,8 @@ static void let_go(void *opaque)
         return;
     thread_destroy(gpu->thread);
     present_destroy(gpu->present);
+    placer_destroy(gpu->placer);
+    shared_vulkan_destroy(gpu->vulkan);
     displays_destroy(gpu->displays);
     cursors_destroy(gpu->cursors);
     scanouts_destroy(gpu->scanouts);
@@ -133,15 +137,23 @@ static struct venus_gpu_frame *shown_locked(void *opaque, unsigned scanout,
     return scanout_frame_locked(gpu, scanout);
 }
 
-static int create_present(struct venus_gpu *gpu)
+/* What uses the host's Vulkan, should it be needed. */
+static int create_vulkan(struct venus_gpu *gpu)
 {
     const struct present_callbacks callbacks = {
         .shown_locked = shown_locked,
         .owner = { .keep = keep, .let_go = let_go, .opaque = gpu },
         .opaque = gpu,
     };
-    gpu->present = present_create(&gpu->services, session_device(gpu->session), &callbacks);
-    return gpu->present ? 0 : -ENOMEM;
+    gpu->vulkan =
+        shared_vulkan_create(gpu->services.config.vulkan_device, session_device(gpu->session));
+    if (!gpu->vulkan)
+        return -ENOMEM;
+    uint64_t size;
+    const void *window = venus_gpu_window(gpu, &size);
+    gpu->placer = placer_create(&gpu->services, gpu->vulkan, window, size);
+    gpu->present = present_create(&gpu->services, gpu->vulkan, &callbacks);
+    return gpu->placer && gpu->present ? 0 : -ENOMEM;
 }
 
 int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
@@ -205,7 +217,7 @@ static int start(struct venus_gpu *gpu, const struct venus_gpu_config *config,
         ret = session_create(&gpu->session, &gpu->services, renderer, &events);
     }
     if (ret == 0)
-        ret = create_present(gpu);
+        ret = create_vulkan(gpu);
     if (ret == 0)
         ret = thread_start(gpu->thread, mistake);
     if (ret < 0 && !*mistake)

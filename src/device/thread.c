@@ -24,6 +24,7 @@
 #include "device/park.h"
 #include "device/places.h"
 #include "memory/pinned.h"
+#include "memory/placer.h"
 #include "nouns/context.h"
 #include "nouns/cursor.h"
 #include "nouns/parts.h"
@@ -116,6 +117,8 @@ static void clear(struct venus_gpu *gpu)
     /* Contexts first: what a resource is attached to need not be told of its end one by one. */
     context_destroy_all(gpu);
     resource_destroy_all(gpu);
+    while (placer_has_waiting(gpu->placer))
+        placer_work(gpu->placer);
     pins_reap(gpu->pins);
     window_forget_hint(gpu);
 }
@@ -211,6 +214,12 @@ static void reap(struct venus_gpu *gpu)
     pins_reap(gpu->pins);
 }
 
+/* A driver takes its time to unmap something, and no command waits for that. */
+static void unmap(struct venus_gpu *gpu)
+{
+    placer_work(gpu->placer);
+}
+
 /* Do what is due first, with the lock given up meanwhile. */
 static void turn_locked(struct thread *thread, struct due *due)
 {
@@ -225,7 +234,10 @@ static void turn_locked(struct thread *thread, struct due *due)
         check = places_check;
     else if (contexts_are_due(gpu, due))
         check = context_check_all;
-    else if (!cmd) {
+    else if (!cmd && placer_has_waiting(gpu->placer)) {
+        commands_deliver(gpu->commands); /* who waits for an answer gets it first */
+        check = unmap;
+    } else if (!cmd) {
         wait_for_work_locked(thread);
         return;
     }

@@ -36,7 +36,7 @@ static struct memory *place(struct services *services, uint32_t resource_id, uin
                             int *ret)
 {
     struct placement placement;
-    *ret = placement_place(services->renderer, resource_id, size, NULL, &placement);
+    *ret = placement_place(services->renderer, NULL, resource_id, size, NULL, &placement);
     if (*ret < 0)
         return NULL;
     struct memory *memory = memory_new(services, placement.ptr, page_round(size));

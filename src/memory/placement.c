@@ -10,6 +10,7 @@
 
 #include "base/pages.h"
 #include "base/ways.h"
+#include "memory/placer.h"
 #include "platform/platform.h"
 
 int placement_alias(void *src, size_t size, void *dst)
@@ -91,37 +92,76 @@ static int make_place(uint64_t size, void *dst, void **place)
     return *place == MAP_FAILED ? -errno : 0;
 }
 
-/* sized: the descriptor's own size says that all of it is there. */
-static int place_by_fd(const struct renderer *renderer, uint32_t resource_id, uint64_t size,
-                       void *dst, struct placement *placement, bool *sized)
-{
+/* What is known of a blob's descriptor. */
+struct source {
     enum renderer_fd type;
-    int fd;
-    int ret = renderer->export_fd(resource_id, &type, &fd);
+    int fd;         /* -1: there is none */
+    uint64_t pages; /* bytes of them; UINT64_MAX: it does not say */
+    bool can_be_cut;
+};
+
+static int get_source(const struct renderer *renderer, uint32_t resource_id, struct source *source)
+{
+    *source = (struct source){ .fd = -1 };
+    int ret = renderer->export_fd(resource_id, &source->type, &source->fd);
     if (ret < 0)
         return ret;
+    source->can_be_cut = can_be_cut(source->fd); /* before its size is looked at */
+    source->pages = file_pages(source->fd);
+    return 0;
+}
 
-    bool cuttable = can_be_cut(fd); /* before its size is looked at */
-    uint64_t pages = file_pages(fd);
-    *sized = pages != UINT64_MAX;
-    placement->size = pages < size ? pages : size;
-    if (cuttable) {
-        ret = -EOVERFLOW;
-    } else if (type != RENDERER_FD_SHM && (type != RENDERER_FD_DMABUF || ways_shm_only())) {
-        ret = -ENOTSUP; /* an opaque descriptor means something to the Vulkan driver only */
-    } else if (!pages || !is_tail(size - placement->size, size)) {
-        ret = -EOVERFLOW;
-    } else {
-        ret = make_place(size, dst, &placement->ptr);
-        if (ret == 0 && mmap(placement->ptr, placement->size, PROT_READ | PROT_WRITE,
-                             MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
-            ret = -errno;
-            if (!dst)
-                munmap(placement->ptr, size);
-        }
+static void close_source(const struct source *source)
+{
+    if (source->fd >= 0)
+        close(source->fd);
+}
+
+/* How much of a blob's memory the descriptor has: 0, if that is less than the blob's size allows. */
+static uint64_t size_of_source(const struct source *source, uint64_t size)
+{
+    uint64_t there = source->pages < size ? source->pages : size;
+    return is_tail(size - there, size) ? there : 0;
+}
+
+static int place_by_fd(const struct source *source, uint64_t size, void *dst,
+                       struct placement *placement)
+{
+    if (source->can_be_cut)
+        return -EOVERFLOW;
+    if (source->type != RENDERER_FD_SHM && (source->type != RENDERER_FD_DMABUF || ways_shm_only()))
+        return -ENOTSUP; /* an opaque descriptor means something to the Vulkan driver only */
+    placement->size = size_of_source(source, size);
+    if (!placement->size)
+        return -EOVERFLOW;
+    int ret = make_place(size, dst, &placement->ptr);
+    if (ret == 0 && mmap(placement->ptr, placement->size, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_FIXED, source->fd, 0) == MAP_FAILED) {
+        ret = -errno;
+        if (!dst)
+            munmap(placement->ptr, size);
     }
-    close(fd);
     return ret;
+}
+
+/* Takes over the descriptor of a source that is for it. */
+static int place_by_vulkan(const struct renderer *renderer, struct placer *placer,
+                           uint32_t resource_id, struct source *source, uint64_t size, void *dst,
+                           struct placement *placement)
+{
+    uint64_t there = size_of_source(source, size);
+    if (source->fd < 0 || source->type != RENDERER_FD_OPAQUE || source->can_be_cut || !there ||
+        ways_shm_only())
+        return -ENOTSUP;
+    uint32_t map_info;
+    if (renderer->map_info(resource_id, &map_info) < 0)
+        map_info = 0;
+    int fd = source->fd;
+    source->fd = -1;
+    placement->way = PLACEMENT_VULKAN;
+    placement->ptr = dst;
+    placement->size = there;
+    return placer_place(placer, fd, there, map_info, dst, &placement->placed);
 }
 
 static int place_by_alias(const struct renderer *renderer, uint32_t resource_id, uint64_t size,
@@ -180,31 +220,63 @@ static void prepare_pages(void *place, uint64_t size)
 #endif
 }
 
-int placement_place(const struct renderer *renderer, uint32_t resource_id, uint64_t size, void *dst,
-                    struct placement *placement)
+int placement_place_by_vulkan(const struct renderer *renderer, struct placer *placer,
+                              uint32_t resource_id, uint64_t size, void *dst,
+                              struct placement *placement)
 {
+    *placement = (struct placement){ 0 };
+    size = page_round(size);
+    struct source source;
+    int ret = get_source(renderer, resource_id, &source);
+    if (ret == 0)
+        ret = place_by_vulkan(renderer, placer, resource_id, &source, size, dst, placement);
+    close_source(&source);
+    return ret == 0 ? make_tail(placement, size, true) : ret;
+}
+
+/* Whether a placement that was not told how much memory there is has it; ends it if not. */
+static int look_at(struct placement *placement, bool sized, uint64_t size, void *dst)
+{
+    uint64_t placed = placement->size;
+    if (!sized)
+        placement->size = placement_there(placement->ptr, placed, size);
+    int ret =
+        placement->size ? make_tail(placement, size, dst && placement->size == placed) : -EOVERFLOW;
+    if (ret < 0 && !dst)
+        munmap(placement->ptr, size);
+    return ret;
+}
+
+int placement_place(const struct renderer *renderer, struct placer *placer, uint32_t resource_id,
+                    uint64_t size, void *dst, struct placement *placement)
+{
+    *placement = (struct placement){ .way = PLACEMENT_FIXED };
     size = page_round(size);
     if (!size)
         return -EINVAL;
 
-    bool sized = false;
-    placement->way = PLACEMENT_FIXED;
-    int ret = place_by_fd(renderer, resource_id, size, dst, placement, &sized);
-    if (ret < 0 && ret != -EOVERFLOW) {
+    struct source source;
+    int ret = get_source(renderer, resource_id, &source);
+    if (ret == 0)
+        ret = place_by_fd(&source, size, dst, placement);
+    bool sized = ret == 0 && source.pages != UINT64_MAX;
+    bool is_opaque = source.fd >= 0 && source.type == RENDERER_FD_OPAQUE;
+    bool vulkan_first = placer && is_opaque && placer_is_first(placer);
+    if (ret < 0 && ret != -EOVERFLOW && vulkan_first)
+        ret = place_by_vulkan(renderer, placer, resource_id, &source, size, dst, placement);
+    if (ret < 0 && ret != -EOVERFLOW && !(vulkan_first && placer_is_alone(placer))) {
         placement->way = PLACEMENT_ALIAS;
-        sized = false;
         ret = place_by_alias(renderer, resource_id, size, dst, placement);
     }
-    if (ret < 0)
-        return ret;
-    uint64_t placed = placement->size;
-    if (!sized)
-        placement->size = placement_there(placement->ptr, placed, size);
-    ret =
-        placement->size ? make_tail(placement, size, dst && placement->size == placed) : -EOVERFLOW;
-    if (ret < 0 && !dst)
-        munmap(placement->ptr, size);
-    if (ret == 0 && dst)
+    if (ret == 0)
+        ret = look_at(placement, sized || placement->way == PLACEMENT_VULKAN, size, dst);
+    if (ret < 0 && ret != -EOVERFLOW && placer && !vulkan_first) {
+        ret = place_by_vulkan(renderer, placer, resource_id, &source, size, dst, placement);
+        if (ret == 0)
+            ret = look_at(placement, true, size, dst);
+    }
+    close_source(&source);
+    if (ret == 0 && dst && placement->way != PLACEMENT_VULKAN)
         prepare_pages(placement->ptr, placement->size);
     return ret;
 }

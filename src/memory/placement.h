@@ -5,7 +5,7 @@
  * A guest's kernel makes its blobs whole pages of its own. Where those are larger than the host's, the memory
  * behind a blob can end before the blob does; after its end come pages of nothing.
  *
- * The device thread's, but for placement_alias().
+ * The device thread's, but for placement_alias() and placement_there().
  */
 #ifndef PLACEMENT_H
 #define PLACEMENT_H
@@ -16,25 +16,35 @@
 
 #include "renderer/renderer.h"
 
+struct placed;
+struct placer;
+
 enum placement_way {
     PLACEMENT_FIXED, /* the blob's descriptor, mapped */
     PLACEMENT_ALIAS, /* an alias of the renderer's mapping */
+    PLACEMENT_VULKAN, /* the descriptor imported into the host's Vulkan, and mapped by that */
 };
 
 struct placement {
     void *ptr;
     uint64_t size; /* of the memory: whole pages. From there to the blob's end come pages of nothing */
     enum placement_way way;
+    struct placed *placed; /* of PLACEMENT_VULKAN, to be freed once something else is at ptr; else NULL */
 };
 
 /*
  * Place a renderer's blob at dst, where there are anonymous pages of ours, or anywhere if dst is NULL: then it is the
- * caller's to unmap, all of the blob's size in whole pages. Returns 0, or a negative errno value, and then what is
- * at dst is not defined: put something else there. -EOVERFLOW: the blob is longer than its memory, by more than
- * a guest's pages explain, or could be one day, and must be mapped in no way.
+ * caller's to unmap, all of the blob's size in whole pages. By Vulkan only with a placer, in its window. Returns 0, or
+ * a negative errno value, and then what is at dst is not defined: put something else there. -EOVERFLOW: the blob is
+ * longer than its memory, by more than a guest's pages explain, or could be one day, and must be mapped in no way.
  */
-int placement_place(const struct renderer *renderer, uint32_t resource_id, uint64_t size, void *dst,
-                    struct placement *placement);
+int placement_place(const struct renderer *renderer, struct placer *placer, uint32_t resource_id,
+                    uint64_t size, void *dst, struct placement *placement);
+
+/* The same by Vulkan and in no other way: for a blob that is mapped by the renderer. */
+int placement_place_by_vulkan(const struct renderer *renderer, struct placer *placer,
+                              uint32_t resource_id, uint64_t size, void *dst,
+                              struct placement *placement);
 
 /* The least memory there can be behind a blob of that size, of which a guest's last page is the rest. */
 uint64_t placement_least(uint64_t size);

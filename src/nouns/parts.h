@@ -25,9 +25,11 @@ struct venus_gpu {
     struct contexts *contexts;
     struct resources *resources;
     struct window *window;
+    struct placer *placer; /* of blobs in the window, by Vulkan */
     struct scanouts *scanouts;
     struct cursors *cursors;
     struct displays *displays;
+    struct shared_vulkan *vulkan; /* the host's, opened when it is needed */
     struct present *present;
     struct thread *thread; /* the device thread */
     struct life *life;     /* of all this (device.c) */

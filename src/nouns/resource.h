@@ -15,6 +15,7 @@ struct account;
 struct attachment;
 struct backing;
 struct memory;
+struct placed;
 struct resources;
 struct window_region;
 
@@ -39,6 +40,7 @@ struct resource {
     bool mapped;         /* in the window, at `range` */
     struct window_range range;
     struct window_region *region; /* what the front end mapped there for us, or NULL */
+    struct placed *placed;        /* what Vulkan mapped there, or NULL */
 
     struct backing *backing; /* guest pages, or NULL */
     struct memory *memory;   /* one linear view of it all, or NULL while nobody needed one */

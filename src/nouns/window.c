@@ -9,6 +9,8 @@
  * guest that touches an offset where nothing is mapped sees zeroes or what it wrote there itself. So it does
  * between the end of a blob's memory and the end of its own last page, where that is larger than ours.
  *
+ * Some pages are a Vulkan driver's, which is told that they are mapped no longer once others are there.
+ *
  * Where the pages cannot be replaced, by order (VENUS_GPU_WINDOW_REGIONS) or because the memory does
  * not allow it, the front end lays a region over the window. That takes its time and its own thread,
  * so the device thread waits for the answer, unless the device is being reset: then the front end may
@@ -25,6 +27,7 @@
 #include "base/pages.h"
 #include "memory/memory.h"
 #include "memory/placement.h"
+#include "memory/placer.h"
 #include "nouns/handlers.h"
 #include "nouns/parts.h"
 #include "nouns/resource.h"
@@ -229,15 +232,22 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
     struct window *window = gpu->window;
     uint64_t offset = resource->range.start;
 
-    /* Pinned memory is the renderer's own mapping, and the renderer gives no other. */
-    bool in_vain = false, pinned = resource->memory && resource->memory->owner;
-    if (gpu->services.config.window_mode == VENUS_GPU_WINDOW_AUTO && !pinned) {
+    bool in_vain = false;
+    if (gpu->services.config.window_mode == VENUS_GPU_WINDOW_AUTO) {
+        static const enum stat_id ways[] = {
+            [PLACEMENT_FIXED] = STAT_MAPS_FIXED,
+            [PLACEMENT_ALIAS] = STAT_MAPS_ALIAS,
+            [PLACEMENT_VULKAN] = STAT_MAPS_VULKAN,
+        };
+        /* Pinned memory is the renderer's own mapping, and the renderer gives no other. */
+        bool pinned = resource->memory && resource->memory->owner;
         struct placement placement;
-        int ret = placement_place(gpu->services.renderer, resource->id, resource->size,
-                                  window->base + offset, &placement);
+        int ret = (pinned ? placement_place_by_vulkan
+                          : placement_place)(gpu->services.renderer, gpu->placer, resource->id,
+                                             resource->size, window->base + offset, &placement);
         if (ret == 0) {
-            stat_add(&gpu->services.stats,
-                     placement.way == PLACEMENT_FIXED ? STAT_MAPS_FIXED : STAT_MAPS_ALIAS, 1);
+            resource->placed = placement.placed;
+            stat_add(&gpu->services.stats, ways[placement.way], 1);
             if (placement.size < resource->range.end - offset)
                 stat_add(&gpu->services.stats, STAT_MAPS_PADDED, 1);
             return 0;
@@ -395,8 +405,13 @@ void window_unmap(struct venus_gpu *gpu, struct resource *resource)
         if (resource->memory->size < size)
             memset(gpu->window->base + resource->range.start + resource->memory->size, 0,
                    size - resource->memory->size);
-    } else if (window_fill(gpu->window, resource->range.start, size) < 0) {
+    } else if (window_fill(gpu->window, resource->range.start, size) == 0) {
+        placed_free(resource->placed);
+        resource->placed = NULL;
+    } else {
         /* The old pages are still there, and stay mapped; the guest sees them until it maps others. */
+        placed_keep(resource->placed);
+        resource->placed = NULL;
         log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
                  "resource %u cannot be taken out of the window", resource->id);
     }

@@ -91,6 +91,12 @@ int platform_socketpair(int type, int fds[2])
     return 0;
 }
 
+/* No driver there is given descriptors. */
+bool platform_same_file(int a, int b)
+{
+    return fcntl(a, F_GETFD) >= 0 && fcntl(b, F_GETFD) >= 0;
+}
+
 int platform_socket(int type)
 {
     int fd = socket(AF_UNIX, type, 0);

@@ -48,6 +48,8 @@ bool platform_locks_memory(void);
 /* None of these is inherited by a program that is started. */
 int platform_pipe(int fds[2]);
 int platform_socketpair(int type, int fds[2]);
+/* Whether both are of one file that was opened once, as a duplicate is. false also if one is no descriptor. */
+bool platform_same_file(int a, int b);
 /* Of the local kind, and one that nobody waits in. Returns a descriptor. */
 int platform_socket(int type);
 /* recvmsg(); and so are those that come with the message. */

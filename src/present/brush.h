@@ -5,7 +5,7 @@
 #ifndef PRESENT_BRUSH_H
 #define PRESENT_BRUSH_H
 
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 
 /* Up to so many pictures can be drawn in one command buffer, and how. */
 enum brush_use {

@@ -3,7 +3,7 @@
 #ifndef PRESENT_HOST_BUFFER_H
 #define PRESENT_HOST_BUFFER_H
 
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 
 struct host_buffer {
     VkBuffer buffer;

@@ -10,7 +10,7 @@
 #define PRESENT_IMAGES_H
 
 #include "present/surface.h"
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 
 struct image {
     VkImage image;

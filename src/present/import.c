@@ -63,11 +63,12 @@ static bool fits_a_buffer(const struct vulkan *vk, const struct memory *memory)
 }
 
 /* Make the buffer, of the memory types that the handle can be and `source`, which ends an allocation's
- * chain, describes. */
+ * chain, describes. fd: the one that is in there, or NULL; as vulkan_import() has it, once it comes to that. */
 static bool make_buffer(struct import *import, const struct memory *memory,
-                        VkExternalMemoryHandleTypeFlagBits type, uint32_t types, const void *source)
+                        VkExternalMemoryHandleTypeFlagBits type, uint32_t types, const void *source,
+                        int *fd)
 {
-    const struct vulkan *vk = import->vk;
+    struct vulkan *vk = import->vk;
     bool dedicated;
     if (!fits_a_buffer(vk, memory) || !is_importable(vk, type, &dedicated))
         return false;
@@ -101,10 +102,8 @@ static bool make_buffer(struct import *import, const struct memory *memory,
         .memoryTypeIndex = (uint32_t)index,
     };
     if (index < 0 || needed.size > memory_own_size(memory) ||
-        vk->AllocateMemory(vk->device, &allocation, NULL, &import->device_memory) != VK_SUCCESS) {
-        import->device_memory = VK_NULL_HANDLE;
+        vulkan_import(vk, &allocation, fd, &import->device_memory) != VK_SUCCESS)
         goto fail;
-    }
     if (vk->BindBufferMemory(vk->device, import->buffer, import->device_memory, 0) == VK_SUCCESS)
         return true;
 
@@ -121,18 +120,18 @@ static bool import_fd(struct import *import, const struct memory *memory,
 {
     if (!budget_take(&memory->services->budget, BUDGET_DESCRIPTORS, 1))
         return false;
-    /* A successful import takes the descriptor over, and the driver may keep it. */
-    VkImportMemoryFdInfoKHR source = {
+    const VkImportMemoryFdInfoKHR source = {
         .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_FD_INFO_KHR,
         .handleType = type,
         .fd = fcntl(memory->fd, F_DUPFD_CLOEXEC, 0),
     };
-    if (source.fd >= 0 && make_buffer(import, memory, type, types, &source)) {
+    int fd = source.fd;
+    if (fd >= 0 && make_buffer(import, memory, type, types, &source, &fd)) {
         import->services = memory->services;
         return true;
     }
-    if (source.fd >= 0)
-        close(source.fd);
+    if (fd >= 0)
+        close(fd);
     budget_give_back(&memory->services->budget, BUDGET_DESCRIPTORS, 1);
     return false;
 }
@@ -176,7 +175,7 @@ static bool import_host_pointer(struct import *import, const struct memory *memo
     };
     return vk->GetMemoryHostPointerPropertiesEXT(vk->device, type, memory->ptr, &properties) ==
                VK_SUCCESS &&
-           make_buffer(import, memory, type, properties.memoryTypeBits, &source);
+           make_buffer(import, memory, type, properties.memoryTypeBits, &source, NULL);
 }
 
 void import_unref(struct import *import)

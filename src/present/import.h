@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 
 #include "memory/memory.h"
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 
 /* Best first. */
 enum import_tier {

@@ -15,7 +15,7 @@
 
 #include "present/images.h"
 #include "present/import.h"
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 
 struct painter;
 

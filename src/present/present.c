@@ -8,7 +8,7 @@
 #include "base/services.h"
 #include "base/sized.h"
 #include "present/screen.h"
-#include "present/shared-vulkan.h"
+#include "vk/shared-vulkan.h"
 
 /*
  * A thread that waits for a GPU comes back after ten seconds at most, and goes. One that does not is in a
@@ -19,12 +19,12 @@ enum { PATIENCE_MS = 30000, LITTLE_PATIENCE_MS = 1000 };
 struct present {
     struct services *services;
     struct present_callbacks callbacks;
-    struct shared_vulkan shared;
+    struct shared_vulkan *shared;                         /* not ours */
     unsigned patience_ms;                                 /* the front end's */
     struct presenter *presenters[VENUS_GPU_MAX_SCANOUTS]; /* under the services' lock */
 };
 
-struct present *present_create(struct services *services, const struct renderer_device *device,
+struct present *present_create(struct services *services, struct shared_vulkan *shared,
                                const struct present_callbacks *callbacks)
 {
     struct present *present = calloc(1, sizeof(*present));
@@ -33,14 +33,12 @@ struct present *present_create(struct services *services, const struct renderer_
     present->services = services;
     present->callbacks = *callbacks;
     present->patience_ms = PATIENCE_MS;
-    shared_vulkan_init(&present->shared, services->config.vulkan_device, device);
+    present->shared = shared;
     return present;
 }
 
 void present_destroy(struct present *present)
 {
-    if (present)
-        shared_vulkan_finish(&present->shared);
     free(present);
 }
 
@@ -88,7 +86,7 @@ int present_set_target(struct present *present, unsigned scanout,
         return ret;
     struct presenter *presenter = NULL;
     if (their_target) {
-        presenter = presenter_create(services, &present->shared, &present->callbacks.owner, scanout,
+        presenter = presenter_create(services, present->shared, &present->callbacks.owner, scanout,
                                      &target);
         if (!presenter)
             return -ENOMEM;
@@ -172,5 +170,5 @@ void present_set_patience(struct present *present, unsigned patience_ms)
 
 struct shared_vulkan *present_shared_vulkan(struct present *present)
 {
-    return &present->shared;
+    return present->shared;
 }

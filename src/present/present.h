@@ -9,7 +9,6 @@
 #include "venus-gpu.h"
 
 struct present;
-struct renderer_device;
 struct services;
 struct shared_vulkan;
 
@@ -22,8 +21,8 @@ struct present_callbacks {
     void *opaque;
 };
 
-/* device: what renders for the guest, which stays for as long as this. NULL if there is no memory. */
-struct present *present_create(struct services *services, const struct renderer_device *device,
+/* shared: the Vulkan to present with, which stays for as long as this. NULL if there is no memory. */
+struct present *present_create(struct services *services, struct shared_vulkan *shared,
                                const struct present_callbacks *callbacks);
 void present_destroy(struct present *present); /* takes NULL; without presenters */
 

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "base/message.h"
-#include "present/shared-vulkan.h"
 #include "present/sheets.h"
+#include "vk/shared-vulkan.h"
 
 enum { MAX_TRIES = 4 };
 

@@ -10,7 +10,7 @@
 #include "present/images.h"
 #include "present/painter.h"
 #include "present/surface.h"
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 
 struct shared_vulkan;
 

@@ -9,7 +9,7 @@
 #define PRESENT_SHEETS_H
 
 #include "present/surface.h"
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 
 struct sheet;
 

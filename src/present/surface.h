@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 #include "venus-gpu.h"
 
 struct sheet_kind;

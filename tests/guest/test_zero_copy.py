@@ -20,7 +20,7 @@ FRAMES = 600
 # Nothing of this may happen while it flips.
 STILL = ("transfers", "transfer-bytes", "guest-copies", "guest-aliases", "contexts-created", "command-errors")
 # Nor this for a flip; but the guest's Venus takes another piece of memory for its commands now and then.
-RARE, MOST = ("blobs-created", "maps-fixed", "maps-alias", "maps-region"), 5
+RARE, MOST = ("blobs-created", "maps-fixed", "maps-alias", "maps-vulkan", "maps-region"), 5
 
 
 def start(guest, arguments):

@@ -5,7 +5,7 @@
 #ifndef EXPORTER_H
 #define EXPORTER_H
 
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 #include "renderer/renderer.h"
 
 struct exporter {

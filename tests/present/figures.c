@@ -16,7 +16,7 @@
 #include "device/device.h"
 #include "exporter.h"
 #include "present/present.h"
-#include "present/shared-vulkan.h"
+#include "vk/shared-vulkan.h"
 #include "screen.h"
 
 static unsigned frames = 1000;

@@ -15,7 +15,7 @@
 #include "device/device.h"
 #include "exporter.h"
 #include "present/present.h"
-#include "present/shared-vulkan.h"
+#include "vk/shared-vulkan.h"
 #include "screen.h"
 
 enum { WIDTH = 96, HEIGHT = 64, SEED = 6 };

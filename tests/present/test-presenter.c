@@ -10,14 +10,14 @@
 #include "command/command.h"
 #include "command/frame.h"
 #include "memory/memory.h"
-#include "present/shared-vulkan.h"
+#include "vk/shared-vulkan.h"
 
 enum { WIDTH = 64, HEIGHT = 32, STRIDE = WIDTH * 4 };
 
 static struct services services;
 static struct commands *commands;
 static struct flushes *flushes;
-static struct shared_vulkan shared;
+static struct shared_vulkan *shared;
 static struct presenter *presenter;
 static struct memory *memory;
 static struct venus_gpu_frame *frame;
@@ -53,8 +53,8 @@ static void start(void)
     services.ops.command_done = on_done;
     assert_non_null(commands = commands_create(&services));
     assert_non_null(flushes = flushes_create(&services));
-    shared_vulkan_init(&shared, NULL, &device);
-    assert_non_null(presenter = presenter_create(&services, &shared, &owner, 0, &target));
+    assert_non_null(shared = shared_vulkan_create(NULL, &device));
+    assert_non_null(presenter = presenter_create(&services, shared, &owner, 0, &target));
     assert_int_equal(presenter_start(presenter), 0);
     pthread_mutex_lock(&services.lock);
     presenter_begin_locked(presenter, NULL, &none);
@@ -73,7 +73,7 @@ static int finish(void **state)
     presenter = NULL;
     venus_gpu_frame_unref(frame);
     memory_unref(memory);
-    shared_vulkan_finish(&shared);
+    shared_vulkan_destroy(shared);
     pthread_mutex_lock(&services.lock);
     flush_forget_all_locked(flushes);
     commands_forget_locked(commands);

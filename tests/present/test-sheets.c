@@ -11,7 +11,7 @@
 #include "board.h"
 #include "device/device.h"
 #include "present/present.h"
-#include "present/shared-vulkan.h"
+#include "vk/shared-vulkan.h"
 #include "screen.h"
 
 enum { WIDTH = 96, HEIGHT = 64, RING = 3 };

@@ -10,7 +10,7 @@
 
 #include "device/device.h"
 #include "present/present.h"
-#include "present/shared-vulkan.h"
+#include "vk/shared-vulkan.h"
 
 static struct {
     pthread_mutex_t lock;

@@ -8,7 +8,7 @@
 #ifndef VULKAN_SHIM_H
 #define VULKAN_SHIM_H
 
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 
 struct venus_gpu;
 

@@ -27,7 +27,7 @@ static void fill(char *window, uint64_t size, uint32_t value)
 static uint64_t all_maps(struct guest *guest)
 {
     return guest_stat(guest, "maps-fixed") + guest_stat(guest, "maps-alias") +
-           guest_stat(guest, "maps-region");
+           guest_stat(guest, "maps-vulkan") + guest_stat(guest, "maps-region");
 }
 
 static void shm_is_mapped_by_its_descriptor(void **state)
@@ -61,6 +61,7 @@ static void gpu_s_writes_appear_in_the_window(void **state)
     print_message("# Vulkan memory is mapped %s\n",
                   guest_stat(guest, "maps-fixed") > fixed ? "by its descriptor"
                   : guest_stat(guest, "maps-alias")       ? "as an alias"
+                  : guest_stat(guest, "maps-vulkan")      ? "by Vulkan"
                                                           : "as a region");
     if (strstr(venus_gpu_renderer_name(guest->gpu), "llvmpipe"))
         assert_int_equal(guest_stat(guest, "maps-region"), 0);

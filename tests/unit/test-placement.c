@@ -59,11 +59,12 @@ static void check_placed(enum placement_way expected)
 {
     struct placement placement;
     char *dst = room + page_size();
-    assert_int_equal(placement_place(&fake_renderer, BLOB, PAGES * page_size(), dst, &placement),
+    assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, PAGES * page_size(), dst, &placement),
                      0);
     assert_ptr_equal(placement.ptr, dst);
     assert_int_equal(placement.way, expected);
     assert_int_equal(placement.size, PAGES * page_size());
+    assert_null(placement.placed);
     char *blob = fake_blob(BLOB);
     for (unsigned i = 0; i < PAGES; i++) {
         dst[i * page_size()] = (char)(10 + i);
@@ -73,7 +74,7 @@ static void check_placed(enum placement_way expected)
     assert_int_equal(dst[PAGES * page_size()], 1);
 
     /* Anywhere. */
-    assert_int_equal(placement_place(&fake_renderer, BLOB, PAGES * page_size(), NULL, &placement),
+    assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, PAGES * page_size(), NULL, &placement),
                      0);
     assert_int_equal(placement.way, expected);
     assert_int_equal(*(char *)placement.ptr, 10);
@@ -103,7 +104,7 @@ static void test_by_alias(void **state)
 static int try_to_place(void)
 {
     struct placement placement;
-    return placement_place(&fake_renderer, BLOB, PAGES * page_size(), room + page_size(),
+    return placement_place(&fake_renderer, NULL, BLOB, PAGES * page_size(), room + page_size(),
                            &placement);
 }
 
@@ -208,10 +209,10 @@ static void test_sizes(void **state)
     (void)state;
     struct placement placement;
     start(FAKE_SHM);
-    assert_int_equal(placement_place(&fake_renderer, BLOB, 0, NULL, &placement), -EINVAL);
-    assert_int_equal(placement_place(&fake_renderer, BLOB, UINT64_MAX, NULL, &placement), -EINVAL);
+    assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, 0, NULL, &placement), -EINVAL);
+    assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, UINT64_MAX, NULL, &placement), -EINVAL);
     assert_int_equal(
-        placement_place(&fake_renderer, BLOB, (PAGES + 1) * page_size(), NULL, &placement),
+        placement_place(&fake_renderer, NULL, BLOB, (PAGES + 1) * page_size(), NULL, &placement),
         -EOVERFLOW);
 }
 

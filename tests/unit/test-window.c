@@ -122,8 +122,9 @@ static void check_map_and_unmap(enum fake_memory memory, const char *counter)
         assert_int_equal(stat_value("mapped"), 0);
         assert_int_equal(stat_value("mapped-bytes"), 0);
     }
-    assert_int_equal(
-        stat_value("maps-fixed") + stat_value("maps-alias") + stat_value("maps-region"), 3);
+    assert_int_equal(stat_value("maps-fixed") + stat_value("maps-alias") +
+                         stat_value("maps-vulkan") + stat_value("maps-region"),
+                     3);
 }
 
 static void test_fixed(void **state)

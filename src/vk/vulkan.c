@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* See vulkan.h. */
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/message.h"
 #include "platform/platform.h"
@@ -33,9 +35,11 @@ static const char *const device_extensions[] = {
     "VK_EXT_external_memory_host",
     "VK_EXT_queue_family_foreign",
     "VK_EXT_metal_objects",
+    "VK_KHR_map_memory2",
+    "VK_EXT_map_memory_placed",
 };
 
-enum { MAX_DEVICES = 16, MAX_EXTENSIONS = 8 };
+enum { MAX_DEVICES = 16, MAX_EXTENSIONS = 16 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -150,6 +154,14 @@ static int graphics_family(const struct vulkan *vk, VkPhysicalDevice physical)
     }
     return -1;
 }
+
+struct placing_features {
+#ifdef VK_EXT_map_memory_placed
+    VkPhysicalDeviceMapMemoryPlacedFeaturesEXT placed;
+#else
+    char none;
+#endif
+};
 
 struct candidate {
     VkPhysicalDevice physical;
@@ -269,6 +281,41 @@ static bool choose_device(struct vulkan *vk, const struct vulkan_choice *choice,
     return true;
 }
 
+/* Ask for it where the driver can do all of it, in features at the start of *chain. */
+static void choose_placing(struct vulkan *vk, const char *const *names, uint32_t num_names,
+                           struct placing_features *wanted, void **chain)
+{
+    *wanted = (struct placing_features){ 0 };
+#ifdef VK_EXT_map_memory_placed
+    if (!vk->is_renderer || !is_among("VK_KHR_map_memory2", names, num_names) ||
+        !is_among("VK_EXT_map_memory_placed", names, num_names))
+        return;
+    wanted->placed.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAP_MEMORY_PLACED_FEATURES_EXT;
+    VkPhysicalDeviceFeatures2 features = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+        .pNext = &wanted->placed,
+    };
+    vk->GetPhysicalDeviceFeatures2(vk->physical, &features);
+    VkPhysicalDeviceMapMemoryPlacedPropertiesEXT placed = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAP_MEMORY_PLACED_PROPERTIES_EXT,
+    };
+    VkPhysicalDeviceProperties2 properties = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+        .pNext = &placed,
+    };
+    vk->GetPhysicalDeviceProperties2(vk->physical, &properties);
+    vk->placing_alignment = placed.minPlacedMemoryMapAlignment;
+    vk->places = vk->imports_opaque && wanted->placed.memoryMapPlaced &&
+                 wanted->placed.memoryUnmapReserve && vk->placing_alignment;
+    wanted->placed.memoryMapRangePlaced = VK_FALSE;
+    wanted->placed.pNext = *chain;
+    if (vk->places)
+        *chain = &wanted->placed;
+#else
+    (void)vk, (void)names, (void)num_names, (void)chain;
+#endif
+}
+
 static bool create_device(struct vulkan *vk, char **error)
 {
     uint32_t count = 0;
@@ -316,9 +363,12 @@ static bool create_device(struct vulkan *vk, char **error)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
         .dynamicRendering = VK_TRUE,
     };
+    struct placing_features placing;
+    void *chain = &features;
+    choose_placing(vk, names, num_names, &placing, &chain);
     const VkDeviceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-        .pNext = &features,
+        .pNext = chain,
         .queueCreateInfoCount = 1,
         .pQueueCreateInfos = &queue,
         .enabledExtensionCount = num_names,
@@ -336,6 +386,9 @@ static bool create_device(struct vulkan *vk, char **error)
     VULKAN_DEVICE_FUNCTIONS(LOAD)
     if (vk->has_surfaces) {
         VULKAN_SWAPCHAIN_FUNCTIONS(LOAD)
+    }
+    if (vk->places) {
+        VULKAN_PLACING_FUNCTIONS(LOAD)
     }
     if (vk->imports_dma_buf) {
         LOAD(GetMemoryFdPropertiesKHR)
@@ -484,6 +537,28 @@ int vulkan_memory_type(const struct vulkan *vk, uint32_t types, VkMemoryProperty
         }
     }
     return best;
+}
+
+VkResult vulkan_import(struct vulkan *vk, const VkMemoryAllocateInfo *info, int *fd,
+                       VkDeviceMemory *memory)
+{
+    /* Its number may be another thread's by the time that we look. */
+    int twin = fd ? fcntl(*fd, F_DUPFD_CLOEXEC, 0) : -1;
+    VkResult result = VK_ERROR_TOO_MANY_OBJECTS;
+    if (!fd || twin >= 0)
+        result = vk->AllocateMemory(vk->device, info, NULL, memory);
+    if (result == VK_ERROR_DEVICE_LOST)
+        atomic_store(&vk->lost, true);
+    if (result != VK_SUCCESS)
+        *memory = VK_NULL_HANDLE;
+    if (!fd)
+        return result;
+    if (result != VK_SUCCESS && (twin < 0 || platform_same_file(*fd, twin)))
+        close(*fd);
+    if (twin >= 0)
+        close(twin);
+    *fd = -1;
+    return result;
 }
 
 const char *vulkan_result_name(VkResult result)

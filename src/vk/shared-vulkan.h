@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The Vulkan device that all presenters share, unless it was lost meanwhile. */
-#ifndef PRESENT_SHARED_VULKAN_H
-#define PRESENT_SHARED_VULKAN_H
+/* The Vulkan device that all who need one share, unless it was lost meanwhile. */
+#ifndef VK_SHARED_VULKAN_H
+#define VK_SHARED_VULKAN_H
 
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "present/vulkan.h"
+#include "vk/vulkan.h"
 
 struct renderer_device;
 struct surface_kind;
@@ -24,10 +24,11 @@ struct shared_vulkan {
     const struct surface_kind *window_system;
 };
 
-void shared_vulkan_init(struct shared_vulkan *shared, const char *name,
-                        const struct renderer_device *renderer);
-/* Imports may keep the device still. After the last presenter. */
-void shared_vulkan_finish(struct shared_vulkan *shared);
+/* Nothing is opened yet. NULL if there is no memory. */
+struct shared_vulkan *shared_vulkan_create(const char *name,
+                                           const struct renderer_device *renderer);
+/* Imports may keep the device still. After the last presenter. Takes NULL. */
+void shared_vulkan_destroy(struct shared_vulkan *shared);
 
 /* A reference to it; opened first if need be. NULL: *why says why not, to be freed. Any thread. */
 struct vulkan *shared_vulkan_open(struct shared_vulkan *shared, bool only_gpu, char **why);

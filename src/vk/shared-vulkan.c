@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* See shared-vulkan.h. */
-#include "present/shared-vulkan.h"
+#include "vk/shared-vulkan.h"
+
+#include <stdlib.h>
 
 #include "base/message.h"
 #include "renderer/renderer.h"
 
-void shared_vulkan_init(struct shared_vulkan *shared, const char *name,
-                        const struct renderer_device *renderer)
+struct shared_vulkan *shared_vulkan_create(const char *name, const struct renderer_device *renderer)
 {
-    *shared = (struct shared_vulkan){ .name = name, .renderer = renderer };
+    struct shared_vulkan *shared = calloc(1, sizeof(*shared));
+    if (!shared)
+        return NULL;
+    shared->name = name;
+    shared->renderer = renderer;
     pthread_mutex_init(&shared->lock, NULL);
+    return shared;
 }
 
-void shared_vulkan_finish(struct shared_vulkan *shared)
+void shared_vulkan_destroy(struct shared_vulkan *shared)
 {
+    if (!shared)
+        return;
     vulkan_unref(shared->vulkan);
     pthread_mutex_destroy(&shared->lock);
+    free(shared);
 }
 
 static struct vulkan *get(struct shared_vulkan *shared, bool only_gpu, char **why)

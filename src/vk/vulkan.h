@@ -10,8 +10,8 @@
  * forbidden, and waiting for it could last for ever. So nothing of such a device is destroyed or waited for
  * any more; all that is left of it is abandoned, and the process keeps it to its end.
  */
-#ifndef PRESENT_VULKAN_H
-#define PRESENT_VULKAN_H
+#ifndef VK_VULKAN_H
+#define VK_VULKAN_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -92,6 +92,15 @@
     X(UpdateDescriptorSets)        \
     X(WaitForFences)
 
+/* VK_EXT_map_memory_placed, and what it stands on. Older headers have neither. */
+#ifdef VK_EXT_map_memory_placed
+#define VULKAN_PLACING_FUNCTIONS(X) \
+    X(MapMemory2KHR)                \
+    X(UnmapMemory2KHR)
+#else
+#define VULKAN_PLACING_FUNCTIONS(X)
+#endif
+
 #define VULKAN_SWAPCHAIN_FUNCTIONS(X) \
     X(AcquireNextImageKHR)            \
     X(CreateSwapchainKHR)             \
@@ -110,6 +119,7 @@ struct vulkan {
     VULKAN_INSTANCE_FUNCTIONS(VULKAN_MEMBER)
     VULKAN_SURFACE_FUNCTIONS(VULKAN_MEMBER)
     VULKAN_DEVICE_FUNCTIONS(VULKAN_MEMBER)
+    VULKAN_PLACING_FUNCTIONS(VULKAN_MEMBER)
     VULKAN_SWAPCHAIN_FUNCTIONS(VULKAN_MEMBER)
     PFN_vkGetMemoryFdPropertiesKHR GetMemoryFdPropertiesKHR;
     PFN_vkGetMemoryHostPointerPropertiesEXT GetMemoryHostPointerPropertiesEXT;
@@ -129,6 +139,8 @@ struct vulkan {
     unsigned extensions;    /* and which of the device */
     bool has_surfaces;      /* VK_KHR_surface and VK_KHR_swapchain */
     bool imports_dma_buf, imports_opaque, imports_host_pointer;
+    bool places; /* maps memory at an address that it is given, and reserves that when it unmaps it */
+    VkDeviceSize placing_alignment;
     VkDeviceSize host_pointer_alignment, max_buffer_size;
     uint32_t foreign_family; /* of queues of other drivers, as far as it can be said */
     VkPhysicalDeviceProperties properties;
@@ -177,6 +189,13 @@ bool vulkan_has_extension(const struct vulkan *vk, const char *extension);
  * `liked`; -1: none. */
 int vulkan_memory_type(const struct vulkan *vk, uint32_t types, VkMemoryPropertyFlags wanted,
                        VkMemoryPropertyFlags liked);
+
+/*
+ * vkAllocateMemory() of what is imported, by that descriptor if fd is not NULL; it is taken over in any case, and
+ * *fd is -1 then. By Vulkan's rules the driver takes it on success only, but NVIDIA's (580) closes it on failure too.
+ */
+VkResult vulkan_import(struct vulkan *vk, const VkMemoryAllocateInfo *info, int *fd,
+                       VkDeviceMemory *memory);
 
 /* "VK_ERROR_DEVICE_LOST" and so on, for messages. Static storage. */
 const char *vulkan_result_name(VkResult result);
