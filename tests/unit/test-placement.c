@@ -137,7 +137,7 @@ static void check_tail(enum fake_memory memory, size_t missing)
     char *dst = room + page_size(), *places[2], *blob = fake_blob(BLOB);
     memset(dst, 0, size); /* as the window's pages are */
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(placement_place(&fake_renderer, BLOB, size, i ? NULL : dst, &placement),
+        assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, size, i ? NULL : dst, &placement),
                          0);
         assert_int_equal(placement.size, own);
         places[i] = placement.ptr;
@@ -196,7 +196,7 @@ static void test_tails_that_are_none(void **state)
         struct placement placement;
         fake_set_missing(cases[i].missing * page);
         assert_int_equal(fake_renderer.blob_create(&blob), 0);
-        assert_int_equal(placement_place(&fake_renderer, BLOB + 1, blob.size, NULL, &placement),
+        assert_int_equal(placement_place(&fake_renderer, NULL, BLOB + 1, blob.size, NULL, &placement),
                          cases[i].ret);
         if (cases[i].ret == 0)
             munmap(placement.ptr, blob.size);
