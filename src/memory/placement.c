@@ -39,7 +39,7 @@ static bool is_tail(uint64_t missing, uint64_t size)
 uint64_t placement_least(uint64_t size)
 {
     uint64_t page = guest_page(size);
-    return page > page_size_here() ? size - page + page_size_here() : size;
+    return page > page_size() ? size - page + page_size() : size;
 }
 
 /*
@@ -84,12 +84,24 @@ static uint64_t file_pages(int fd)
     return size == UINT64_MAX ? size : page_round_here(size);
 }
 
-/* Where there is no place yet, an address range that nobody can touch. */
+/* Where there is no place yet, an address range that nobody can touch. It begins with a page, as regions have to. */
 static int make_place(uint64_t size, void *dst, void **place)
 {
-    *place =
-        dst ? dst : mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return *place == MAP_FAILED ? -errno : 0;
+    *place = dst;
+    if (dst)
+        return 0;
+    size_t more = page_size() - page_size_here();
+    char *range =
+        mmap(NULL, size + more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (range == MAP_FAILED)
+        return -errno;
+    size_t before = -(uintptr_t)range % page_size();
+    if (before)
+        munmap(range, before);
+    if (more - before)
+        munmap(range + before + size, more - before);
+    *place = range + before;
+    return 0;
 }
 
 /* What is known of a blob's descriptor. */

@@ -121,12 +121,18 @@ static struct venus_gpu_region **find_region(struct guest *guest,
     return NULL;
 }
 
-/* Where all blobs are regions (VENUS_GPU_WINDOW_REGIONS in the environment) the guest sees them over the window, as in a
- * machine. */
+/*
+ * Where all blobs are regions (VENUS_GPU_WINDOW_REGIONS in the environment) the guest sees them over the window, as in a
+ * machine. What is behind the memory is as good in the window as in the region.
+ */
 static bool lay_over_window(struct guest *guest, const struct venus_gpu_region *region)
 {
-    return !getenv("VENUS_GPU_WINDOW_REGIONS") ||
-           platform_alias(region->ptr, region->size, guest->window + region->offset) == 0;
+    uint64_t size = region->size;
+    if (!getenv("VENUS_GPU_WINDOW_REGIONS"))
+        return true;
+    if (region->handle && region->handle->size < size)
+        size = region->handle->size;
+    return platform_alias(region->ptr, size, guest->window + region->offset) == 0;
 }
 
 static void take_off_window(struct guest *guest, const struct venus_gpu_region *region)
@@ -269,6 +275,20 @@ void guest_stop(struct guest *guest)
     guest->last_resource = 0;
 }
 
+/* The guest's memory begins with a page of what the host's are taken to be. */
+static char *map_memory(int fd)
+{
+    char *range =
+        mmap(NULL, GUEST_MEMORY_SIZE + PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(range != MAP_FAILED);
+    size_t before = -(uintptr_t)range % PAGE;
+    if (before)
+        munmap(range, before);
+    munmap(range + before + GUEST_MEMORY_SIZE, PAGE - before);
+    return mmap(range + before, GUEST_MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                fd, 0);
+}
+
 int guest_setup_without_device(void **state)
 {
     struct guest *guest = calloc(1, sizeof(*guest));
@@ -276,7 +296,7 @@ int guest_setup_without_device(void **state)
     main_thread = pthread_self();
     int fd = platform_shared_memory(GUEST_MEMORY_SIZE);
     assert_true(fd >= 0);
-    guest->memory = mmap(NULL, GUEST_MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    guest->memory = map_memory(fd);
     assert_true(guest->memory != MAP_FAILED);
     close(fd);
     pthread_mutex_init(&guest->lock, NULL);
