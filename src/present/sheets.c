@@ -64,7 +64,7 @@ static VkResult acquire(struct images *images, uint64_t timeout_ns, unsigned *in
                         VkSemaphore *ready)
 {
     struct sheets *sheets = (struct sheets *)images;
-    const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+    const struct timespec pause = { .tv_nsec = 1000L * 1000 };
     uint64_t deadline_ns = clock_now_ns() + timeout_ns;
     *ready = VK_NULL_HANDLE;
     while (!find_free(sheets, index)) {
