@@ -165,7 +165,9 @@ static void region_unmap(void *opaque, struct venus_gpu_region *region)
     pthread_mutex_lock(&guest->lock);
     if (region->user) { /* it was placed */
         guest->regions--;
-        *find_region(guest, region) = NULL;
+        struct venus_gpu_region **listed = find_region(guest, region);
+        if (listed)
+            *listed = NULL;
         take_off_window(guest, region);
     }
     if (guest->region == region)
