@@ -116,8 +116,10 @@ static int get_source(const struct renderer *renderer, uint32_t resource_id, str
 {
     *source = (struct source){ .fd = -1 };
     int ret = renderer->export_fd(resource_id, &source->type, &source->fd);
-    if (ret < 0)
+    if (ret < 0) {
+        source->fd = -1;
         return ret;
+    }
     source->can_be_cut = can_be_cut(source->fd); /* before its size is looked at */
     source->pages = file_pages(source->fd);
     return 0;
@@ -156,11 +158,13 @@ static int place_by_fd(const struct source *source, uint64_t size, void *dst,
     return ret;
 }
 
-/* Takes over the descriptor of a source that is for it. */
+/* Takes over the descriptor of a source that is for it. most: how much of it there is, as far as is known. */
 static int place_by_vulkan(const struct renderer *renderer, struct placer *placer,
-                           uint32_t resource_id, struct source *source, uint64_t size, void *dst,
-                           struct placement *placement)
+                           uint32_t resource_id, struct source *source, uint64_t most,
+                           uint64_t size, void *dst, struct placement *placement)
 {
+    if (most < source->pages)
+        source->pages = most;
     uint64_t there = size_of_source(source, size);
     if (source->fd < 0 || source->type != RENDERER_FD_OPAQUE || source->can_be_cut || !there ||
         ways_shm_only())
@@ -174,6 +178,30 @@ static int place_by_vulkan(const struct renderer *renderer, struct placer *place
     placement->ptr = dst;
     placement->size = there;
     return placer_place(placer, fd, there, map_info, dst, &placement->placed);
+}
+
+/*
+ * The same where the memory may end within a guest's larger page, and the driver knows of no such thing: how much there is
+ * the renderer tells, for the price of a mapping.
+ */
+static int place_rest_by_vulkan(const struct renderer *renderer, struct placer *placer,
+                                uint32_t resource_id, uint64_t size, void *dst,
+                                struct placement *placement)
+{
+    void *mapped;
+    uint64_t mapped_size;
+    if (placement_least(size) == size || renderer->map(resource_id, &mapped, &mapped_size) < 0)
+        return -ENOTSUP;
+    renderer->unmap(resource_id);
+    mapped_size = page_round_here(mapped_size);
+    struct source source;
+    int ret = mapped_size < size ? get_source(renderer, resource_id, &source) : -ENOTSUP;
+    if (ret < 0)
+        return ret;
+    ret =
+        place_by_vulkan(renderer, placer, resource_id, &source, mapped_size, size, dst, placement);
+    close_source(&source);
+    return ret;
 }
 
 static int place_by_alias(const struct renderer *renderer, uint32_t resource_id, uint64_t size,
@@ -241,7 +269,8 @@ int placement_place_by_vulkan(const struct renderer *renderer, struct placer *pl
     struct source source;
     int ret = get_source(renderer, resource_id, &source);
     if (ret == 0)
-        ret = place_by_vulkan(renderer, placer, resource_id, &source, size, dst, placement);
+        ret = place_by_vulkan(renderer, placer, resource_id, &source, UINT64_MAX, size, dst,
+                              placement);
     close_source(&source);
     return ret == 0 ? make_tail(placement, size, true) : ret;
 }
@@ -275,7 +304,10 @@ int placement_place(const struct renderer *renderer, struct placer *placer, uint
     bool is_opaque = source.fd >= 0 && source.type == RENDERER_FD_OPAQUE;
     bool vulkan_first = placer && is_opaque && placer_is_first(placer);
     if (ret < 0 && ret != -EOVERFLOW && vulkan_first)
-        ret = place_by_vulkan(renderer, placer, resource_id, &source, size, dst, placement);
+        ret = place_by_vulkan(renderer, placer, resource_id, &source, UINT64_MAX, size, dst,
+                              placement);
+    if (ret < 0 && ret != -EOVERFLOW && vulkan_first)
+        ret = place_rest_by_vulkan(renderer, placer, resource_id, size, dst, placement);
     if (ret < 0 && ret != -EOVERFLOW && !(vulkan_first && placer_is_alone(placer))) {
         placement->way = PLACEMENT_ALIAS;
         ret = place_by_alias(renderer, resource_id, size, dst, placement);
@@ -283,7 +315,8 @@ int placement_place(const struct renderer *renderer, struct placer *placer, uint
     if (ret == 0)
         ret = look_at(placement, sized || placement->way == PLACEMENT_VULKAN, size, dst);
     if (ret < 0 && ret != -EOVERFLOW && placer && !vulkan_first) {
-        ret = place_by_vulkan(renderer, placer, resource_id, &source, size, dst, placement);
+        ret = place_by_vulkan(renderer, placer, resource_id, &source, UINT64_MAX, size, dst,
+                              placement);
         if (ret == 0)
             ret = look_at(placement, true, size, dst);
     }

@@ -371,8 +371,8 @@ void placer_work(struct placer *placer)
 /* From the slot to the window. Takes placed over on failure. */
 static int move(struct placer *placer, struct placed *placed, void *dst)
 {
-    bool is_whole = platform_page_exists(placed->slot + placed->size - page_size());
-    int ret = is_whole ? 0 : -EOVERFLOW;
+    bool is_whole = platform_page_exists(placed->slot + placed->size - page_size_here());
+    int ret = is_whole ? 0 : -EIO; /* the next way has its own look */
     if (ret == 0)
         ret = platform_move(placed->slot, placed->size, dst);
     placed->slot_is_ours = true;

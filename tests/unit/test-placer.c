@@ -59,6 +59,7 @@ static int finish(void **state)
     munmap(no_alias, PAGES * PAGE);
     close(file);
     unsetenv("VENUS_GPU_PLACE");
+    unsetenv("VENUS_GPU_PAGE_SIZE");
     return ret || complaint;
 }
 
@@ -210,6 +211,39 @@ static void test_other_memory_type(void **state)
     assert_int_equal(stat_value("maps-vulkan"), 1);
     check_shared(OFFSET, PAGES * PAGE);
     assert_ok(unmap_blob(1));
+}
+
+/* A guest's page is larger than ours, and the GPU has allocated less: behind that come the window's own pages. */
+static void check_padded(uint64_t there, uint64_t blob_size, uint64_t whole)
+{
+    assert_int_equal(ftruncate(file, (off_t)there), 0);
+    assert_ok(create_host_blob(1, blob_size));
+    assert_int_equal(map_blob(1, OFFSET), OK_MAP);
+    assert_int_equal(stat_value("maps-vulkan"), 1);
+    assert_int_equal(stat_value("maps-padded"), 1);
+    assert_int_equal(fake_vulkan_last_size(), there);
+    check_shared(OFFSET, there);
+    guest_writes(OFFSET + whole - 1, 7);
+    assert_int_equal(guest_sees(OFFSET + whole - 1), 7);
+    check_no_hole();
+    assert_ok(unmap_blob(1));
+    assert_int_equal(guest_sees(OFFSET + whole - 1), 0);
+    check_no_hole();
+}
+
+static void test_memory_ends_before_the_guest_s_page(void **state)
+{
+    (void)state;
+    start(VULKAN_WORKS, NULL);
+    check_padded((PAGES - 3) * PAGE, PAGES * PAGE, PAGES * PAGE);
+}
+
+static void test_window_of_larger_pages(void **state)
+{
+    (void)state;
+    setenv("VENUS_GPU_PAGE_SIZE", "16384", 1);
+    start(VULKAN_WORKS, NULL);
+    check_padded(PAGE, PAGE, 4 * PAGE);
 }
 
 /* The guest says that it is longer than the GPU's memory. */
@@ -402,6 +436,8 @@ int main(void)
         PLACER(test_size_is_rounded_up),
         PLACER(test_memory_type),
         PLACER(test_other_memory_type),
+        PLACER(test_memory_ends_before_the_guest_s_page),
+        PLACER(test_window_of_larger_pages),
         PLACER(test_longer_than_its_memory),
         PLACER(test_no_vulkan),
         PLACER(test_no_extension),
