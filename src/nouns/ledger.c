@@ -54,7 +54,7 @@ static void take_name(char *to, size_t room, const char *name, uint32_t len)
 {
     size_t i;
     for (i = 0; i < len && i + 1 < room && name[i]; i++)
-        to[i] = name[i] < ' ' || name[i] > '~' ? '?' : name[i];
+        to[i] = (char)(name[i] < ' ' || name[i] > '~' ? '?' : name[i]);
     to[i] = 0;
 }
 
