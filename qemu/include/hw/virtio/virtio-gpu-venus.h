@@ -146,7 +146,7 @@ struct VirtIOGPUVenus {
     bool resize;
     bool window_regions;
     OnOffAuto blob_alignment;
-    uint32_t max_regions;       /* at a time; 0: as many as the accelerator can */
+    uint32_t max_regions; /* at a time; 0: as many as the accelerator can */
 };
 
 /*

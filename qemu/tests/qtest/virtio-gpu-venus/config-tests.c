@@ -46,7 +46,7 @@ static void test_blob_alignment(void)
     } cases[] = {
         { ",blob-alignment=on", true },
         { ",blob-alignment=off", false },
-        { ",blob-alignment=auto", getpagesize() > 4096 },
+        { ",blob-alignment=auto", qemu_real_host_page_size() > 4096 },
     };
 
     for (int i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -56,7 +56,7 @@ static void test_blob_alignment(void)
         g_assert_cmpuint(qvirtio_config_readl(&v->dev->vdev, 12), ==, 1);
         if (cases[i].offered) {
             g_assert_cmpuint(qvirtio_config_readl(&v->dev->vdev, 16), ==,
-                             getpagesize());
+                             qemu_real_host_page_size());
         }
         venus_stop(v);
     }
