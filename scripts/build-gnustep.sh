@@ -13,7 +13,7 @@ case ${1:-} in
 *) die "unknown option $1; see $program --help" ;;
 esac
 
-c_files=(src/base/{clock,message}.c src/platform/linux.c src/present/{images,sheets,vulkan}.c)
+c_files=(src/base/{clock,message}.c src/platform/linux.c src/present/{images,sheets}.c src/vk/vulkan.c)
 objc_files=(src/present/surface-{iosurface,layer,metal}.m tests/darwin/gnustep/{iosurfaces,layers,test-surface-layer}.m)
 
 # What runs in there. GNUstep's headers have warnings of their own, and its options are for Objective-C only.
@@ -47,7 +47,7 @@ key=$( (
     cd "$top"
     printf '%s\n' "$(root_key "$root")" "$compile"
     cat "${c_files[@]}" "${objc_files[@]}" tests/darwin/gnustep/*.h tests/darwin/gnustep/*/*.h \
-        src/{base,platform,present}/*.h include/*.h
+        src/{base,platform,present,vk}/*.h include/*.h
 ) | key_of)
 dir=$cache/gnustep/$key
 if ! [ -d "$dir" ]; then
