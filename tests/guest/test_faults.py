@@ -47,6 +47,12 @@ def venus_contexts(guest):
     return [context for context in contexts(guest).values() if context["state"] != "plain"]
 
 
+def given_back(case, guest):
+    """Waits until nothing of an ended server is in use: regions of memory go a moment after the programs that had them."""
+    case.wait_for(lambda: (not venus_contexts(guest) and not guest.stat("blob-bytes"), guest.stats()), "nothing of theirs held")
+    time.sleep(1)
+
+
 def works(guest):
     """A new program renders, and has the right picture."""
     result = guest.run_json(f"{VENUS} compute --size 16 --matrix 64 --count 1000", timeout=120)
@@ -105,6 +111,7 @@ def test_killed_server(case):
         for job in jobs:
             job.signal(signal.SIGKILL)
             job.wait(30)
+    given_back(case, guest)
     works(guest)
     expect(not venus_contexts(guest), "no context left", contexts(guest))
 

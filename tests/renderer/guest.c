@@ -125,10 +125,15 @@ static struct venus_gpu_region **find_region(struct guest *guest,
  * Where all blobs are regions (VENUS_GPU_WINDOW_REGIONS in the environment) the guest sees them over the window, as in a
  * machine. What is behind the memory is as good in the window as in the region.
  */
+static bool all_lie_over_window(void)
+{
+    return getenv("VENUS_GPU_WINDOW_REGIONS");
+}
+
 static bool lay_over_window(struct guest *guest, const struct venus_gpu_region *region)
 {
     uint64_t size = region->size;
-    if (!getenv("VENUS_GPU_WINDOW_REGIONS"))
+    if (!all_lie_over_window())
         return true;
     if (region->handle && region->handle->size < size)
         size = region->handle->size;
@@ -137,7 +142,7 @@ static bool lay_over_window(struct guest *guest, const struct venus_gpu_region *
 
 static void take_off_window(struct guest *guest, const struct venus_gpu_region *region)
 {
-    if (getenv("VENUS_GPU_WINDOW_REGIONS") &&
+    if (all_lie_over_window() &&
         mmap(guest->window + region->offset, region->size, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
         abort();
@@ -148,10 +153,12 @@ static void region_map(void *opaque, struct venus_gpu_region *region)
     struct guest *guest = opaque;
     pthread_mutex_lock(&guest->lock);
     struct venus_gpu_region **place = find_region(guest, NULL);
-    bool refuse = guest->no_regions || !place || !lay_over_window(guest, region);
+    bool listed = !all_lie_over_window(); /* the guest has to be told where its memory is */
+    bool refuse = guest->no_regions || (listed && !place) || !lay_over_window(guest, region);
     if (!refuse) {
         guest->regions++;
-        *place = region;
+        if (listed)
+            *place = region;
         guest->region = region;
         region->user = guest;
     }

@@ -425,7 +425,14 @@ static void test_variable(void **state)
     assert_int_equal(stat_value("maps-region"), 1);
 }
 
-#define PLACER(function) cmocka_unit_test_teardown(function, finish)
+static int begin(void **state)
+{
+    (void)state;
+    linux_ways();
+    return 0;
+}
+
+#define PLACER(function) cmocka_unit_test_setup_teardown(function, begin, finish)
 
 int main(void)
 {

@@ -664,6 +664,7 @@ static void test_guest_blob_smaller_than_a_page(void **state)
 {
     enum { HALF = 128 };
     (void)state;
+    linux_ways();
     vm_start(NULL);
     fill_ram();
     const struct virtio_gpu_mem_entry entries[] = { entry(RAM_ADDR, HALF),
