@@ -134,6 +134,8 @@ class Guest:
         preloaded = ":".join(filter(None, (preload and str(preload), libm)))
         self.preload = ["env", f"LD_PRELOAD={preloaded}"] if preloaded else []
         self.env, self.in_root = dict(os.environ, **(env or {})), list(in_root)
+        if preload:  # that is to give the host dma-bufs, so it is no Mac, whatever way all tests run in
+            self.env.pop("VENUS_GPU_SHM_ONLY", None)
         self.accel, self.accel_why = (accel, f"{accel}: as asked for") if accel else \
             pick_accel(self.qemu, self.image, arch, self.in_root)
         self.process = self.monitor = self.port = None
