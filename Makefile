@@ -9,7 +9,7 @@ suites := strict scripts unit renderer samples qtest guest present module gpu pa
           legacy
 
 .NOTPARALLEL:
-.PHONY: help demo demo-micro check fuzz examples figures bench $(suites:%=check-%) lib qemu module image gpu deb dist clean \
+.PHONY: help demo demo-micro check fuzz soak examples figures bench $(suites:%=check-%) lib qemu module image gpu deb dist clean \
         cache-clean
 
 help:            ## this list
@@ -60,6 +60,11 @@ FUZZ_SECONDS ?= 60
 fuzz:            ## run each target of fuzz/ for FUZZ_SECONDS (60), and say what was reached (docs/fuzzing.md)
 	@scripts/host-tools.sh python3
 	@scripts/fuzz.py --seconds "$(FUZZ_SECONDS)"
+
+MINUTES ?= 30
+soak:            ## a guest that works for MINUTES (30) while the host fails it: out/soak.svg
+	@scripts/host-tools.sh python3
+	@scripts/soak.py --minutes "$(MINUTES)"
 
 examples:        ## every example in a guest, beside the host: docs/examples.md (a quarter of an hour)
 	@scripts/setup.sh --built >/dev/null
