@@ -12,8 +12,10 @@
 #include "system/kvm.h"
 #include "venus-internal.h"
 #include "venus-memory-types.h"
-#ifdef CONFIG_CPUID_H
+/* What was configured for the host says nothing of a compiler for others. */
+#if defined(CONFIG_CPUID_H) && (defined(__x86_64__) || defined(__i386__))
 #include "qemu/cpuid.h"
+#define VENUS_ASKS_CPUID
 #endif
 
 /* VkPhysicalDeviceType */
@@ -21,7 +23,7 @@
 
 static bool venus_host_is_intel(void)
 {
-#ifdef CONFIG_CPUID_H
+#ifdef VENUS_ASKS_CPUID
     unsigned max, vendor[3];
 
     return __get_cpuid(0, &max, &vendor[0], &vendor[2], &vendor[1]) &&
