@@ -21,9 +21,9 @@ WORK = "compute --matrix 32 --count 2000 --size 1 --frames 1000000"
 def at_work(case, seconds, guest=None):
     """Two programs, one that computes and checks its results and one that waits for fences; the monitor is asked."""
     guest = guest or case.guest
-    before = guest.stat("contexts")
     jobs = [guest.spawn(f"{VENUS} {WORK} --seconds {seconds}"), guest.spawn(f"fence_ring --rounds 1000000 --seconds {seconds}")]
-    case.wait_for(lambda: (guest.stat("contexts") >= before + 2, guest.stats()), "two contexts at work")
+    case.wait_for(lambda: (all(any(name in context["name"] for context in contexts(guest).values() if context["process"])
+                               for name in ("compute", "fence_ring")), contexts(guest)), "both programs' contexts")
     time.sleep(0.5)
     with Monitor(guest) as monitor:
         yield jobs
@@ -113,7 +113,7 @@ def test_killed_server(case):
             job.wait(30)
     given_back(case, guest)
     works(guest)
-    expect(not venus_contexts(guest), "no context left", contexts(guest))
+    case.wait_for(lambda: (not venus_contexts(guest), contexts(guest)), "no context left")
 
 
 def test_panic(case):
