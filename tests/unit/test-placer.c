@@ -241,7 +241,9 @@ static void test_memory_ends_before_the_guest_s_page(void **state)
 static void test_window_of_larger_pages(void **state)
 {
     (void)state;
-    setenv("VENUS_GPU_PAGE_SIZE", "16384", 1);
+    char larger[16];
+    snprintf(larger, sizeof(larger), "%d", 4 * PAGE);
+    setenv("VENUS_GPU_PAGE_SIZE", larger, 1);
     start(VULKAN_WORKS, NULL);
     check_padded(PAGE, PAGE, 4 * PAGE);
 }

@@ -269,9 +269,9 @@ static void check_padded(enum fake_memory memory, enum venus_gpu_window_mode mod
     assert_int_equal(stat_value("maps-padded"), 2);
 
     /* What is beyond its memory cannot be shown, and is no pointer's image. */
-    struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, 32, 32);
+    struct virtio_gpu_set_scanout_blob request = blob_scanout(0, 1, 32, PAGE / 128);
     assert_ok(set_scanout_blob(&request));
-    request = blob_scanout(0, 1, 32, 33);
+    request = blob_scanout(0, 1, 32, PAGE / 128 + 1);
     assert_error(set_scanout_blob(&request), INVALID_PARAMETER);
     assert_ok(unref(1));
     vm_reset();
