@@ -59,8 +59,8 @@ static void check_placed(enum placement_way expected)
 {
     struct placement placement;
     char *dst = room + page_size();
-    assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, PAGES * page_size(), dst, &placement),
-                     0);
+    assert_int_equal(
+        placement_place(&fake_renderer, NULL, BLOB, PAGES * page_size(), dst, &placement), 0);
     assert_ptr_equal(placement.ptr, dst);
     assert_int_equal(placement.way, expected);
     assert_int_equal(placement.size, PAGES * page_size());
@@ -74,8 +74,8 @@ static void check_placed(enum placement_way expected)
     assert_int_equal(dst[PAGES * page_size()], 1);
 
     /* Anywhere. */
-    assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, PAGES * page_size(), NULL, &placement),
-                     0);
+    assert_int_equal(
+        placement_place(&fake_renderer, NULL, BLOB, PAGES * page_size(), NULL, &placement), 0);
     assert_int_equal(placement.way, expected);
     assert_int_equal(*(char *)placement.ptr, 10);
     munmap(placement.ptr, PAGES * page_size());
@@ -137,8 +137,8 @@ static void check_tail(enum fake_memory memory, size_t missing)
     char *dst = room + page_size(), *places[2], *blob = fake_blob(BLOB);
     memset(dst, 0, size); /* as the window's pages are */
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, size, i ? NULL : dst, &placement),
-                         0);
+        assert_int_equal(
+            placement_place(&fake_renderer, NULL, BLOB, size, i ? NULL : dst, &placement), 0);
         assert_int_equal(placement.size, own);
         places[i] = placement.ptr;
     }
@@ -196,8 +196,9 @@ static void test_tails_that_are_none(void **state)
         struct placement placement;
         fake_set_missing(cases[i].missing * page);
         assert_int_equal(fake_renderer.blob_create(&blob), 0);
-        assert_int_equal(placement_place(&fake_renderer, NULL, BLOB + 1, blob.size, NULL, &placement),
-                         cases[i].ret);
+        assert_int_equal(
+            placement_place(&fake_renderer, NULL, BLOB + 1, blob.size, NULL, &placement),
+            cases[i].ret);
         if (cases[i].ret == 0)
             munmap(placement.ptr, blob.size);
         fake_renderer.resource_unref(BLOB + 1);
@@ -210,7 +211,8 @@ static void test_sizes(void **state)
     struct placement placement;
     start(FAKE_SHM);
     assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, 0, NULL, &placement), -EINVAL);
-    assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, UINT64_MAX, NULL, &placement), -EINVAL);
+    assert_int_equal(placement_place(&fake_renderer, NULL, BLOB, UINT64_MAX, NULL, &placement),
+                     -EINVAL);
     assert_int_equal(
         placement_place(&fake_renderer, NULL, BLOB, (PAGES + 1) * page_size(), NULL, &placement),
         -EOVERFLOW);
