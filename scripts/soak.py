@@ -53,13 +53,7 @@ class Soak:
         return time.monotonic() - self.begin
 
     def servers(self):
-        found = []
-        for pid in processes.family(self.guest.process.pid):
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
-                    if file.read().startswith("virgl_render"):
-                        found.append(pid)
-        return sorted(found)
+        return processes.render_servers(self.guest.process.pid)
 
     def kill(self, pids):
         for pid in pids:

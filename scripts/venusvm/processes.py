@@ -25,6 +25,19 @@ def family(pid):
         members |= more
 
 
+def render_servers(pid):
+    """The processes of the render server that a QEMU has, itself and one for each context, the oldest first."""
+    found = []
+    for member in family(pid):
+        try:
+            name = Path(f"/proc/{member}/comm").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+        if name.startswith("virgl_render"):
+            found.append(member)
+    return sorted(found)
+
+
 def kinds_of_memory(smaps):
     """KiB in a /proc/PID/smaps by kind, what processes share counted once (PSS):
 

@@ -147,12 +147,17 @@ size_t ledger_read(struct ledger *ledger, struct venus_gpu_context *list, size_t
     TAILQ_FOREACH(account, &ledger->accounts, link) {
         if (i == max)
             break;
-        struct venus_gpu_context shown = account->shown;
-        if (shown.process_id)
-            shown.process_bytes = platform_process_memory((pid_t)shown.process_id);
-        sized_give((char *)list + i++ * context_size, context_size, &shown, sizeof(shown));
+        sized_give((char *)list + i++ * context_size, context_size, &account->shown,
+                   sizeof(account->shown));
     }
     size_t count = ledger->count;
     pthread_mutex_unlock(&ledger->lock);
+
+    /* That takes a while, in which the device thread is not to wait. */
+    while (i-- > 0) {
+        struct venus_gpu_context *shown = (void *)((char *)list + i * context_size);
+        if (shown->process_id)
+            shown->process_bytes = platform_process_memory((pid_t)shown->process_id);
+    }
     return count;
 }

@@ -6,14 +6,12 @@ fences and says for how long. Meanwhile the monitor is asked ten times a second.
 program may be left in the device or in the render server afterwards; what the device logs of it is its due.
 """
 
-import contextlib
 import json
 import threading
 import time
-from pathlib import Path
 
 from venusvm.harness import VENUS, expect, need_patch
-from venusvm.processes import family
+from venusvm.processes import render_servers
 
 # What has the render node's group and nothing else.
 NOBODY = "setpriv --reuid=nobody --regid=nogroup --groups=$(stat -c %g /dev/dri/renderD128) --inh-caps=-all"
@@ -28,12 +26,7 @@ LIVE = ("contexts", "resources", "blobs", "mapped", "fences-pending")
 
 def servers(guest):
     """The processes of the render server: itself, and one for each context."""
-    found = set()
-    for pid in family(guest.process.pid):
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").startswith("virgl_render"):
-                found.add(pid)
-    return found
+    return set(render_servers(guest.process.pid))
 
 
 class Monitor(threading.Thread):
