@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* See fake-vulkan.h. The device thread's, but for the questions, which are asked while that has nothing to do. */
+/*
+ * See fake-vulkan.h. What is not atomic is the device thread's, and the questions about it are asked once an answer has
+ * come. That thread frees memory after its answer, so what freeing reads or changes is atomic.
+ */
 #include "fake-vulkan.h"
 
 #include <fcntl.h>
@@ -22,13 +25,13 @@ struct memory_object {
 };
 
 static struct {
-    enum vulkan_fault fault;
+    _Atomic(enum vulkan_fault) fault;
     atomic_uint instances, devices, memories, mapped;
     int bystander;
     uint64_t last_size;
     uint32_t last_type;
     void *last_address;
-    const char *complaint;
+    _Atomic(const char *) complaint;
 } fake;
 
 static int instance, physical, device, queue; /* handles are their addresses */
@@ -216,7 +219,7 @@ static VkResult map(VkDevice which, const VkMemoryMapInfoKHR *info, void **out)
     if (!(info->flags & VK_MEMORY_MAP_PLACED_BIT_EXT) || info->offset ||
         info->size != VK_WHOLE_SIZE || memory->mapped)
         fake.complaint = "memory was mapped in a way that it cannot be";
-    switch (fake.fault) {
+    switch ((enum vulkan_fault)fake.fault) {
     case VULKAN_REFUSES_MAP:
         return VK_ERROR_MEMORY_MAP_FAILED;
     case VULKAN_MAP_LEAVES_HOLE:
