@@ -232,12 +232,13 @@ static int place_by_alias(const struct renderer *renderer, uint32_t resource_id,
 /*
  * What a guest's page has beyond the memory: pages that are nobody else's, zeroes until the guest writes there. It can
  * write as many already by touching the window where nothing is mapped, and they are part of the size that it stated,
- * which was taken of its budget. They go with the mapping. untouched: such pages are there.
+ * which was taken of its budget. They go with the mapping. What was there does not do: a way that failed may have left
+ * a hole, and a blob that could not be taken out of the window its pages.
  */
-static int make_tail(const struct placement *placement, uint64_t size, bool untouched)
+static int make_tail(const struct placement *placement, uint64_t size)
 {
     char *at = (char *)placement->ptr + placement->size;
-    if (placement->size == size || untouched)
+    if (placement->size == size)
         return 0;
     void *tail = mmap(at, size - placement->size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
@@ -272,17 +273,15 @@ int placement_place_by_vulkan(const struct renderer *renderer, struct placer *pl
         ret = place_by_vulkan(renderer, placer, resource_id, &source, UINT64_MAX, size, dst,
                               placement);
     close_source(&source);
-    return ret == 0 ? make_tail(placement, size, true) : ret;
+    return ret == 0 ? make_tail(placement, size) : ret;
 }
 
 /* Whether a placement that was not told how much memory there is has it; ends it if not. */
 static int look_at(struct placement *placement, bool sized, uint64_t size, void *dst)
 {
-    uint64_t placed = placement->size;
     if (!sized)
-        placement->size = placement_there(placement->ptr, placed, size);
-    int ret =
-        placement->size ? make_tail(placement, size, dst && placement->size == placed) : -EOVERFLOW;
+        placement->size = placement_there(placement->ptr, placement->size, size);
+    int ret = placement->size ? make_tail(placement, size) : -EOVERFLOW;
     if (ret < 0 && !dst)
         munmap(placement->ptr, size);
     return ret;

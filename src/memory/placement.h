@@ -35,8 +35,9 @@ struct placement {
 /*
  * Place a renderer's blob at dst, where there are anonymous pages of ours, or anywhere if dst is NULL: then it is the
  * caller's to unmap, all of the blob's size in whole pages. By Vulkan only with a placer, in its window. Returns 0, or
- * a negative errno value, and then what is at dst is not defined: put something else there. -EOVERFLOW: the blob is
- * longer than its memory, by more than a guest's pages explain, or could be one day, and must be mapped in no way.
+ * a negative errno value, and then what is at dst is not defined: put something else there, and then free `placed`, which
+ * may be set all the same. -EOVERFLOW: the blob is longer than its memory, by more than a guest's pages explain, or could
+ * be one day, and must be mapped in no way.
  */
 int placement_place(const struct renderer *renderer, struct placer *placer, uint32_t resource_id,
                     uint64_t size, void *dst, struct placement *placement);

@@ -255,6 +255,7 @@ static int place(struct venus_gpu *gpu, struct resource *resource)
         in_vain = true;
         /* A failed attempt may have taken the old pages away, or put wrong ones there. */
         int fill = window_fill(window, offset, resource->range.end - offset);
+        (fill < 0 ? placed_keep : placed_free)(placement.placed);
         if (fill < 0)
             log_line(&gpu->services.log, VENUS_GPU_LOG_ERROR,
                      "the window has a hole at offset 0x%llx: no pages could be put there (%d)",
