@@ -78,9 +78,15 @@ struct memory *blob_memory_create_unmapped(struct services *services, uint32_t r
 {
     assert_device_thread(services);
     struct memory *memory = page_round(size) ? memory_new(services, NULL, page_round(size)) : NULL;
-    if (memory && !export_memory(services, memory, resource_id)) {
+    if (!memory)
+        return NULL;
+    uint64_t there = 0;
+    if (export_memory(services, memory, resource_id))
+        there = placement_behind(memory->fd, memory->size);
+    if (!there) {
         memory_unref(memory);
         return NULL;
     }
+    memory->tail = memory->size - there;
     return memory;
 }

@@ -131,11 +131,21 @@ static void close_source(const struct source *source)
         close(source->fd);
 }
 
-/* How much of a blob's memory the descriptor has: 0, if that is less than the blob's size allows. */
+/* How much of a blob of that size so many pages are: 0, if they are less than it allows. */
+static uint64_t pages_of_blob(uint64_t pages, uint64_t size)
+{
+    uint64_t there = pages < size ? pages : size;
+    return is_tail(size - there, size) ? there : 0;
+}
+
 static uint64_t size_of_source(const struct source *source, uint64_t size)
 {
-    uint64_t there = source->pages < size ? source->pages : size;
-    return is_tail(size - there, size) ? there : 0;
+    return pages_of_blob(source->pages, size);
+}
+
+uint64_t placement_behind(int fd, uint64_t size)
+{
+    return pages_of_blob(file_pages(fd), size);
 }
 
 static int place_by_fd(const struct source *source, uint64_t size, void *dst,

@@ -5,7 +5,7 @@
  * A guest's kernel makes its blobs whole pages of its own. Where those are larger than the host's, the memory
  * behind a blob can end before the blob does; after its end come pages of nothing.
  *
- * The device thread's, but for placement_alias() and placement_there().
+ * The device thread's, but for placement_alias(), placement_behind() and placement_there().
  */
 #ifndef PLACEMENT_H
 #define PLACEMENT_H
@@ -46,6 +46,12 @@ int placement_place(const struct renderer *renderer, struct placer *placer, uint
 int placement_place_by_vulkan(const struct renderer *renderer, struct placer *placer,
                               uint32_t resource_id, uint64_t size, void *dst,
                               struct placement *placement);
+
+/*
+ * How much of a blob of whole pages the memory behind its descriptor is: all of it, or less where a guest's page reaches
+ * beyond, as far as the descriptor tells. 0: too little to be used.
+ */
+uint64_t placement_behind(int fd, uint64_t size);
 
 /* The least memory there can be behind a blob of that size, of which a guest's last page is the rest. */
 uint64_t placement_least(uint64_t size);

@@ -272,9 +272,10 @@ static void test_private_ram(void **state)
 }
 
 /* Blob 1 of what was exported, which the guest says it will not map. */
-static void create_unmappable_blob(const struct exported *exported)
+static void create_unmappable_blob(enum renderer_fd type, const struct exported *exported,
+                                   uint64_t size)
 {
-    fake_lend(RENDERER_FD_OPAQUE, exported->fd, exported->ptr);
+    fake_lend(type, exported->fd, exported->ptr);
     assert_ok(create_context(1));
     const struct virtio_gpu_resource_create_blob request = {
         REQUEST(RESOURCE_CREATE_BLOB),
@@ -283,7 +284,7 @@ static void create_unmappable_blob(const struct exported *exported)
         .blob_mem = le32(VIRTIO_GPU_BLOB_MEM_HOST3D),
         .blob_flags = le32(VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE),
         .blob_id = le64(1),
-        .size = le64(SIZE),
+        .size = le64(size),
     };
     assert_ok(create_blob(&request, NULL, 0));
 }
@@ -295,7 +296,7 @@ static void test_not_mappable(void **state)
     (void)state;
     assert_true(exporter_allocate(&exporter, SIZE, RENDERER_FD_OPAQUE, &exported));
     start(&exporter.device);
-    create_unmappable_blob(&exported);
+    create_unmappable_blob(RENDERER_FD_OPAQUE, &exported, SIZE);
     fill(exported.ptr, 1);
     show_and_compare(1, 1);
     assert_null(shown(0)->pixels);
@@ -308,6 +309,32 @@ static void test_not_mappable(void **state)
     exporter_free(&exporter, &exported);
 }
 
+/*
+ * A guest's larger pages reach beyond the memory: the GPU is told of what there is, and nothing behind it is shown. What is
+ * shorter by more is not shown at all.
+ */
+static void test_not_mappable_and_padded(void **state)
+{
+    struct exported exported;
+    (void)state;
+    if (!exporter_allocate(&exporter, SIZE, RENDERER_FD_DMABUF, &exported))
+        skip();
+    start(&exporter.device);
+    create_unmappable_blob(RENDERER_FD_DMABUF, &exported, SIZE + (16 << 10));
+    fill(exported.ptr, 1);
+    show_and_compare(1, 1);
+    assert_only("present-dma-buf");
+    struct virtio_gpu_set_scanout_blob larger = blob_scanout(0, 1, WIDTH, HEIGHT + 1);
+    assert_error(set_scanout_blob(&larger), INVALID_PARAMETER);
+    assert_ok(unref(1));
+    assert_ok(destroy_context(1));
+    create_unmappable_blob(RENDERER_FD_DMABUF, &exported, 2 * SIZE);
+    larger = blob_scanout(0, 1, WIDTH, HEIGHT);
+    assert_error(set_scanout_blob(&larger), UNSPEC);
+    vm_stop();
+    exporter_free(&exporter, &exported);
+}
+
 /* And where it cannot be imported, that frame is not shown, and the next one is. */
 static void test_not_mappable_nor_importable(void **state)
 {
@@ -316,7 +343,7 @@ static void test_not_mappable_nor_importable(void **state)
     assert_true(exporter_allocate(&exporter, SIZE, RENDERER_FD_OPAQUE, &exported));
     start(&exporter.device);
     shim_fail(SHIM_ALLOCATE_IMPORT, VK_ERROR_OUT_OF_DEVICE_MEMORY, 0, 1);
-    create_unmappable_blob(&exported);
+    create_unmappable_blob(RENDERER_FD_OPAQUE, &exported, SIZE);
     show_blob(1, WIDTH, HEIGHT);
     assert_int_equal(stat_value("present-frames"), 0);
     show_2d(2, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, WIDTH, HEIGHT, 5);
@@ -341,6 +368,7 @@ int main(void)
         PRESENT_TEST(test_guest_blob),
         PRESENT_TEST(test_private_ram),
         TEST(test_not_mappable),
+        TEST(test_not_mappable_and_padded),
         TEST(test_not_mappable_nor_importable),
     };
     return cmocka_run_group_tests(tests, start_exporter, stop_exporter);
