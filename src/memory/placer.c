@@ -44,7 +44,8 @@ struct placer {
     uint64_t size;
     bool is_alone;
 
-    char *slots;       /* as many bytes as the window has; NULL: none, or no longer */
+    char *slots; /* as many bytes as the window has, and then some; NULL: none, or no longer */
+    uint64_t slots_size;
     struct vulkan *vk; /* NULL: not open */
     unsigned openings; /* how often it was opened */
     bool gave_up;
@@ -94,7 +95,7 @@ void placer_destroy(struct placer *placer)
     vulkan_unref(placer->vk);
     shared_vulkan_destroy(placer->own);
     if (placer->slots)
-        munmap(placer->slots, placer->size);
+        munmap(placer->slots, placer->slots_size);
     free(placer);
 }
 
@@ -122,20 +123,39 @@ static bool take_room(char *room, uint64_t size)
     return ptr == room;
 }
 
+/*
+ * A guest may call memory smaller than it is, and nobody tells its size; Vulkan does not say whether a driver then maps what
+ * it was told, or all. So behind the slots as many addresses are kept as memory can have.
+ */
+static bool make_slots(struct placer *placer)
+{
+    const VkPhysicalDeviceMemoryProperties *memory = &placer->vk->memory;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < memory->memoryHeapCount; i++) {
+        if (memory->memoryHeaps[i].size > most)
+            most = memory->memoryHeaps[i].size;
+    }
+    if (most > SIZE_MAX / 2)
+        return false;
+    uint64_t size = placer->size + page_round_here(most);
+    void *slots = mmap((void *)SLOTS_HINT, size, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (slots == MAP_FAILED)
+        return false;
+    munlock(slots, size);
+    placer->slots = slots;
+    placer->slots_size = size;
+    return true;
+}
+
 /* The slot of what is at dst, or NULL. */
 static char *slot_of(struct placer *placer, const char *dst, uint64_t size)
 {
     if (dst < placer->base || size > placer->size ||
         (uint64_t)(dst - placer->base) > placer->size - size)
         return NULL;
-    if (!placer->slots) {
-        void *slots = mmap((void *)SLOTS_HINT, placer->size, PROT_NONE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (slots == MAP_FAILED)
-            return NULL;
-        munlock(slots, placer->size);
-        placer->slots = slots;
-    }
+    if (!placer->slots && !make_slots(placer))
+        return NULL;
     return placer->slots + (dst - placer->base);
 }
 

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LARGE_PAGE = 64 << 10 };
+enum { LARGE_PAGE = 64 << 10, HEAP_SIZE = 1 << 20 };
 
 const uint8_t fake_vulkan_device_uuid[VK_UUID_SIZE] = { 1, 2, 3 };
 const uint8_t fake_vulkan_driver_uuid[VK_UUID_SIZE] = { 4, 5, 6 };
@@ -143,6 +143,7 @@ static void get_memory_properties(VkPhysicalDevice which, VkPhysicalDeviceMemory
                          { visible, 0 },
                          { visible | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, 0 } },
         .memoryHeapCount = 1,
+        .memoryHeaps = { { .size = HEAP_SIZE } },
     };
 }
 
@@ -210,6 +211,13 @@ static VkResult allocate(VkDevice which, const VkMemoryAllocateInfo *info,
     return VK_SUCCESS;
 }
 
+/* Whether somebody has kept these addresses. */
+static bool is_kept(void *at, uint64_t size)
+{
+    unsigned char in_core[1024];
+    return size / (uint64_t)getpagesize() <= sizeof(in_core) && mincore(at, size, in_core) == 0;
+}
+
 static VkResult map(VkDevice which, const VkMemoryMapInfoKHR *info, void **out)
 {
     const VkMemoryMapPlacedInfoEXT *placed = info->pNext;
@@ -234,6 +242,11 @@ static VkResult map(VkDevice which, const VkMemoryMapInfoKHR *info, void **out)
         break;
     }
     bool here = fake.fault != VULKAN_MAPS_ELSEWHERE;
+    struct stat st;
+    if (fake.fault == VULKAN_MAPS_ALL && fstat(memory->fd, &st) == 0)
+        memory->size = (uint64_t)st.st_size;
+    if (here && !is_kept(placed->pPlacedAddress, memory->size))
+        fake.complaint = "memory was mapped where nothing was kept for it";
     memory->mapped =
         mmap(here ? placed->pPlacedAddress : NULL, memory->size, PROT_READ | PROT_WRITE,
              MAP_SHARED | (here ? MAP_FIXED : 0), memory->fd, 0);

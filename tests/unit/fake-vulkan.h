@@ -26,6 +26,7 @@ enum vulkan_fault {
     VULKAN_REFUSES_MAP,
     VULKAN_MAP_LEAVES_HOLE,  /* as it is refused */
     VULKAN_MAPS_ELSEWHERE,
+    VULKAN_MAPS_ALL,         /* that there is, not what was imported of it */
     VULKAN_REFUSES_UNMAP,
     VULKAN_IS_LOST,          /* once, at the next map */
     VULKAN_IS_LOST_ALWAYS,

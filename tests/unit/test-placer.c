@@ -182,6 +182,24 @@ static void test_size_is_rounded_up(void **state)
     check_shared(OFFSET, 3 * PAGE);
 }
 
+/* A guest's program says that its memory is smaller than it is, at the window's end; and its driver maps all of it. */
+static void test_larger_than_it_says(void **state)
+{
+    (void)state;
+    start(VULKAN_MAPS_ALL, NULL);
+    for (uint32_t id = 1; id <= 2; id++) {
+        assert_ok(create_host_blob(id, PAGE));
+        assert_int_equal(map_blob(id, WINDOW_SIZE - id * PAGE), OK_MAP);
+        check_shared(WINDOW_SIZE - id * PAGE, PAGE);
+    }
+    assert_int_equal(stat_value("maps-vulkan"), 2);
+    assert_null(fake_vulkan_complaint());
+    assert_ok(unref(1));
+    wait_for_memories(1);
+    check_shared(WINDOW_SIZE - 2 * PAGE, PAGE);
+    assert_int_equal(first_gap(vm.window, WINDOW_SIZE, "rw"), UINT32_MAX);
+}
+
 /* Nobody says which type a descriptor is of, but whether it is cached. */
 static void test_memory_type(void **state)
 {
@@ -443,6 +461,7 @@ int main(void)
         PLACER(test_driver_is_kept_out_of_the_window),
         PLACER(test_several),
         PLACER(test_size_is_rounded_up),
+        PLACER(test_larger_than_it_says),
         PLACER(test_memory_type),
         PLACER(test_other_memory_type),
         PLACER(test_memory_ends_before_the_guest_s_page),
