@@ -52,12 +52,24 @@ static bool count_places(struct venus_gpu *gpu)
     return held >= MOST_PLACES;
 }
 
-/* Whoever has something that waits for long, and most of all. */
+/*
+ * Many contexts fill the queue too, with a few places each. One that holds no more than a drawing that takes long may
+ * is not told from these by what it holds: the newest goes first, or a program could have any other one ended by opening
+ * contexts that hold a place less.
+ */
+enum { FEW_PLACES = 8 };
+
+static unsigned blame(const struct context *context)
+{
+    return context->places > FEW_PLACES ? context->places : FEW_PLACES;
+}
+
+/* Whoever has something that waits for long, and most of all, or else is the newest. */
 static struct context *find_holder(struct venus_gpu *gpu)
 {
     struct context *context = NULL, *holder = NULL;
-    while ((context = context_next(gpu, context))) {
-        if (context->old_places && (!holder || context->places > holder->places))
+    while ((context = context_next(gpu, context))) { /* the older before the newer */
+        if (context->old_places && (!holder || blame(context) >= blame(holder)))
             holder = context;
     }
     return holder;

@@ -5,7 +5,8 @@
  * A command keeps its descriptors until it is answered, and a queue has so many. Two kinds of commands can wait
  * for as long as a guest's program likes: those that wait for a fence of a context, and those that are
  * parked for a context. A program that sends nothing else would fill the queue and stop everybody. So when
- * such commands hold many places, and for long, the context that holds most of them is ended.
+ * such commands hold many places, and for long, the context that holds most of them is ended; of those that hold but a
+ * few, the newest.
  */
 #ifndef PLACES_H
 #define PLACES_H

@@ -144,11 +144,37 @@ static void test_who_holds_most(void **state)
     assert_false(is_done(a[0]) || is_done(c));
 }
 
+/* Many programs that hold little each do not have one ended that was there before them, and holds a bit more. */
+static void test_many_that_hold_little(void **state)
+{
+    (void)state;
+    enum { FIRST = THIRD + 1, MANY = MOST_PLACES / 2, EACH = 2, DRAWING = 5 };
+    struct sent *drawing[DRAWING], *little[MANY][EACH];
+    start();
+    for (unsigned i = 0; i < DRAWING; i++)
+        drawing[i] = send_fence(OTHER, 1, i);
+    for (uint32_t id = 0; id < MANY; id++) {
+        assert_ok(create_context(FIRST + id));
+        for (unsigned i = 0; i < EACH; i++)
+            little[id][i] = send_fence(FIRST + id, 1, i);
+    }
+    /* The newest of those that have waited for long, one after the other, until there are places again. */
+    const unsigned lost = (DRAWING + MANY * EACH - MOST_PLACES) / EACH + 1;
+    for (unsigned i = 0; i < 200 && stat_value("contexts-lost") < lost; i++)
+        nanosleep(&(struct timespec){ .tv_nsec = 100 * 1000 * 1000 }, NULL);
+    assert_int_equal(stat_value("contexts-lost"), lost);
+    for (uint32_t id = 0; id < MANY / 2; id++)
+        assert_false(is_done(little[id][0]));
+    for (unsigned i = 0; i < DRAWING; i++)
+        assert_false(is_done(drawing[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_fences_that_never_signal), TEST(test_long_is_not_many), TEST(test_parked),
         TEST(test_behind_the_first),         TEST(test_what_is_allowed),  TEST(test_who_holds_most),
+        TEST(test_many_that_hold_little),
     };
     return RUN_TESTS(tests);
 }
