@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of the ceilings on what a guest can make the host allocate. */
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "../memory-file.h"
 #include "device/device.h"
 #include "harness.h"
 
@@ -218,7 +220,48 @@ static void test_blob_memory(void **state)
     assert_ok(create_host_blob(1, 9 * PAGE));
 }
 
-/* The address ranges of the process: guest blobs in many pieces are copied when they run out. */
+/* A blob that is smaller than what it is made of keeps all of that. */
+static void test_memory_behind_blobs(void **state)
+{
+    (void)state;
+    int fd = memory_file(true);
+    assert_int_equal(ftruncate(fd, 8 * PAGE), 0);
+    void *ptr = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(ptr, MAP_FAILED);
+    vm_start(&(struct vm_options){ .max_blob_memory = 10 * PAGE, .max_context_memory = 10 * PAGE });
+    assert_ok(create_context(1));
+    fake_lend(RENDERER_FD_OPAQUE, fd, ptr);
+    assert_ok(create_host_blob(1, PAGE));
+    assert_int_equal(stat_value("blob-bytes"), 8 * PAGE);
+    assert_error(create_host_blob(2, 2 * PAGE), OUT_OF_MEMORY); /* it keeps as much */
+    assert_int_equal(stat_value("blob-bytes"), 8 * PAGE);
+    assert_int_equal(fake_blobs(), 1);
+    fake_set_memory(FAKE_SHM);
+    assert_error(create_host_blob(2, 3 * PAGE), OUT_OF_MEMORY);
+    assert_ok(create_host_blob(2, 2 * PAGE));
+    assert_ok(unref(2));
+    assert_ok(unref(1));
+    assert_int_equal(stat_value("blob-bytes"), 0);
+    vm_stop();
+
+    /* The share of its context: at it, and over. */
+    vm_start(&(struct vm_options){ .max_blob_memory = 20 * PAGE, .max_context_memory = 8 * PAGE });
+    assert_ok(create_context(1));
+    fake_lend(RENDERER_FD_OPAQUE, fd, ptr);
+    assert_ok(create_host_blob(1, PAGE));
+    assert_ok(unref(1));
+    fake_set_memory(FAKE_SHM);
+    assert_ok(create_host_blob(2, PAGE));
+    fake_lend(RENDERER_FD_OPAQUE, fd, ptr);
+    assert_error(create_host_blob(1, PAGE), OUT_OF_MEMORY);
+    assert_int_equal(stat_value("contexts-lost"), 1);
+    assert_int_equal(stat_value("blob-bytes"), PAGE);
+    assert_int_equal(fake_blobs(), 1);
+    vm_stop();
+    munmap(ptr, 8 * PAGE);
+    close(fd);
+}
+
 /* A guest cannot have all of the host's memory unless somebody says so. */
 static void test_defaults_of_memory(void **state)
 {
@@ -237,6 +280,7 @@ static void test_defaults_of_memory(void **state)
     assert_int_equal(fake_last(FAKE_LIMIT_MEMORY).size, 64 * PAGE);
 }
 
+/* The address ranges of the process: guest blobs in many pieces are copied when they run out. */
 static void test_address_ranges(void **state)
 {
     (void)state;
@@ -282,6 +326,7 @@ int main(void)
         TEST(test_memory_of_copies),
         TEST(test_memory_of_lists),
         TEST(test_blob_memory),
+        TEST(test_memory_behind_blobs),
         TEST(test_address_ranges),
         TEST(test_defaults_of_memory),
         TEST(test_command_streams),
