@@ -29,6 +29,15 @@ static uint64_t half_of_memory(void)
 enum { MAX_RANGES = 32768 };
 
 /*
+ * 64 pictures of 16384 x 16384, where each guest has few buffers of a screen's size: an eighth of the smallest address
+ * space that a 64-bit kernel has. A monitor that finds no more of it ends.
+ */
+static const uint64_t max_address_space = (uint64_t)64 << 30;
+
+/* 16 for each resource, of which most are one context's or two's. Each takes some 100 bytes, virglrenderer's among them. */
+enum { MAX_ATTACHMENTS = 16 * DEFAULT_MAX_RESOURCES };
+
+/*
  * How many descriptors of this process resources may take. Those that a context takes, and as many again for
  * the monitor as a small one needs, are not the guest's.
  */
@@ -72,6 +81,8 @@ void budget_init(struct budget *budget, struct venus_gpu_config *config)
                                    [BUDGET_RESOURCES] = config->max_resources,
                                    [BUDGET_MEMORY] = config->max_memory,
                                    [BUDGET_BLOB_MEMORY] = config->max_blob_memory,
+                                   [BUDGET_ADDRESS_SPACE] = max_address_space,
+                                   [BUDGET_ATTACHMENTS] = MAX_ATTACHMENTS,
                                    [BUDGET_RANGES] = MAX_RANGES,
                                    [BUDGET_DESCRIPTORS] = descriptors,
                                } };

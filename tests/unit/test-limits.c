@@ -262,6 +262,63 @@ static void test_memory_behind_blobs(void **state)
     close(fd);
 }
 
+/*
+ * A list of guest memory can name the same gigabytes again and again: what is seen in place takes address space, of which
+ * a monitor that runs out ends.
+ */
+static void test_address_space(void **state)
+{
+    (void)state;
+    linux_ways();
+    vm_start(&(struct vm_options){ .max_memory = 2 * PAGE });
+    assert_int_equal(vm.gpu->services.budget.most[BUDGET_ADDRESS_SPACE], UINT64_C(64) << 30);
+    vm.gpu->services.budget.most[BUDGET_ADDRESS_SPACE] = 2 * RAM_SIZE;
+    struct virtio_gpu_mem_entry entries[3];
+    for (unsigned i = 0; i < COUNT(entries); i++)
+        entries[i] = entry(RAM_ADDR, RAM_SIZE);
+    const struct virtio_gpu_set_scanout_blob first = blob_scanout(0, 1, 32, 32),
+                                             second = blob_scanout(0, 2, 32, 32);
+    assert_ok(create_guest_blob(1, 2 * RAM_SIZE, entries, 2)); /* all there is */
+    assert_ok(set_scanout_blob(&first));
+    assert_int_equal(stat_value("guest-aliases"), 1);
+    assert_ok(create_guest_blob(2, PAGE, entries, 1));
+    assert_ok(set_scanout_blob(&second)); /* so it is copied */
+    assert_int_equal(stat_value("guest-aliases"), 1);
+    assert_ok(unref(2));
+    assert_ok(unref(1));
+    assert_int_equal(stat_value("address-space-bytes"), 0);
+    assert_ok(create_guest_blob(1, 2 * RAM_SIZE + PAGE, entries, 3)); /* more than there is */
+    assert_error(set_scanout_blob(&first), OUT_OF_MEMORY);
+    assert_ok(create_guest_blob(2, RAM_SIZE, entries, 1)); /* less */
+    assert_ok(set_scanout_blob(&second));
+    assert_int_equal(stat_value("guest-aliases"), 2);
+}
+
+/* That a context has a resource takes memory too: of few resources and few contexts, much. */
+static void test_attachments(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    assert_int_equal(vm.gpu->services.budget.most[BUDGET_ATTACHMENTS], 1 << 20);
+    vm.gpu->services.budget.most[BUDGET_ATTACHMENTS] = 3;
+    for (uint32_t id = 1; id <= 2; id++) {
+        assert_ok(create_context(id));
+        assert_ok(create_2d(id, format, 1, 1));
+        assert_ok(attach_resource(id, 1));
+    }
+    assert_ok(attach_resource(1, 1)); /* it has it */
+    assert_ok(attach_resource(1, 2));
+    assert_error(attach_resource(2, 2), OUT_OF_MEMORY);
+    assert_ok(detach_resource(2, 1));
+    assert_ok(attach_resource(2, 2));
+    assert_error(attach_resource(2, 1), OUT_OF_MEMORY);
+    assert_ok(unref(1));
+    assert_ok(destroy_context(2));
+    assert_int_equal(stat_value("attachments"), 1);
+    vm_reset();
+    assert_int_equal(stat_value("attachments"), 0);
+}
+
 /* A guest cannot have all of the host's memory unless somebody says so. */
 static void test_defaults_of_memory(void **state)
 {
@@ -328,6 +385,8 @@ int main(void)
         TEST(test_blob_memory),
         TEST(test_memory_behind_blobs),
         TEST(test_address_ranges),
+        TEST(test_address_space),
+        TEST(test_attachments),
         TEST(test_defaults_of_memory),
         TEST(test_command_streams),
     };
