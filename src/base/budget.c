@@ -38,6 +38,21 @@ static const uint64_t max_address_space = (uint64_t)64 << 30;
 enum { MAX_ATTACHMENTS = 16 * DEFAULT_MAX_RESOURCES };
 
 /*
+ * Half of the threads that a Linux kernel has numbers for unless told otherwise (pid_max, 32768 where nobody raised it):
+ * 64 for each of 256 contexts. And 1024 descriptors for each, of a KB or so of the kernel's memory.
+ */
+enum { MAX_PROCESS_THREADS = 16384, MAX_PROCESS_DESCRIPTORS = 262144 };
+
+/* Half of the host's, unless an option gives more: blobs are memory of these processes too. */
+static uint64_t memory_of_processes(const struct venus_gpu_config *config)
+{
+    uint64_t most = half_of_memory();
+    if (most < config->max_blob_memory)
+        most = config->max_blob_memory;
+    return most < config->max_context_memory ? config->max_context_memory : most;
+}
+
+/*
  * How many descriptors of this process resources may take. Those that a context takes, and as many again for
  * the monitor as a small one needs, are not the guest's.
  */
@@ -85,6 +100,11 @@ void budget_init(struct budget *budget, struct venus_gpu_config *config)
                                    [BUDGET_ATTACHMENTS] = MAX_ATTACHMENTS,
                                    [BUDGET_RANGES] = MAX_RANGES,
                                    [BUDGET_DESCRIPTORS] = descriptors,
+                               },
+                               .most_of_processes = {
+                                   [PROCESS_MEMORY] = memory_of_processes(config),
+                                   [PROCESS_THREADS] = MAX_PROCESS_THREADS,
+                                   [PROCESS_DESCRIPTORS] = MAX_PROCESS_DESCRIPTORS,
                                } };
 }
 

@@ -31,9 +31,18 @@ enum budget_item {
     BUDGET_ITEMS,
 };
 
+/* What the processes of all contexts may have together (device/processes.h). */
+enum process_item {
+    PROCESS_MEMORY, /* bytes */
+    PROCESS_THREADS,
+    PROCESS_DESCRIPTORS,
+    PROCESS_ITEMS,
+};
+
 struct budget {
     uint64_t most[BUDGET_ITEMS]; /* constant */
     _Atomic uint64_t taken[BUDGET_ITEMS];
+    uint64_t most_of_processes[PROCESS_ITEMS]; /* constant */
 };
 
 /* Take the limits from a configuration, and put the defaults into it where it has none. */
