@@ -29,6 +29,30 @@ static uint64_t half_of_memory(void)
 enum { MAX_RANGES = 32768 };
 
 /*
+ * 64 pictures of 16384 x 16384, where each guest has few buffers of a screen's size: an eighth of the smallest address
+ * space that a 64-bit kernel has. A monitor that finds no more of it ends.
+ */
+static const uint64_t max_address_space = (uint64_t)64 << 30;
+
+/* 16 for each resource, of which most are one context's or two's. Each takes some 100 bytes, virglrenderer's among them. */
+enum { MAX_ATTACHMENTS = 16 * DEFAULT_MAX_RESOURCES };
+
+/*
+ * Half of the threads that a Linux kernel has numbers for unless told otherwise (pid_max, 32768 where nobody raised it):
+ * 64 for each of 256 contexts. And 1024 descriptors for each, of a KB or so of the kernel's memory.
+ */
+enum { MAX_PROCESS_THREADS = 16384, MAX_PROCESS_DESCRIPTORS = 262144 };
+
+/* Half of the host's, unless an option gives more: blobs are memory of these processes too. */
+static uint64_t memory_of_processes(const struct venus_gpu_config *config)
+{
+    uint64_t most = half_of_memory();
+    if (most < config->max_blob_memory)
+        most = config->max_blob_memory;
+    return most < config->max_context_memory ? config->max_context_memory : most;
+}
+
+/*
  * How many descriptors of this process resources may take. Those that a context takes, and as many again for
  * the monitor as a small one needs, are not the guest's.
  */
@@ -72,8 +96,15 @@ void budget_init(struct budget *budget, struct venus_gpu_config *config)
                                    [BUDGET_RESOURCES] = config->max_resources,
                                    [BUDGET_MEMORY] = config->max_memory,
                                    [BUDGET_BLOB_MEMORY] = config->max_blob_memory,
+                                   [BUDGET_ADDRESS_SPACE] = max_address_space,
+                                   [BUDGET_ATTACHMENTS] = MAX_ATTACHMENTS,
                                    [BUDGET_RANGES] = MAX_RANGES,
                                    [BUDGET_DESCRIPTORS] = descriptors,
+                               },
+                               .most_of_processes = {
+                                   [PROCESS_MEMORY] = memory_of_processes(config),
+                                   [PROCESS_THREADS] = MAX_PROCESS_THREADS,
+                                   [PROCESS_DESCRIPTORS] = MAX_PROCESS_DESCRIPTORS,
                                } };
 }
 

@@ -18,6 +18,8 @@ enum budget_item {
     BUDGET_RESOURCES,
     BUDGET_MEMORY,      /* bytes of this process: 2D resources, copies of guest blobs, page lists */
     BUDGET_BLOB_MEMORY, /* bytes of HOST3D and HOST3D_GUEST blobs */
+    BUDGET_ADDRESS_SPACE, /* bytes of it, where guest memory is seen in place: a list may name the same page often */
+    BUDGET_ATTACHMENTS,   /* of resources to contexts */
     BUDGET_RANGES,      /* address ranges of this process, of which the kernel allows so many */
     /*
      * Descriptors of this process. Each resource has one at hand: its memory's, ours or virglrenderer's. A blob takes
@@ -29,9 +31,18 @@ enum budget_item {
     BUDGET_ITEMS,
 };
 
+/* What the processes of all contexts may have together (device/processes.h). */
+enum process_item {
+    PROCESS_MEMORY, /* bytes */
+    PROCESS_THREADS,
+    PROCESS_DESCRIPTORS,
+    PROCESS_ITEMS,
+};
+
 struct budget {
     uint64_t most[BUDGET_ITEMS]; /* constant */
     _Atomic uint64_t taken[BUDGET_ITEMS];
+    uint64_t most_of_processes[PROCESS_ITEMS]; /* constant */
 };
 
 /* Take the limits from a configuration, and put the defaults into it where it has none. */

@@ -33,6 +33,9 @@ static const struct {
                             "bytes of 2D resources, copies of guest blobs, page lists" },
     [STAT_BLOB_BYTES] = { "blob-bytes", "bytes of HOST3D and HOST3D_GUEST blobs" },
     [STAT_ADDRESS_RANGES] = { "address-ranges", "address ranges that mapped memory takes up" },
+    [STAT_ADDRESS_SPACE_BYTES] = { "address-space-bytes",
+                                   "bytes of address space taken by guest memory that is seen in place" },
+    [STAT_ATTACHMENTS] = { "attachments", "resources that contexts have, once for each" },
     [STAT_DESCRIPTORS] = { "descriptors",
                            "descriptors that resources may take up in this process" },
     [STAT_MAPPED] = { "mapped", "blobs in the host-visible window" },
@@ -106,9 +109,10 @@ void stat_add_present_time(struct stats *stats, uint64_t ns)
 
 /* What the budget counts anyway. */
 static const enum stat_id budget_stats[] = {
-    [BUDGET_CONTEXTS] = STAT_CONTEXTS,     [BUDGET_RESOURCES] = STAT_RESOURCES,
-    [BUDGET_MEMORY] = STAT_MEMORY_BYTES,   [BUDGET_BLOB_MEMORY] = STAT_BLOB_BYTES,
-    [BUDGET_RANGES] = STAT_ADDRESS_RANGES, [BUDGET_DESCRIPTORS] = STAT_DESCRIPTORS,
+    [BUDGET_CONTEXTS] = STAT_CONTEXTS,       [BUDGET_RESOURCES] = STAT_RESOURCES,
+    [BUDGET_MEMORY] = STAT_MEMORY_BYTES,     [BUDGET_BLOB_MEMORY] = STAT_BLOB_BYTES,
+    [BUDGET_RANGES] = STAT_ADDRESS_RANGES,   [BUDGET_DESCRIPTORS] = STAT_DESCRIPTORS,
+    [BUDGET_ATTACHMENTS] = STAT_ATTACHMENTS, [BUDGET_ADDRESS_SPACE] = STAT_ADDRESS_SPACE_BYTES,
 };
 
 _Static_assert(sizeof(budget_stats) / sizeof(budget_stats[0]) == BUDGET_ITEMS,

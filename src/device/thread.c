@@ -23,6 +23,7 @@
 #include "device/dispatch.h"
 #include "device/park.h"
 #include "device/places.h"
+#include "device/processes.h"
 #include "memory/pinned.h"
 #include "memory/placer.h"
 #include "nouns/context.h"
@@ -155,8 +156,14 @@ static time_t seconds(void)
 /* How often it is looked whether contexts that others wait for have taken too long, or hold too much. */
 enum { PARK_POLL_NS = 100 * 1000 * 1000 };
 
+/* When something is to be looked at again. */
+struct due {
+    uint64_t park_ns, places_ns, processes_ns;
+    time_t contexts_s;
+};
+
 /* Wait for something to do, or until contexts are to be checked. */
-static void wait_for_work_locked(struct thread *thread)
+static void wait_for_work_locked(struct thread *thread, const struct due *due)
 {
     struct venus_gpu *gpu = thread->gpu;
     thread->sleeping = true;
@@ -166,18 +173,12 @@ static void wait_for_work_locked(struct thread *thread)
     } else if (!park_is_empty(gpu) || places_are_few_locked(gpu)) {
         bell_sleep(&gpu->bell, clock_now_ns() + PARK_POLL_NS);
     } else if (context_next(gpu, NULL)) {
-        bell_sleep(&gpu->bell, clock_now_ns() + (uint64_t)CHECK_CONTEXTS_S * NS_PER_S);
+        bell_sleep(&gpu->bell, due->processes_ns);
     } else {
         bell_sleep(&gpu->bell, 0);
     }
     thread->sleeping = false;
 }
-
-/* When something is to be looked at again. */
-struct due {
-    uint64_t park_ns, places_ns;
-    time_t contexts_s;
-};
 
 static bool park_is_due_locked(struct venus_gpu *gpu, struct due *due)
 {
@@ -209,6 +210,11 @@ static bool contexts_are_due(struct venus_gpu *gpu, struct due *due)
     return true;
 }
 
+static bool processes_are_due(struct venus_gpu *gpu, const struct due *due)
+{
+    return context_next(gpu, NULL) && clock_now_ns() >= due->processes_ns;
+}
+
 static void reap(struct venus_gpu *gpu)
 {
     pins_reap(gpu->pins);
@@ -234,11 +240,16 @@ static void turn_locked(struct thread *thread, struct due *due)
         check = places_check;
     else if (contexts_are_due(gpu, due))
         check = context_check_all;
-    else if (!cmd && placer_has_waiting(gpu->placer)) {
+    else if (processes_are_due(gpu, due)) {
+        pthread_mutex_unlock(&gpu->services.lock);
+        due->processes_ns = processes_check(gpu);
+        pthread_mutex_lock(&gpu->services.lock);
+        return;
+    } else if (!cmd && placer_has_waiting(gpu->placer)) {
         commands_deliver(gpu->commands); /* who waits for an answer gets it first */
         check = unmap;
     } else if (!cmd) {
-        wait_for_work_locked(thread);
+        wait_for_work_locked(thread, due);
         return;
     }
     if (!check)

@@ -64,19 +64,35 @@ fail_ranges:
 /* A guest that scatters its pages more than this gets a copy: showing it must not take up all ranges. */
 enum { ALIAS_MAX_RUNS = 4096 };
 
+static bool take_addresses(struct services *services, size_t size, unsigned ranges)
+{
+    if (!budget_take(&services->budget, BUDGET_ADDRESS_SPACE, size))
+        return false;
+    if (budget_take(&services->budget, BUDGET_RANGES, ranges))
+        return true;
+    budget_give_back(&services->budget, BUDGET_ADDRESS_SPACE, size);
+    return false;
+}
+
+static void give_back_addresses(struct services *services, size_t size, unsigned ranges)
+{
+    budget_give_back(&services->budget, BUDGET_ADDRESS_SPACE, size);
+    budget_give_back(&services->budget, BUDGET_RANGES, ranges);
+}
+
 struct memory *memory_alias_pages(struct services *services, const struct iovec *pages,
                                   unsigned num_pages, size_t size)
 {
     size_t page = page_size();
     unsigned ranges = num_pages;
-    if (!size || ranges > ALIAS_MAX_RUNS || !budget_take(&services->budget, BUDGET_RANGES, ranges))
-        return NULL;
     size_t wanted = size;
     size = page_round_here(size);
+    if (!size || ranges > ALIAS_MAX_RUNS || !take_addresses(services, size, ranges))
+        return NULL;
 
     char *ptr = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (ptr == MAP_FAILED) {
-        budget_give_back(&services->budget, BUDGET_RANGES, ranges);
+        give_back_addresses(services, size, ranges);
         return NULL;
     }
 
@@ -96,11 +112,12 @@ struct memory *memory_alias_pages(struct services *services, const struct iovec 
     struct memory *memory = done == size ? memory_new(services, ptr, size) : NULL;
     if (memory) {
         memory->ranges = ranges;
+        memory->space = size;
         return memory;
     }
 fail:
     munmap(ptr, size);
-    budget_give_back(&services->budget, BUDGET_RANGES, ranges);
+    give_back_addresses(services, size, ranges);
     return NULL;
 }
 
@@ -140,7 +157,7 @@ void memory_unref(struct memory *memory)
         return;
 
     struct budget *budget = &memory->services->budget;
-    budget_give_back(budget, BUDGET_RANGES, memory->ranges);
+    give_back_addresses(memory->services, memory->space, memory->ranges);
     if (memory->companion)
         memory->companion->memory_gone(memory->companion);
     if (memory->fd >= 0)

@@ -46,6 +46,7 @@ struct memory {
     /* What it takes of the budget. */
     struct services *services;
     size_t accounted; /* bytes of BUDGET_MEMORY, or 0 */
+    size_t space;     /* bytes of BUDGET_ADDRESS_SPACE, or 0 */
     bool counts_fd;   /* fd is one of BUDGET_DESCRIPTORS */
     unsigned ranges;
 };
@@ -58,7 +59,8 @@ struct memory *memory_new(struct services *services, void *ptr, size_t size);
 /* Zeroed memory that can be shared by its descriptor; takes its size of BUDGET_MEMORY. NULL on failure. */
 struct memory *memory_create(struct services *services, size_t size);
 
-/* The first size bytes of some pages, side by side, in place. NULL where the pages cannot be aliased. */
+/* The first size bytes of some pages, side by side, in place; takes them of BUDGET_ADDRESS_SPACE. NULL where the pages
+ * cannot be aliased. */
 struct memory *memory_alias_pages(struct services *services, const struct iovec *pages,
                                   unsigned num_pages, size_t size);
 

@@ -84,6 +84,17 @@ static uint64_t file_pages(int fd)
     return size == UINT64_MAX ? size : page_round_here(size);
 }
 
+uint64_t placement_memory_size(const struct renderer *renderer, uint32_t resource_id)
+{
+    enum renderer_fd type;
+    int fd;
+    if (renderer->export_fd(resource_id, &type, &fd) < 0)
+        return 0;
+    uint64_t size = file_size(fd);
+    close(fd);
+    return size == UINT64_MAX ? 0 : size;
+}
+
 /* Where there is no place yet, an address range that nobody can touch. It begins with a page, as regions have to. */
 static int make_place(uint64_t size, void *dst, void **place)
 {

@@ -56,6 +56,9 @@ uint64_t placement_behind(int fd, uint64_t size);
 /* The least memory there can be behind a blob of that size, of which a guest's last page is the rest. */
 uint64_t placement_least(uint64_t size);
 
+/* Bytes of the memory that a blob is made of, all of which it keeps; 0: its descriptor does not say. */
+uint64_t placement_memory_size(const struct renderer *renderer, uint32_t resource_id);
+
 /* Make dst, which is part of a mapping of ours, show the pages at src too. Returns 0 or a negative errno
  * value. Any thread. */
 int placement_alias(void *src, size_t size, void *dst);

@@ -176,6 +176,29 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
     return result;
 }
 
+/* NULL, and logged: there is no memory, or there are enough. */
+static struct attachment *attachment_new(struct venus_gpu *gpu, struct command *cmd)
+{
+    if (!budget_take(&gpu->services.budget, BUDGET_ATTACHMENTS, 1)) {
+        command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+                      "contexts have resources %llu times, which is all they may",
+                      (unsigned long long)gpu->services.budget.most[BUDGET_ATTACHMENTS]);
+        return NULL;
+    }
+    struct attachment *attachment = malloc(sizeof(*attachment));
+    if (!attachment) {
+        command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+        budget_give_back(&gpu->services.budget, BUDGET_ATTACHMENTS, 1);
+    }
+    return attachment;
+}
+
+static void attachment_free(struct venus_gpu *gpu, struct attachment *attachment)
+{
+    free(attachment);
+    budget_give_back(&gpu->services.budget, BUDGET_ATTACHMENTS, 1);
+}
+
 /* in_renderer: the renderer is to be told, since the context lives on. */
 static void detach(struct venus_gpu *gpu, struct attachment *attachment, bool in_renderer)
 {
@@ -186,7 +209,7 @@ static void detach(struct venus_gpu *gpu, struct attachment *attachment, bool in
     }
     LIST_REMOVE(attachment, in_context);
     LIST_REMOVE(attachment, in_resource);
-    free(attachment);
+    attachment_free(gpu, attachment);
 }
 
 static void destroy(struct venus_gpu *gpu, struct context *context)
@@ -258,12 +281,12 @@ enum virtio_gpu_ctrl_type context_attach_resource(struct venus_gpu *gpu, struct 
         attachment->count++;
         return VIRTIO_GPU_RESP_OK_NODATA;
     }
-    attachment = malloc(sizeof(*attachment));
+    attachment = attachment_new(gpu, cmd);
     if (!attachment)
-        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+        return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
     if (context->renders && resource->mem == RESOURCE_2D && !resource->in_renderer &&
         share_with_renderer(gpu, resource) < 0) {
-        free(attachment);
+        attachment_free(gpu, attachment);
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_UNSPEC,
                              "the renderer does not take the memory of resource %u", resource->id);
     }

@@ -131,6 +131,11 @@ uint64_t account_bytes(const struct account *account)
     return account->shown.bytes;
 }
 
+pid_t account_process(const struct account *account)
+{
+    return (pid_t)account->shown.process_id;
+}
+
 const char *account_name(const struct account *account)
 {
     return account->shown.name;

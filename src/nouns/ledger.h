@@ -43,6 +43,8 @@ void ledger_take_off(struct ledger *ledger, struct account *account, uint64_t by
 /* What is on it, in bytes, and its context's name. Device thread. */
 uint64_t account_bytes(const struct account *account);
 const char *account_name(const struct account *account);
+/* The process that serves its context; 0: not known, or there is none. Device thread. */
+pid_t account_process(const struct account *account);
 
 /* As venus_gpu_contexts_sized(). Any thread. */
 size_t ledger_read(struct ledger *ledger, struct venus_gpu_context *list, size_t max,

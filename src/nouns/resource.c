@@ -130,7 +130,7 @@ static void destroy(struct venus_gpu *gpu, struct resource *resource)
     budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
     budget_give_back(&gpu->services.budget, BUDGET_RESOURCES, 1);
     if (counts_as_blob_memory(resource))
-        budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size);
+        budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->held);
     if (resource->mem == RESOURCE_2D && resource->format)
         stat_sub(&gpu->services.stats, STAT_RESOURCES_2D, 1);
     else if (resource->mem != RESOURCE_2D)
@@ -200,6 +200,34 @@ static const char *blob_mistake(const struct virtio_gpu_resource_create_blob *re
     return NULL;
 }
 
+/* So much more is on the way to its context's account. */
+static bool take_blob_memory(struct venus_gpu *gpu, struct command *cmd, struct context *context,
+                             struct resource *resource, uint64_t size)
+{
+    if (!budget_take(&gpu->services.budget, BUDGET_BLOB_MEMORY, size)) {
+        command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+                      "%llu bytes more than it may have (max_blob_memory)",
+                      (unsigned long long)size);
+        return false;
+    }
+    if (!context_may_hold(gpu, context, resource->held + size)) {
+        budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, size);
+        return false;
+    }
+    resource->held += size;
+    return true;
+}
+
+static void give_back_blob_memory(struct venus_gpu *gpu, struct resource *resource)
+{
+    budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->held);
+    resource->held = 0;
+}
+
+/*
+ * A blob may be smaller than the Vulkan memory that it is made of, and hold all of that after the guest's program has
+ * freed it. So it counts with what is there, as far as its descriptor says.
+ */
 static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struct command *cmd,
                                                     struct resource *resource, uint64_t blob_id)
 {
@@ -211,14 +239,8 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
                              "the context is not for Venus, or lost");
     if (pins_have(gpu->pins, resource->id, true))
         return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID; /* while the device is being reset, or for good */
-    if (!budget_take(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size))
-        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
-                             "%llu bytes more than it may have (max_blob_memory)",
-                             (unsigned long long)resource->size);
-    if (!context_may_hold(gpu, context, resource->size)) {
-        budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size);
+    if (!take_blob_memory(gpu, cmd, context, resource, resource->size))
         return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
-    }
 
     struct renderer_blob blob = {
         .resource_id = resource->id,
@@ -239,15 +261,22 @@ static enum virtio_gpu_ctrl_type create_in_renderer(struct venus_gpu *gpu, struc
     }
     inbox_answered(&context->inbox);
     if (ret < 0) {
-        budget_give_back(&gpu->services.budget, BUDGET_BLOB_MEMORY, resource->size);
+        give_back_blob_memory(gpu, resource);
         context_check(gpu, context);
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "the renderer has no blob %llu of %llu bytes",
                              (unsigned long long)blob_id, (unsigned long long)resource->size);
     }
+    uint64_t behind = blob_id ? placement_memory_size(gpu->services.renderer, resource->id) : 0;
+    if (behind > resource->size &&
+        !take_blob_memory(gpu, cmd, context, resource, behind - resource->size)) {
+        gpu->services.renderer->resource_unref(resource->id);
+        give_back_blob_memory(gpu, resource);
+        return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+    }
     resource->in_renderer = true;
     resource->context_id = context->id;
-    enter(gpu, resource, context->account, resource->size);
+    enter(gpu, resource, context->account, resource->held);
     if (resource->blob_flags & VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE)
         window_expect(gpu, resource->size);
     return VIRTIO_GPU_RESP_OK_NODATA;

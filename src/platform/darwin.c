@@ -193,6 +193,13 @@ uint64_t platform_process_memory(pid_t pid)
     return info.pti_resident_size;
 }
 
+/* Nobody knows which process serves a context there: see platform_newest_child(). */
+bool platform_process_usage(pid_t pid, struct platform_usage *usage)
+{
+    (void)pid, (void)usage;
+    return false;
+}
+
 /* Nothing is asked of the answer where nothing is loaded before other libraries. */
 bool platform_program_uses(const char *path, const char *function)
 {

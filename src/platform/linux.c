@@ -2,6 +2,7 @@
 /* Linux' answers. See platform.h. */
 #include "platform/platform.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -220,6 +221,43 @@ uint64_t platform_process_memory(pid_t pid)
     if (file)
         fclose(file);
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Since Linux 6.2 the size of that folder is how many there are. */
+static uint64_t count_descriptors(pid_t pid)
+{
+    char path[64];
+    struct stat st;
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    if (stat(path, &st) == 0 && st.st_size > 0)
+        return (uint64_t)st.st_size;
+    uint64_t count = 0;
+    DIR *folder = opendir(path);
+    while (folder && readdir(folder))
+        count++;
+    if (folder)
+        closedir(folder);
+    return count > 2 ? count - 2 : 0; /* . and .. */
+}
+
+bool platform_process_usage(pid_t pid, struct platform_usage *usage)
+{
+    char path[64], line[128];
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    *usage = (struct platform_usage){ .descriptors = count_descriptors(pid) };
+    while (fgets(line, sizeof(line), file)) {
+        unsigned long long value;
+        if (sscanf(line, "RssAnon: %llu", &value) == 1 ||
+            sscanf(line, "RssShmem: %llu", &value) == 1)
+            usage->memory += value << 10; /* KiB */
+        else if (sscanf(line, "Threads: %llu", &value) == 1)
+            usage->threads = value;
+    }
+    fclose(file);
+    return usage->threads > 0;
 }
 
 /* Whether a table of strings has that one, with the zero byte before it and the one at its end. */

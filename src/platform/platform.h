@@ -90,6 +90,14 @@ pid_t platform_newest_child(pid_t pid);
 /* Bytes that a process has in memory; 0: there is none, or the system does not tell. */
 uint64_t platform_process_memory(pid_t pid);
 
+/* What a process has of the host: bytes of memory but for those of files; threads; descriptors. */
+struct platform_usage {
+    uint64_t memory, threads, descriptors;
+};
+
+/* false: there is no such process, or the system does not tell. */
+bool platform_process_usage(pid_t pid, struct platform_usage *usage);
+
 /* Whether a program is linked to a function of a library's by that name. So is what is no program of this machine's, as
  * a script that runs one. */
 bool platform_program_uses(const char *path, const char *function);

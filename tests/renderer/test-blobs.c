@@ -290,6 +290,43 @@ static void limit_of_context_memory_is_kept(void **state)
     assert_ok(guest_wait(venus_submit_nothing(&venus)));
 }
 
+/*
+ * A guest can make a small blob of large memory and free that: then it lives as long as the blob does, and nobody but
+ * the blob has it.
+ */
+static void memory_behind_a_small_blob_counts(void **state)
+{
+    enum { PIECE = 16 << 20, LIMIT_PIECES = 4, DRIVER = 64 << 10 /* of its own, at most */ };
+    struct guest *guest = *state;
+    struct venus_gpu_config config;
+    struct venus venus;
+    guest_config(&config);
+    config.max_blob_memory = config.max_context_memory = (uint64_t)LIMIT_PIECES * PIECE;
+    guest_start(guest, &config);
+    if (!strstr(venus_gpu_renderer_name(guest->gpu), "llvmpipe")) {
+        print_message("# a GPU's descriptors do not say how much memory they are of\n");
+        skip();
+    }
+    venus_open_all(&venus, guest, 1);
+
+    uint64_t before = guest_stat(guest, "blob-bytes"), memory;
+    uint32_t resource = venus_padded_blob(&venus, PIECE, PAGE, &memory);
+    venus_free(&venus, memory);
+    assert_uint_in_range(guest_stat(guest, "blob-bytes") - before, PIECE, PIECE + DRIVER);
+    for (unsigned i = 1; i < LIMIT_PIECES - 1; i++) {
+        venus_padded_blob(&venus, PIECE, PAGE, &memory);
+        venus_free(&venus, memory);
+    }
+    memory = venus_allocate(&venus, 2 * PIECE);
+    uint32_t other = guest_new_resource(guest);
+    assert_int_equal(
+        guest_blob_create(guest, 1, other, VIRTIO_GPU_BLOB_MEM_HOST3D, memory, PAGE, NULL, 0),
+        VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+    assert_ok(guest_unref(guest, resource));
+    assert_uint_in_range(guest_stat(guest, "blob-bytes") - before, (LIMIT_PIECES - 2) * PIECE,
+                         (LIMIT_PIECES - 2) * (PIECE + DRIVER));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +348,8 @@ int main(void)
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(limit_of_context_memory_is_kept, guest_setup_without_device,
                                         guest_teardown),
+        cmocka_unit_test_setup_teardown(memory_behind_a_small_blob_counts,
+                                        guest_setup_without_device, guest_teardown),
         cmocka_unit_test_setup_teardown(limit_of_blob_memory_is_kept, guest_setup_without_device,
                                         guest_teardown),
     };

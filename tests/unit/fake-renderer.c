@@ -84,6 +84,7 @@ static struct {
         unsigned after, times;
     } fail[FAKE_CALLS];
 
+    pid_t process;         /* 0: this one */
     uint32_t busy_context; /* 0: none */
     enum fake_call hang;   /* FAKE_CALLS: none */
     bool hanging;          /* a call waits to be interrupted */
@@ -296,6 +297,13 @@ static int init(const struct renderer_config *config, char **error)
     return ret;
 }
 
+void fake_set_process(pid_t process)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.process = process;
+    pthread_mutex_unlock(&fake.lock);
+}
+
 void fake_let_blobs_be_left(void)
 {
     fake.blobs_may_be_left = true;
@@ -379,10 +387,13 @@ static int context_create(uint32_t context_id, const char *name, uint32_t name_l
     return ret;
 }
 
-/* All are served by this one. */
+/* All are served by this one, unless a test has another. */
 static pid_t newest_process(void)
 {
-    return getpid();
+    pthread_mutex_lock(&fake.lock);
+    pid_t process = fake.process ? fake.process : getpid();
+    pthread_mutex_unlock(&fake.lock);
+    return process;
 }
 
 static void context_destroy(uint32_t context_id)
@@ -782,6 +793,7 @@ void fake_reset(void)
     memset(fake.fail, 0, sizeof(fake.fail));
     fake.hang = FAKE_CALLS;
     fake.busy_context = 0;
+    fake.process = 0;
     memset(fake.count, 0, sizeof(fake.count));
     memset(fake.last, 0, sizeof(fake.last));
     fake.num_calls = 0;

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "renderer/renderer.h"
 
@@ -99,6 +100,8 @@ void fake_refuse_larger(uint64_t size);
 void fake_lend(enum renderer_fd type, int fd, void *ptr);
 /* What first_device() answers from now on. */
 void fake_set_device(const struct renderer_device *device);
+/* The process that serves contexts which are created from now on; 0: this one. */
+void fake_set_process(pid_t process);
 /* A GPU hangs that uses some: they may live when the renderer ends. */
 void fake_let_blobs_be_left(void);
 /* What map_info answers from now on. */

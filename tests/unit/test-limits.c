@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of the ceilings on what a guest can make the host allocate. */
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "../memory-file.h"
 #include "device/device.h"
 #include "harness.h"
 
@@ -218,7 +220,105 @@ static void test_blob_memory(void **state)
     assert_ok(create_host_blob(1, 9 * PAGE));
 }
 
-/* The address ranges of the process: guest blobs in many pieces are copied when they run out. */
+/* A blob that is smaller than what it is made of keeps all of that. */
+static void test_memory_behind_blobs(void **state)
+{
+    (void)state;
+    int fd = memory_file(true);
+    assert_int_equal(ftruncate(fd, 8 * PAGE), 0);
+    void *ptr = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(ptr, MAP_FAILED);
+    vm_start(&(struct vm_options){ .max_blob_memory = 10 * PAGE, .max_context_memory = 10 * PAGE });
+    assert_ok(create_context(1));
+    fake_lend(RENDERER_FD_OPAQUE, fd, ptr);
+    assert_ok(create_host_blob(1, PAGE));
+    assert_int_equal(stat_value("blob-bytes"), 8 * PAGE);
+    assert_error(create_host_blob(2, 2 * PAGE), OUT_OF_MEMORY); /* it keeps as much */
+    assert_int_equal(stat_value("blob-bytes"), 8 * PAGE);
+    assert_int_equal(fake_blobs(), 1);
+    fake_set_memory(FAKE_SHM);
+    assert_error(create_host_blob(2, 3 * PAGE), OUT_OF_MEMORY);
+    assert_ok(create_host_blob(2, 2 * PAGE));
+    assert_ok(unref(2));
+    assert_ok(unref(1));
+    assert_int_equal(stat_value("blob-bytes"), 0);
+    vm_stop();
+
+    /* The share of its context: at it, and over. */
+    vm_start(&(struct vm_options){ .max_blob_memory = 20 * PAGE, .max_context_memory = 8 * PAGE });
+    assert_ok(create_context(1));
+    fake_lend(RENDERER_FD_OPAQUE, fd, ptr);
+    assert_ok(create_host_blob(1, PAGE));
+    assert_ok(unref(1));
+    fake_set_memory(FAKE_SHM);
+    assert_ok(create_host_blob(2, PAGE));
+    fake_lend(RENDERER_FD_OPAQUE, fd, ptr);
+    assert_error(create_host_blob(1, PAGE), OUT_OF_MEMORY);
+    assert_int_equal(stat_value("contexts-lost"), 1);
+    assert_int_equal(stat_value("blob-bytes"), PAGE);
+    assert_int_equal(fake_blobs(), 1);
+    vm_stop();
+    munmap(ptr, 8 * PAGE);
+    close(fd);
+}
+
+/*
+ * A list of guest memory can name the same gigabytes again and again: what is seen in place takes address space, of which
+ * a monitor that runs out ends.
+ */
+static void test_address_space(void **state)
+{
+    (void)state;
+    linux_ways();
+    vm_start(&(struct vm_options){ .max_memory = 2 * PAGE });
+    assert_int_equal(vm.gpu->services.budget.most[BUDGET_ADDRESS_SPACE], UINT64_C(64) << 30);
+    vm.gpu->services.budget.most[BUDGET_ADDRESS_SPACE] = 2 * RAM_SIZE;
+    struct virtio_gpu_mem_entry entries[3];
+    for (unsigned i = 0; i < COUNT(entries); i++)
+        entries[i] = entry(RAM_ADDR, RAM_SIZE);
+    const struct virtio_gpu_set_scanout_blob first = blob_scanout(0, 1, 32, 32),
+                                             second = blob_scanout(0, 2, 32, 32);
+    assert_ok(create_guest_blob(1, 2 * RAM_SIZE, entries, 2)); /* all there is */
+    assert_ok(set_scanout_blob(&first));
+    assert_int_equal(stat_value("guest-aliases"), 1);
+    assert_ok(create_guest_blob(2, PAGE, entries, 1));
+    assert_ok(set_scanout_blob(&second)); /* so it is copied */
+    assert_int_equal(stat_value("guest-aliases"), 1);
+    assert_ok(unref(2));
+    assert_ok(unref(1));
+    assert_int_equal(stat_value("address-space-bytes"), 0);
+    assert_ok(create_guest_blob(1, 2 * RAM_SIZE + PAGE, entries, 3)); /* more than there is */
+    assert_error(set_scanout_blob(&first), OUT_OF_MEMORY);
+    assert_ok(create_guest_blob(2, RAM_SIZE, entries, 1)); /* less */
+    assert_ok(set_scanout_blob(&second));
+    assert_int_equal(stat_value("guest-aliases"), 2);
+}
+
+/* That a context has a resource takes memory too: of few resources and few contexts, much. */
+static void test_attachments(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    assert_int_equal(vm.gpu->services.budget.most[BUDGET_ATTACHMENTS], 1 << 20);
+    vm.gpu->services.budget.most[BUDGET_ATTACHMENTS] = 3;
+    for (uint32_t id = 1; id <= 2; id++) {
+        assert_ok(create_context(id));
+        assert_ok(create_2d(id, format, 1, 1));
+        assert_ok(attach_resource(id, 1));
+    }
+    assert_ok(attach_resource(1, 1)); /* it has it */
+    assert_ok(attach_resource(1, 2));
+    assert_error(attach_resource(2, 2), OUT_OF_MEMORY);
+    assert_ok(detach_resource(2, 1));
+    assert_ok(attach_resource(2, 2));
+    assert_error(attach_resource(2, 1), OUT_OF_MEMORY);
+    assert_ok(unref(1));
+    assert_ok(destroy_context(2));
+    assert_int_equal(stat_value("attachments"), 1);
+    vm_reset();
+    assert_int_equal(stat_value("attachments"), 0);
+}
+
 /* A guest cannot have all of the host's memory unless somebody says so. */
 static void test_defaults_of_memory(void **state)
 {
@@ -237,6 +337,7 @@ static void test_defaults_of_memory(void **state)
     assert_int_equal(fake_last(FAKE_LIMIT_MEMORY).size, 64 * PAGE);
 }
 
+/* The address ranges of the process: guest blobs in many pieces are copied when they run out. */
 static void test_address_ranges(void **state)
 {
     (void)state;
@@ -282,7 +383,10 @@ int main(void)
         TEST(test_memory_of_copies),
         TEST(test_memory_of_lists),
         TEST(test_blob_memory),
+        TEST(test_memory_behind_blobs),
         TEST(test_address_ranges),
+        TEST(test_address_space),
+        TEST(test_attachments),
         TEST(test_defaults_of_memory),
         TEST(test_command_streams),
     };
