@@ -88,7 +88,7 @@ static void assert_rights(bool is_nobody)
     }
     assert_found("status", "NoNewPrivs:\t1");
     assert_found("status", "Seccomp:\t2");
-    assert_found("core", "0");
+    assert_found("core", "1");
     assert_non_null(strstr(lines, "\npreload: "));
     assert_non_null(strstr(lines, "libm.so.6"));
     assert_filter();

@@ -45,7 +45,7 @@ static const char *const shown[] = {
     "/dev/urandom",
     "/dev/udmabuf",
     "/dev/dma_heap",
-    "/dev/dri",
+    "/dev/dri/renderD*", /* not the others: who opens one may have the screen */
     "/dev/kgsl-3d0",
     "/dev/mali*",
     "/dev/nvhost*",

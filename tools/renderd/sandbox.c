@@ -102,7 +102,8 @@ static void set_environment(bool has_private_folders)
 
 static void set_limits(void)
 {
-    const struct rlimit no_core = { 0, 0 };
+    /* Not 0: that stops no program which the kernel starts to take a core dump, as root and outside of the sandbox. */
+    const struct rlimit no_core = { 1, 1 };
     struct rlimit files;
     setrlimit(RLIMIT_CORE, &no_core);
     /* A descriptor for each piece of memory. Nothing in there calls select(). */
