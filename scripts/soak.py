@@ -34,7 +34,7 @@ JOBS = (
     f"{VENUS} resource_churn --frames {LONG}",
     f"{VENUS} multi_context --contexts 4 --frames {LONG}",
     f"{VENUS} gears --size 320x240 --frames {LONG}",
-    f"{VENUS} vkcube_anim --scanout dumb --size 320x240 --frames {LONG}",
+    f"{VENUS} vkcube_anim --scanout dumb --frames {LONG}",
     f"fence_ring --rounds {LONG}",
 )
 SIZES = ((800, 600), (1024, 768), (1280, 800), (640, 480))
