@@ -307,6 +307,9 @@ struct venus_gpu_ops {
      * addresses. Since 0.2.0.
      */
     void (*translate)(void *opaque, struct venus_gpu_translation *translation);
+
+    /* What venus_gpu_save_obstacle() says has changed. Device thread. May be NULL. Since 0.2.0. */
+    void (*save_obstacle_changed)(void *opaque);
 };
 
 /* ---- the device ------------------------------------------------------------------------------- */
@@ -532,6 +535,16 @@ struct venus_gpu_target {
  */
 int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
                       const struct venus_gpu_target *target);
+
+/* ---- saving and loading ------------------------------------------------------------------------ */
+
+/*
+ * Why the device cannot be saved now, for as long as that is: a sentence that names the programs of the guest which
+ * have something in Vulkan, by their contexts, to be freed by the caller; NULL: nothing of the guest's is in the way.
+ * What the renderer holds (Venus contexts, lost ones too, and blobs that have outlived theirs) cannot be saved. Any
+ * thread. Since 0.2.0.
+ */
+char *venus_gpu_save_obstacle(struct venus_gpu *gpu);
 
 /* ---- statistics -------------------------------------------------------------------------------- */
 
