@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/services.h"
+#include "base/stream.h"
 #include "command/command.h"
 #include "command/translation.h"
 #include "memory/memory.h"
@@ -48,6 +49,29 @@ static bool map_run(struct services *services, struct backing *backing, unsigned
         addr += piece;
         len -= piece;
     }
+    return true;
+}
+
+/* Map all of its runs. Returns NULL, or the first that is nowhere. */
+static const struct run *map(struct services *services, struct backing *backing)
+{
+    unsigned room = 0;
+    for (unsigned i = 0; i < backing->num_runs; i++) {
+        const struct run *run = &backing->runs[i];
+        if (!map_run(services, backing, &room, run->addr, run->len))
+            return run;
+    }
+    return NULL;
+}
+
+/* Take the lists of the budget. */
+static bool account(struct services *services, struct backing *backing)
+{
+    size_t size =
+        backing->num_iov * sizeof(*backing->iov) + backing->num_runs * sizeof(*backing->runs);
+    if (!budget_take(&services->budget, BUDGET_MEMORY, size))
+        return false;
+    backing->accounted = size;
     return true;
 }
 
@@ -108,7 +132,7 @@ struct backing *backing_create(struct services *services, struct bell *bell, str
         return NULL;
     }
 
-    unsigned num_runs = 0, room = 0;
+    unsigned num_runs = 0;
     struct run *runs = read_runs(cmd, offset, nr_entries, &num_runs);
     struct backing *backing = calloc(1, sizeof(*backing));
     if (!runs || !backing) {
@@ -126,24 +150,78 @@ struct backing *backing_create(struct services *services, struct bell *bell, str
         *error = say_untranslated(cmd, ret, &runs[0]);
         goto fail;
     }
-    for (unsigned i = 0; i < num_runs; i++) {
-        if (!map_run(services, backing, &room, runs[i].addr, runs[i].len)) {
-            say_nowhere(cmd, *error, &runs[i]);
-            goto fail;
-        }
+    backing->runs =
+        realloc(runs, (num_runs ? num_runs : 1) * sizeof(*runs)); /* it had room for all entries */
+    if (!backing->runs)
+        backing->runs = runs;
+    backing->num_runs = num_runs;
+    const struct run *nowhere = map(services, backing);
+    if (nowhere) {
+        say_nowhere(cmd, *error, nowhere);
+        goto fail_backing;
     }
-    size_t list_size = backing->num_iov * sizeof(*backing->iov);
-    if (!budget_take(&services->budget, BUDGET_MEMORY, list_size)) {
+    if (!account(services, backing)) {
         *error = command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                                "no memory for a list of %u pages (max_memory)", backing->num_iov);
-        goto fail;
+        goto fail_backing;
     }
-    backing->accounted = list_size;
-    free(runs);
     return backing;
 
 fail:
     free(runs);
+fail_backing:
+    backing_destroy(services, backing);
+    return NULL;
+}
+
+/* Load what is in a backing. The stream knows if that fails. */
+static void load(struct services *services, struct backing *backing, struct stream *stream)
+{
+    for (unsigned i = 0; i < backing->num_runs; i++) {
+        struct run *run = &backing->runs[i];
+        stream_u64(stream, &run->addr);
+        stream_u64(stream, &run->len);
+        if (run->len > UINT64_MAX - run->addr)
+            stream_fail(stream, -EINVAL, "there is no guest memory of %llu bytes at 0x%llx",
+                        (unsigned long long)run->len, (unsigned long long)run->addr);
+    }
+    const struct run *nowhere = stream->error ? NULL : map(services, backing);
+    if (nowhere)
+        stream_fail(stream, -EINVAL, "this machine has no memory at 0x%llx, length 0x%llx",
+                    (unsigned long long)nowhere->addr, (unsigned long long)nowhere->len);
+    if (!stream->error && !account(services, backing))
+        stream_fail(stream, -ENOMEM, "there is no memory for a list of %u pages (max_memory)",
+                    backing->num_iov);
+}
+
+struct backing *backing_stream(struct services *services, struct backing *backing,
+                               struct stream *stream)
+{
+    assert_device_thread(services);
+    uint32_t num = backing ? backing->num_runs : 0;
+    stream_u32(stream, &num);
+    if (stream->saves) {
+        for (unsigned i = 0; i < num; i++) {
+            stream_u64(stream, &backing->runs[i].addr);
+            stream_u64(stream, &backing->runs[i].len);
+        }
+        return backing;
+    }
+    if (num > MAX_ENTRIES)
+        stream_fail(stream, -EINVAL, "a resource's memory is in more than %u pieces", MAX_ENTRIES);
+    if (!stream_holds(stream, num, sizeof(struct run)))
+        return NULL;
+    backing = calloc(1, sizeof(*backing));
+    if (backing)
+        backing->runs = calloc(num ? num : 1, sizeof(*backing->runs));
+    if (backing && backing->runs) {
+        backing->num_runs = num;
+        load(services, backing, stream);
+    } else {
+        stream_fail(stream, -ENOMEM, "out of memory");
+    }
+    if (!stream->error)
+        return backing;
     backing_destroy(services, backing);
     return NULL;
 }
@@ -157,6 +235,7 @@ void backing_destroy(struct services *services, struct backing *backing)
                                   backing->iov[i].iov_len);
     budget_give_back(&services->budget, BUDGET_MEMORY, backing->accounted);
     free(backing->iov);
+    free(backing->runs);
     free(backing);
 }
 

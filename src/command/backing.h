@@ -10,12 +10,16 @@
 #include "command/command.h"
 
 struct bell;
+struct run;
+struct stream;
 
 struct backing {
     struct iovec *iov; /* in the order of the guest's entries, neighbours merged */
     unsigned num_iov;
     uint64_t size;    /* bytes in all */
-    size_t accounted; /* bytes of the list itself, against max_memory */
+    struct run *runs; /* where the guest has them, translated, for another device that is to map them */
+    unsigned num_runs;
+    size_t accounted; /* bytes of the lists themselves, against max_memory */
 };
 
 /*
@@ -27,6 +31,10 @@ struct backing *backing_create(struct services *services, struct bell *bell, str
                                size_t offset, uint32_t nr_entries,
                                enum virtio_gpu_ctrl_type *error);
 void backing_destroy(struct services *services, struct backing *backing);
+
+/* Save a backing, or load one; NULL with the stream's error set. Device thread. */
+struct backing *backing_stream(struct services *services, struct backing *backing,
+                               struct stream *stream);
 
 /* A place in a backing, so that rows can be read one after the other without searching again. */
 struct backing_cursor {

@@ -177,7 +177,7 @@ static int create_parts(struct venus_gpu *gpu)
     gpu->parking = parking_create(dispatch);
     gpu->flushes = flushes_create(&gpu->services);
     gpu->pins = pins_create(&gpu->services, &gpu->bell);
-    gpu->ledger = ledger_create();
+    gpu->ledger = ledger_create(&gpu->services);
     gpu->contexts = contexts_create();
     gpu->resources = resources_create();
     gpu->scanouts = scanouts_create();
@@ -337,4 +337,9 @@ size_t venus_gpu_contexts_sized(const struct venus_gpu *gpu, struct venus_gpu_co
                                 size_t max, size_t context_size)
 {
     return ledger_read(gpu->ledger, contexts, max, context_size);
+}
+
+char *venus_gpu_save_obstacle(struct venus_gpu *gpu)
+{
+    return ledger_obstacle(gpu->ledger);
 }

@@ -3,10 +3,10 @@
  * The device thread: takes commands off the queues, in order, and does what others ask of it.
  *
  * Both queues feed one list, so that a pointer image set after a transfer sees the transfer's pixels.
- * Three requests besides commands reach the thread: reset, stop, and memory to give back to the
- * renderer. Whoever asks for a reset waits until it is done, so nothing that the thread does in the
- * meantime may wait for the front end (bell.h), and what waits for the
- * renderer is interrupted (watchdog.h).
+ * Four requests besides commands reach the thread: reset, stop, memory to give back to the renderer, and to
+ * save or load the device. Whoever asks for a reset waits until it is done, so nothing that the thread does in
+ * the meantime may wait for the front end (bell.h), and what waits for the renderer is interrupted
+ * (watchdog.h).
  */
 #include "device/thread.h"
 
@@ -44,7 +44,11 @@ struct thread {
     bool started, resetting, stopping; /* requests to and answers of the device thread */
     int start_error;
     char *start_message;
-    bool sleeping;                /* the device thread waits for work */
+    bool sleeping; /* the device thread waits for work */
+    /* To be done; NULL: nothing, or it has been done. */
+    int (*job)(struct venus_gpu *gpu, void *opaque);
+    void *job_opaque;
+    int job_result;
     TAILQ_HEAD(, command) queued; /* submitted, not executed yet */
 };
 
@@ -100,6 +104,35 @@ void venus_gpu_reset(struct venus_gpu *gpu)
     pthread_mutex_unlock(&gpu->services.lock);
 }
 
+int thread_do(struct thread *thread, int (*job)(struct venus_gpu *gpu, void *opaque), void *opaque)
+{
+    struct venus_gpu *gpu = thread->gpu;
+    pthread_mutex_lock(&gpu->services.lock);
+    int ret = -EAGAIN;
+    /* Who waits here may be the one that a command waits for. */
+    if (!commands_in_flight_locked(gpu->commands)) {
+        thread->job = job;
+        thread->job_opaque = opaque;
+        bell_ring(&gpu->bell);
+        while (thread->job)
+            pthread_cond_wait(&thread->idle, &gpu->services.lock);
+        ret = thread->job_result;
+    }
+    pthread_mutex_unlock(&gpu->services.lock);
+    return ret;
+}
+
+static void do_job_locked(struct thread *thread)
+{
+    struct venus_gpu *gpu = thread->gpu;
+    pthread_mutex_unlock(&gpu->services.lock);
+    int ret = thread->job(gpu, thread->job_opaque);
+    pthread_mutex_lock(&gpu->services.lock);
+    thread->job_result = ret;
+    thread->job = NULL;
+    pthread_cond_broadcast(&thread->idle);
+}
+
 /* Drop every command in flight: nobody will hear of them. With the lock held. */
 static void forget_commands_locked(struct thread *thread)
 {
@@ -111,8 +144,7 @@ static void forget_commands_locked(struct thread *thread)
     commands_forget_locked(gpu->commands);
 }
 
-/* Destroy all that the guest created. */
-static void clear(struct venus_gpu *gpu)
+void thread_clear(struct venus_gpu *gpu)
 {
     cursor_forget_all(gpu);
     /* Contexts first: what a resource is attached to need not be told of its end one by one. */
@@ -129,7 +161,7 @@ static void reset_locked(struct thread *thread)
     struct venus_gpu *gpu = thread->gpu;
     forget_commands_locked(thread);
     pthread_mutex_unlock(&gpu->services.lock);
-    clear(gpu);
+    thread_clear(gpu);
     stat_add(&gpu->services.stats, STAT_RESETS, 1);
     pthread_mutex_lock(&gpu->services.lock);
     thread->resetting = false;
@@ -298,6 +330,8 @@ static void *run(void *opaque)
     while (!error && !thread->stopping) {
         if (thread->resetting)
             reset_locked(thread);
+        else if (thread->job)
+            do_job_locked(thread);
         else
             turn_locked(thread, &due);
         bell_poll(&gpu->bell);
@@ -306,7 +340,7 @@ static void *run(void *opaque)
     pthread_mutex_unlock(&gpu->services.lock);
 
     if (!error) {
-        clear(gpu);
+        thread_clear(gpu);
         session_stop(gpu->session);
     }
     if (ops->thread_stopping && !ops->thread_begins)

@@ -16,6 +16,15 @@ void thread_destroy(struct thread *thread); /* takes NULL; it was stopped, or ne
  */
 int thread_start(struct thread *thread, char **message);
 
+/*
+ * Have it do something while no command is in flight, and wait for it. Returns what that returns; -EAGAIN: there are
+ * commands in flight. Front end.
+ */
+int thread_do(struct thread *thread, int (*job)(struct venus_gpu *gpu, void *opaque), void *opaque);
+
+/* Destroy all that the guest created. Device thread. */
+void thread_clear(struct venus_gpu *gpu);
+
 /* Have it destroy all that the guest created, stop the renderer, and wait for its end. */
 void thread_stop(struct thread *thread);
 

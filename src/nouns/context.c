@@ -12,9 +12,11 @@
  */
 #include "nouns/context.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stream.h"
 #include "command/fence.h"
 #include "memory/pinned.h"
 #include "nouns/handlers.h"
@@ -433,4 +435,101 @@ enum virtio_gpu_ctrl_type context_submit(struct venus_gpu *gpu, struct command *
     }
     context_sent(gpu, context, size);
     return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* ---- saving and loading -------------------------------------------------------------------------- */
+
+static void load_one(struct venus_gpu *gpu, uint32_t id, const char *name, size_t len,
+                     struct stream *stream)
+{
+    if (id == 0 || context_find(gpu, id)) {
+        stream_fail(stream, -EINVAL, "a context %u%s", id, id ? " for the second time" : "");
+        return;
+    }
+    if (!budget_take(&gpu->services.budget, BUDGET_CONTEXTS, 1)) {
+        stream_fail(stream, -ENOMEM, "there are more contexts than there may be (max_contexts)");
+        return;
+    }
+    struct context *context = calloc(1, sizeof(*context));
+    if (context) {
+        context->id = context->inbox.context_id = id;
+        LIST_INIT(&context->attachments);
+        context->account =
+            ledger_open(gpu->ledger, id, name, (uint32_t)len, VENUS_GPU_CONTEXT_PLAIN, 0);
+        if (context->account)
+            HASH_ADD(hh, gpu->contexts->by_id, id, sizeof(context->id), context);
+        if (context->hh.tbl)
+            return;
+        if (context->account)
+            ledger_close(gpu->ledger, context->account);
+    }
+    free(context);
+    budget_give_back(&gpu->services.budget, BUDGET_CONTEXTS, 1);
+    stream_fail(stream, -ENOMEM, "out of memory");
+}
+
+void context_stream(struct venus_gpu *gpu, struct stream *stream)
+{
+    assert_device_thread(&gpu->services);
+    uint32_t count = HASH_COUNT(gpu->contexts->by_id);
+    stream_u32(stream, &count);
+    const struct context *context = gpu->contexts->by_id;
+    for (uint32_t i = 0; i < count && !stream->error; i++) {
+        char name[sizeof(((struct venus_gpu_context *)NULL)->name)] = "";
+        uint32_t id = 0;
+        if (stream->saves) {
+            id = context->id;
+            memcpy(name, account_name(context->account), sizeof(name));
+            context = context->hh.next;
+        }
+        stream_u32(stream, &id);
+        stream_bytes(stream, name, sizeof(name));
+        if (!stream->saves && !stream->error)
+            load_one(gpu, id, name, sizeof(name), stream);
+    }
+}
+
+static void load_attachment(struct venus_gpu *gpu, struct resource *resource, struct stream *stream)
+{
+    uint32_t id = 0;
+    uint64_t count = 0;
+    stream_u32(stream, &id);
+    stream_u64(stream, &count);
+    if (stream->error)
+        return;
+    struct context *context = context_find(gpu, id);
+    if (!context || !count || find_attachment(context, resource)) {
+        stream_fail(stream, -EINVAL, "resource %u is attached to context %u in a wrong way",
+                    resource->id, id);
+        return;
+    }
+    struct attachment *attachment = malloc(sizeof(*attachment));
+    if (!attachment) {
+        stream_fail(stream, -ENOMEM, "out of memory");
+        return;
+    }
+    *attachment = (struct attachment){ .context = context, .resource = resource, .count = count };
+    LIST_INSERT_HEAD(&context->attachments, attachment, in_context);
+    LIST_INSERT_HEAD(&resource->attachments, attachment, in_resource);
+}
+
+void context_stream_attachments(struct venus_gpu *gpu, struct resource *resource,
+                                struct stream *stream)
+{
+    assert_device_thread(&gpu->services);
+    uint32_t num = 0;
+    struct attachment *attachment;
+    LIST_FOREACH(attachment, &resource->attachments, in_resource) {
+        num++;
+    }
+    stream_u32(stream, &num);
+    if (stream->saves) {
+        LIST_FOREACH(attachment, &resource->attachments, in_resource) {
+            stream_u32(stream, &attachment->context->id);
+            stream_u64(stream, &attachment->count);
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < num && !stream->error; i++)
+        load_attachment(gpu, resource, stream);
 }

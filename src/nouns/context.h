@@ -12,6 +12,7 @@
 
 struct contexts;
 struct resource;
+struct stream;
 struct venus_gpu;
 
 /*
@@ -74,5 +75,10 @@ void context_check(struct venus_gpu *gpu, struct context *context);
 void context_check_all(struct venus_gpu *gpu);
 
 void context_destroy_all(struct venus_gpu *gpu);
+
+/* Save all contexts, none of which renders, or load them; and the attachments of a resource, once they are there. */
+void context_stream(struct venus_gpu *gpu, struct stream *stream);
+void context_stream_attachments(struct venus_gpu *gpu, struct resource *resource,
+                                struct stream *stream);
 
 #endif

@@ -23,9 +23,11 @@
  */
 #include "nouns/cursor.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stream.h"
 #include "memory/memory.h"
 #include "nouns/handlers.h"
 #include "nouns/parts.h"
@@ -225,4 +227,48 @@ enum virtio_gpu_ctrl_type cursor_move(struct venus_gpu *gpu, struct command *cmd
     };
     show(gpu, scanout, &cursor);
     return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* ---- saving and loading -------------------------------------------------------------------------- */
+
+static void stream_one(struct venus_gpu *gpu, unsigned scanout, struct stream *stream)
+{
+    const struct pointer *pointer = &gpu->cursors->of[scanout];
+    struct venus_gpu_cursor cursor = pointer->now;
+    uint32_t pixels[CURSOR_SIZE * CURSOR_SIZE];
+    bool has_image = cursor.pixels, moves_name_image = pointer->moves_name_image;
+    stream_bool(stream, &moves_name_image);
+    stream_bool(stream, &cursor.visible);
+    stream_u32(stream, &cursor.x);
+    stream_u32(stream, &cursor.y);
+    stream_bool(stream, &has_image);
+    if (has_image) {
+        stream_u32(stream, &cursor.hot_x);
+        stream_u32(stream, &cursor.hot_y);
+        if (stream->saves)
+            memcpy(pixels, cursor.pixels, sizeof(pixels));
+        for (unsigned i = 0; i < CURSOR_SIZE * CURSOR_SIZE && !stream->error; i++)
+            stream_u32(stream, &pixels[i]);
+    }
+    if (stream->saves || stream->error)
+        return;
+    if (cursor.hot_x >= CURSOR_SIZE || cursor.hot_y >= CURSOR_SIZE ||
+        (cursor.visible && !has_image))
+        stream_fail(stream, -EINVAL, "a pointer on output %u that cannot be", scanout);
+    if (stream->only_looks || stream->error)
+        return;
+    gpu->cursors->of[scanout].moves_name_image = moves_name_image;
+    if (!has_image)
+        return; /* there is none, as after a reset */
+    cursor.image_changed = true;
+    cursor.width = cursor.height = CURSOR_SIZE;
+    cursor.pixels = pixels;
+    show(gpu, scanout, &cursor);
+}
+
+void cursor_stream(struct venus_gpu *gpu, struct stream *stream)
+{
+    assert_device_thread(&gpu->services);
+    for (unsigned i = 0; i < gpu->services.config.num_outputs && !stream->error; i++)
+        stream_one(gpu, i, stream);
 }

@@ -8,6 +8,7 @@
 enum { CURSOR_SIZE = 64 }; /* of a pointer's image, in pixels each way */
 
 struct cursors;
+struct stream;
 struct venus_gpu;
 
 /* The pointers of a device. NULL if there is no memory. */
@@ -19,5 +20,8 @@ const struct venus_gpu_cursor *cursor_now_locked(struct venus_gpu *gpu, unsigned
 
 /* Hide them, and forget what the driver does: another one may come. Device thread. */
 void cursor_forget_all(struct venus_gpu *gpu);
+
+/* Save all pointers, or load them. Device thread. */
+void cursor_stream(struct venus_gpu *gpu, struct stream *stream);
 
 #endif

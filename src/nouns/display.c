@@ -12,6 +12,7 @@
 
 #include "base/edid.h"
 #include "base/sized.h"
+#include "base/stream.h"
 #include "nouns/handlers.h"
 #include "nouns/parts.h"
 #include "nouns/window.h"
@@ -38,6 +39,7 @@ struct displays {
     struct output outputs[VENUS_GPU_MAX_SCANOUTS];
     uint32_t events_read; /* VIRTIO_GPU_EVENT_* not cleared by the guest yet */
     enum display_news news;
+    bool untold; /* loaded, and the interrupt for it has not been raised */
 };
 
 struct displays *displays_create(void)
@@ -110,6 +112,15 @@ static uint32_t most_of_side(uint32_t pixels)
     return pixels < VENUS_GPU_MAX_SIDE ? pixels : VENUS_GPU_MAX_SIDE;
 }
 
+static void raise_event_locked(struct displays *displays)
+{
+    if (!(displays->events_read & VIRTIO_GPU_EVENT_DISPLAY))
+        displays->news = DISPLAY_NEWS_UNREAD;
+    else if (displays->news == DISPLAY_NEWS_READ)
+        displays->news = DISPLAY_NEWS_LATE;
+    displays->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
+}
+
 int venus_gpu_set_output_sized(struct venus_gpu *gpu, unsigned index,
                                const struct venus_gpu_output *info, size_t output_size)
 {
@@ -131,11 +142,7 @@ int venus_gpu_set_output_sized(struct venus_gpu *gpu, unsigned index,
     if (changed) {
         *output = wanted;
         output->info.name = output->name[0] ? output->name : NULL;
-        if (!(gpu->displays->events_read & VIRTIO_GPU_EVENT_DISPLAY))
-            gpu->displays->news = DISPLAY_NEWS_UNREAD;
-        else if (gpu->displays->news == DISPLAY_NEWS_READ)
-            gpu->displays->news = DISPLAY_NEWS_LATE;
-        gpu->displays->events_read |= VIRTIO_GPU_EVENT_DISPLAY;
+        raise_event_locked(gpu->displays);
     }
     pthread_mutex_unlock(&gpu->services.lock);
     if (changed && gpu->services.ops.config_changed)
@@ -179,5 +186,71 @@ void venus_gpu_write_config(struct venus_gpu *gpu, size_t offset, const void *da
     }
     pthread_mutex_unlock(&gpu->services.lock);
     if (again && gpu->services.ops.config_changed)
+        gpu->services.ops.config_changed(gpu->services.opaque);
+}
+
+/* ---- saving and loading -------------------------------------------------------------------------- */
+
+static void stream_output(struct output *output, struct stream *stream)
+{
+    struct venus_gpu_output *info = &output->info;
+    stream_bool(stream, &info->enabled);
+    stream_u32(stream, &info->x);
+    stream_u32(stream, &info->y);
+    stream_u32(stream, &info->width);
+    stream_u32(stream, &info->height);
+    stream_u32(stream, &info->width_mm);
+    stream_u32(stream, &info->height_mm);
+    stream_u32(stream, &info->refresh_mhz);
+    stream_bool(stream, &info->fixed);
+    stream_bytes(stream, output->name, sizeof(output->name));
+    output->name[sizeof(output->name) - 1] = 0;
+}
+
+/* Take over what the guest knows. */
+static void take_over_locked(struct displays *displays, const struct output *told, unsigned num,
+                             uint32_t events, enum display_news news)
+{
+    displays->events_read = events;
+    displays->news = news;
+    for (unsigned i = 0; i < num; i++)
+        displays->untold |= !same_output(&displays->outputs[i], &told[i]);
+    if (displays->untold)
+        raise_event_locked(displays);
+}
+
+void display_stream(struct venus_gpu *gpu, struct stream *stream)
+{
+    assert_device_thread(&gpu->services);
+    struct displays *displays = gpu->displays;
+    unsigned num = gpu->services.config.num_outputs;
+    struct output outputs[VENUS_GPU_MAX_SCANOUTS];
+    pthread_mutex_lock(&gpu->services.lock);
+    uint32_t events = displays->events_read, news = displays->news;
+    memcpy(outputs, displays->outputs, sizeof(outputs));
+    pthread_mutex_unlock(&gpu->services.lock);
+
+    stream_u32(stream, &events);
+    stream_u32(stream, &news);
+    for (unsigned i = 0; i < num; i++)
+        stream_output(&outputs[i], stream);
+    if (stream->saves || stream->error)
+        return;
+    if (events & ~(uint32_t)VIRTIO_GPU_EVENT_DISPLAY || news > DISPLAY_NEWS_LATE)
+        stream_fail(stream, -EINVAL, "events %u and %u of outputs", events, news);
+    if (stream->only_looks || stream->error)
+        return;
+    pthread_mutex_lock(&gpu->services.lock);
+    take_over_locked(displays, outputs, num, events, (enum display_news)news);
+    pthread_mutex_unlock(&gpu->services.lock);
+}
+
+void display_tell(struct venus_gpu *gpu)
+{
+    pthread_mutex_lock(&gpu->services.lock);
+    bool tell = gpu->displays->untold;
+    gpu->displays->untold = false;
+    pthread_mutex_unlock(&gpu->services.lock);
+    if (tell && gpu->services.ops.config_changed)
         gpu->services.ops.config_changed(gpu->services.opaque);
 }

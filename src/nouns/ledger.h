@@ -10,6 +10,7 @@
 #ifndef LEDGER_H
 #define LEDGER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -17,9 +18,10 @@
 
 struct account;
 struct ledger;
+struct services;
 
 /* NULL if there is no memory. */
-struct ledger *ledger_create(void);
+struct ledger *ledger_create(const struct services *services);
 void ledger_destroy(struct ledger *ledger); /* takes NULL; every account is closed, and all was taken off */
 
 /* The account of what belongs to no context. */
@@ -45,6 +47,11 @@ uint64_t account_bytes(const struct account *account);
 const char *account_name(const struct account *account);
 /* The process that serves its context; 0: not known, or there is none. Device thread. */
 pid_t account_process(const struct account *account);
+
+/* As venus_gpu_save_obstacle(): an account that is not plain is of what the renderer holds. Any thread. */
+char *ledger_obstacle(struct ledger *ledger);
+/* Whether there is such an account. Device thread. */
+bool ledger_is_obstructed(const struct ledger *ledger);
 
 /* As venus_gpu_contexts_sized(). Any thread. */
 size_t ledger_read(struct ledger *ledger, struct venus_gpu_context *list, size_t max,

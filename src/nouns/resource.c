@@ -9,11 +9,13 @@
  */
 #include "nouns/resource.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/pages.h"
+#include "base/stream.h"
 #include "command/backing.h"
 #include "memory/blob-memory.h"
 #include "memory/memory.h"
@@ -62,6 +64,21 @@ struct resource *resource_find_or_refuse(struct venus_gpu *gpu, struct command *
     return resource;
 }
 
+/* A new resource in the table, which the budget has room for. NULL if there is no memory. */
+static struct resource *put_into_table(struct venus_gpu *gpu, uint32_t id)
+{
+    struct resource *resource = calloc(1, sizeof(*resource));
+    if (!resource)
+        return NULL;
+    resource->id = id;
+    LIST_INIT(&resource->attachments);
+    HASH_ADD(hh, gpu->resources->by_id, id, sizeof(resource->id), resource);
+    if (resource->hh.tbl)
+        return resource;
+    free(resource);
+    return NULL;
+}
+
 /* A new resource in the table, or NULL with *error set and logged. */
 static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd, uint32_t id,
                                      enum virtio_gpu_ctrl_type *error)
@@ -85,15 +102,9 @@ static struct resource *resource_new(struct venus_gpu *gpu, struct command *cmd,
         budget_give_back(&gpu->services.budget, BUDGET_RESOURCES, 1);
         return NULL;
     }
-    struct resource *resource = calloc(1, sizeof(*resource));
-    if (resource) {
-        resource->id = id;
-        LIST_INIT(&resource->attachments);
-        HASH_ADD(hh, gpu->resources->by_id, id, sizeof(resource->id), resource);
-        if (resource->hh.tbl)
-            return resource;
-        free(resource);
-    }
+    struct resource *resource = put_into_table(gpu, id);
+    if (resource)
+        return resource;
     budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
     budget_give_back(&gpu->services.budget, BUDGET_RESOURCES, 1);
     command_error(cmd, *error, "out of memory");
@@ -141,6 +152,20 @@ static void destroy(struct venus_gpu *gpu, struct resource *resource)
     free(resource);
 }
 
+/* false: no picture has such a size. */
+static bool describe_2d(struct resource *resource, const struct venus_gpu_format *format,
+                        uint32_t width, uint32_t height)
+{
+    if (!width || !height || width > UINT32_MAX / format->bytes_per_pixel)
+        return false;
+    resource->format = format;
+    resource->width = width;
+    resource->height = height;
+    resource->stride = width * format->bytes_per_pixel;
+    resource->size = (uint64_t)resource->stride * height;
+    return true;
+}
+
 enum virtio_gpu_ctrl_type resource_create_2d(struct venus_gpu *gpu, struct command *cmd,
                                              const void *request)
 {
@@ -151,7 +176,8 @@ enum virtio_gpu_ctrl_type resource_create_2d(struct venus_gpu *gpu, struct comma
     if (!format)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "no format %u",
                              le32(req->format));
-    if (!width || !height || width > UINT32_MAX / format->bytes_per_pixel)
+    struct resource picture;
+    if (!describe_2d(&picture, format, width, height))
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER, "a size of %u x %u", width,
                              height);
 
@@ -160,11 +186,7 @@ enum virtio_gpu_ctrl_type resource_create_2d(struct venus_gpu *gpu, struct comma
     if (!resource)
         return error;
 
-    resource->format = format;
-    resource->width = width;
-    resource->height = height;
-    resource->stride = width * format->bytes_per_pixel;
-    resource->size = (uint64_t)resource->stride * height;
+    describe_2d(resource, format, width, height);
     stat_add(&gpu->services.stats, STAT_RESOURCES_2D, 1);
     resource->memory = memory_create(&gpu->services, resource->size);
     if (!resource->memory) {
@@ -453,4 +475,136 @@ void resource_refresh(struct venus_gpu *gpu, struct resource *resource, uint64_t
     backing_read(&cursor, offset, (char *)resource->memory->ptr + offset, size);
     stat_add(&gpu->services.stats, STAT_GUEST_COPIES, 1);
     stat_add(&gpu->services.stats, STAT_GUEST_COPY_BYTES, size);
+}
+
+/* ---- saving and loading -------------------------------------------------------------------------- */
+
+/* A picture's format, size and bytes, for which there has to be room in the budget. */
+static void stream_picture(struct venus_gpu *gpu, struct resource *resource, struct stream *stream)
+{
+    uint32_t format = resource->format ? resource->format->virtio : 0;
+    uint32_t width = resource->width, height = resource->height;
+    stream_u32(stream, &format);
+    stream_u32(stream, &width);
+    stream_u32(stream, &height);
+    if (!stream->saves) {
+        const struct venus_gpu_format *known = venus_gpu_format_lookup(format);
+        if (!known || !describe_2d(resource, known, width, height)) {
+            stream_fail(stream, -EINVAL, "a picture of %u x %u pixels of format %u", width, height,
+                        format);
+            return;
+        }
+        stat_add(&gpu->services.stats, STAT_RESOURCES_2D, 1);
+        if (!stream_holds(stream, resource->size, 1))
+            return;
+        resource->memory = memory_create(&gpu->services, resource->size);
+        if (!resource->memory) {
+            stream_fail(stream, -ENOMEM, "there is no memory for %u x %u pixels (max_memory)",
+                        width, height);
+            return;
+        }
+    }
+    stream_bytes(stream, resource->memory->ptr, resource->size);
+    share_stream(gpu, resource, stream);
+}
+
+static void stream_blob(struct venus_gpu *gpu, struct resource *resource, struct stream *stream)
+{
+    stream_u32(stream, &resource->blob_flags);
+    stream_u64(stream, &resource->size);
+    if (stream->saves)
+        return;
+    stat_add(&gpu->services.stats, STAT_BLOBS, 1);
+    const struct virtio_gpu_resource_create_blob req = {
+        .blob_mem = le32(resource->mem),
+        .blob_flags = le32(resource->blob_flags),
+        .size = le64(resource->size),
+        .nr_entries = le32(1),
+    };
+    const char *mistake = blob_mistake(&req);
+    if (mistake)
+        stream_fail(stream, -EINVAL, "a blob with %s", mistake);
+}
+
+static void stream_one(struct venus_gpu *gpu, struct resource *resource, struct stream *stream)
+{
+    stream_u32(stream, &resource->mem);
+    if (resource->mem != RESOURCE_2D && resource->mem != VIRTIO_GPU_BLOB_MEM_GUEST)
+        stream_fail(stream, -EINVAL, "a resource with memory of kind %u", resource->mem);
+    stream_bool(stream, &resource->has_uuid);
+    stream_bytes(stream, resource->uuid, sizeof(resource->uuid));
+    if (stream->error && !stream->saves)
+        resource->mem = RESOURCE_2D; /* nothing of it has been counted */
+    if (stream->error)
+        return;
+    if (resource->mem == RESOURCE_2D)
+        stream_picture(gpu, resource, stream);
+    else
+        stream_blob(gpu, resource, stream);
+
+    bool has_backing = resource->backing;
+    stream_bool(stream, &has_backing);
+    if (has_backing && !stream->error)
+        resource->backing = backing_stream(&gpu->services, resource->backing, stream);
+    if (!stream->error && resource->mem != RESOURCE_2D &&
+        (!resource->backing || resource->backing->size < resource->size))
+        stream_fail(stream, -EINVAL, "a blob that is larger than its memory");
+    context_stream_attachments(gpu, resource, stream);
+}
+
+static struct resource *load_new(struct venus_gpu *gpu, uint32_t id, struct stream *stream)
+{
+    if (id == 0 || resource_find(gpu, id)) {
+        stream_fail(stream, -EINVAL, "a resource %u%s", id, id ? " for the second time" : "");
+        return NULL;
+    }
+    struct budget *budget = &gpu->services.budget;
+    if (!budget_take(budget, BUDGET_RESOURCES, 1)) {
+        stream_fail(stream, -ENOMEM, "there are more resources than there may be (max_resources)");
+        return NULL;
+    }
+    struct resource *resource = NULL;
+    if (!budget_take(budget, BUDGET_DESCRIPTORS, 1)) {
+        stream_fail(stream, -ENOMEM, "there are no descriptors left (RLIMIT_NOFILE)");
+    } else {
+        resource = put_into_table(gpu, id);
+        if (resource)
+            return resource;
+        budget_give_back(budget, BUDGET_DESCRIPTORS, 1);
+        stream_fail(stream, -ENOMEM, "out of memory");
+    }
+    budget_give_back(budget, BUDGET_RESOURCES, 1);
+    return NULL;
+}
+
+static void load_one(struct venus_gpu *gpu, struct stream *stream)
+{
+    uint32_t id = 0;
+    stream_u32(stream, &id);
+    struct resource *resource = stream->error ? NULL : load_new(gpu, id, stream);
+    if (!resource)
+        return;
+    stream_one(gpu, resource, stream);
+    if (stream->error)
+        destroy(gpu, resource);
+    else
+        enter(gpu, resource, ledger_common(gpu->ledger),
+              resource->mem == RESOURCE_2D ? resource->size : 0);
+}
+
+void resource_stream(struct venus_gpu *gpu, struct stream *stream)
+{
+    assert_device_thread(&gpu->services);
+    uint32_t count = HASH_COUNT(gpu->resources->by_id);
+    stream_u32(stream, &count);
+    struct resource *resource;
+    if (stream->saves) {
+        for (resource = gpu->resources->by_id; resource; resource = resource->hh.next) {
+            stream_u32(stream, &resource->id);
+            stream_one(gpu, resource, stream);
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < count && !stream->error; i++)
+        load_one(gpu, stream);
 }

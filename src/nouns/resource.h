@@ -17,6 +17,7 @@ struct backing;
 struct memory;
 struct placed;
 struct resources;
+struct stream;
 struct window_region;
 
 enum { RESOURCE_2D = 0 }; /* the mem of a resource that is no blob */
@@ -82,5 +83,8 @@ void resource_refresh(struct venus_gpu *gpu, struct resource *resource, uint64_t
                       uint64_t size);
 
 void resource_destroy_all(struct venus_gpu *gpu);
+
+/* Save all resources, none of which is the renderer's, with the contexts that they are attached to; or load them. */
+void resource_stream(struct venus_gpu *gpu, struct stream *stream);
 
 #endif

@@ -8,8 +8,10 @@
  */
 #include "nouns/scanout.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
+#include "base/stream.h"
 #include "command/frame.h"
 #include "memory/memory.h"
 #include "nouns/handlers.h"
@@ -107,6 +109,44 @@ static bool fits_a_frame(const struct picture *picture)
            (uint64_t)picture->rect.height * picture->stride <= INT32_MAX;
 }
 
+/* A rectangle of a resource, as its bytes are. */
+struct part {
+    struct venus_gpu_rect rect;
+    uint64_t offset; /* of its first pixel */
+    uint32_t stride;
+    const struct venus_gpu_format *format;
+};
+
+/* Whether the host can see that part. Returns 0; -ENXIO: the host cannot see the memory; -ERANGE: there is less of it. */
+static int find_memory(struct venus_gpu *gpu, unsigned index, struct resource *resource,
+                       const struct part *part)
+{
+    /* A guest's blob can always be seen: at worst by a copy, which takes memory. */
+    if (!(present_is_on(gpu->present, index) ? resource_gpu_memory(gpu, resource)
+                                             : resource_memory(gpu, resource)))
+        return -ENXIO;
+    /* The blob may be larger than its memory by a part of a guest's page. */
+    uint64_t end = part->offset + (uint64_t)(part->rect.height - 1) * part->stride +
+                   (uint64_t)part->rect.width * part->format->bytes_per_pixel;
+    return end > memory_own_size(resource->memory) ? -ERANGE : 0;
+}
+
+/* Show it. Returns 0 or -ENOMEM. */
+static int show_part(struct venus_gpu *gpu, unsigned index, struct resource *resource,
+                     const struct part *part)
+{
+    struct venus_gpu_frame *frame =
+        frame_create(resource->memory, part->offset, session_device(gpu->session), resource->id,
+                     &part->rect, part->stride, part->format);
+    if (!frame)
+        return -ENOMEM;
+    resource_refresh(gpu, resource, part->offset, rows_size(frame, frame->height));
+    gpu->scanouts->scanout[index].rect = part->rect;
+    gpu->scanouts->scanout[index].offset = part->offset;
+    show(gpu, index, resource, frame);
+    return 0;
+}
+
 static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct command *cmd,
                                              unsigned index, struct resource *resource,
                                              const struct picture *picture)
@@ -120,33 +160,25 @@ static enum virtio_gpu_ctrl_type set_scanout(struct venus_gpu *gpu, struct comma
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                              "%u x %u pixels, %u bytes a row, are more than can be shown",
                              rect->width, rect->height, picture->stride);
-    /* A guest's blob can always be seen: at worst by a copy, which takes memory. */
-    if (!(present_is_on(gpu->present, index) ? resource_gpu_memory(gpu, resource)
-                                             : resource_memory(gpu, resource)))
+    const struct part part = {
+        .rect = *rect,
+        .offset = picture->offset + (uint64_t)rect->y * picture->stride +
+                  (uint64_t)rect->x * picture->format->bytes_per_pixel,
+        .stride = picture->stride,
+        .format = picture->format,
+    };
+    int ret = find_memory(gpu, index, resource, &part);
+    if (ret == -ENXIO)
         return command_error(cmd,
                              resource->in_renderer ? VIRTIO_GPU_RESP_ERR_UNSPEC
                                                    : VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
                              "the host cannot see the memory of resource %u", resource->id);
-
-    uint64_t offset = picture->offset + (uint64_t)rect->y * picture->stride +
-                      (uint64_t)rect->x * picture->format->bytes_per_pixel;
-    /* The blob may be larger than its memory by a part of a guest's page. */
-    uint64_t end = offset + (uint64_t)(rect->height - 1) * picture->stride +
-                   (uint64_t)rect->width * picture->format->bytes_per_pixel;
-    if (end > memory_own_size(resource->memory))
+    if (ret < 0)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER,
                              "%u x %u pixels reach beyond the memory of resource %u", rect->width,
                              rect->height, resource->id);
-    struct venus_gpu_frame *frame =
-        frame_create(resource->memory, offset, session_device(gpu->session), resource->id, rect,
-                     picture->stride, picture->format);
-    if (!frame)
+    if (show_part(gpu, index, resource, &part) < 0)
         return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
-
-    resource_refresh(gpu, resource, offset, rows_size(frame, frame->height));
-    gpu->scanouts->scanout[index].rect = *rect;
-    gpu->scanouts->scanout[index].offset = offset;
-    show(gpu, index, resource, frame);
     return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -311,4 +343,70 @@ enum virtio_gpu_ctrl_type scanout_flush(struct venus_gpu *gpu, struct command *c
     if (shown)
         stat_add(&gpu->services.stats, STAT_FLUSHES, 1);
     return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* ---- saving and loading -------------------------------------------------------------------------- */
+
+/* Whether a guest could have made a scanout show that. */
+static bool part_is_possible(const struct resource *resource, const struct part *part)
+{
+    const struct venus_gpu_rect *rect = &part->rect;
+    if (!part->format || !rect->width || !rect->height || rect->width > VENUS_GPU_MAX_SIDE ||
+        rect->height > VENUS_GPU_MAX_SIDE || (uint64_t)rect->height * part->stride > INT32_MAX)
+        return false;
+    uint32_t pixel = part->format->bytes_per_pixel;
+    uint64_t start = (uint64_t)rect->y * part->stride + (uint64_t)rect->x * pixel;
+    if (part->stride % pixel || part->offset % pixel || start > part->offset ||
+        !rect_within(rect, part->stride / pixel, UINT32_MAX) || part->offset > resource->size)
+        return false;
+    return resource->mem != RESOURCE_2D ||
+           (part->format == resource->format && part->stride == resource->stride &&
+            part->offset == start && rect_within(rect, resource->width, resource->height));
+}
+
+static void load_part(struct venus_gpu *gpu, unsigned index, uint32_t resource_id,
+                      const struct part *part, struct stream *stream)
+{
+    struct resource *resource = resource_find(gpu, resource_id);
+    if (!resource || !part_is_possible(resource, part)) {
+        stream_fail(stream, -EINVAL, "output %u shows what cannot be shown of resource %u", index,
+                    resource_id);
+        return;
+    }
+    int ret = find_memory(gpu, index, resource, part);
+    if (ret == 0 && !stream->only_looks)
+        ret = show_part(gpu, index, resource, part);
+    if (ret == -ERANGE)
+        stream_fail(stream, -EINVAL, "output %u shows more of resource %u than there is", index,
+                    resource_id);
+    else if (ret < 0)
+        stream_fail(stream, -ENOMEM, "there is no memory to show resource %u (max_memory)",
+                    resource_id);
+}
+
+void scanout_stream(struct venus_gpu *gpu, struct stream *stream)
+{
+    assert_device_thread(&gpu->services);
+    for (unsigned i = 0; i < gpu->services.config.num_outputs && !stream->error; i++) {
+        const struct scanout *scanout = &gpu->scanouts->scanout[i];
+        struct part part = { .rect = scanout->rect, .offset = scanout->offset };
+        uint32_t resource_id = scanout->resource ? scanout->resource->id : 0, format = 0;
+        if (scanout->frame) {
+            part.stride = scanout->frame->stride;
+            format = scanout->frame->format->virtio;
+        }
+        stream_u32(stream, &resource_id);
+        if (!resource_id)
+            continue;
+        stream_u32(stream, &part.rect.x);
+        stream_u32(stream, &part.rect.y);
+        stream_u32(stream, &part.rect.width);
+        stream_u32(stream, &part.rect.height);
+        stream_u64(stream, &part.offset);
+        stream_u32(stream, &part.stride);
+        stream_u32(stream, &format);
+        part.format = venus_gpu_format_lookup(format);
+        if (!stream->saves && !stream->error)
+            load_part(gpu, i, resource_id, &part, stream);
+    }
 }

@@ -11,6 +11,7 @@
 struct command;
 struct resource;
 struct scanouts;
+struct stream;
 struct venus_gpu;
 
 /* The scanouts of a device. NULL if there is no memory. */
@@ -25,5 +26,8 @@ bool scanout_exists(struct venus_gpu *gpu, struct command *cmd, uint32_t index);
 
 /* The resource is about to go: blank the scanouts that show it. Device thread. */
 void scanout_forget_resource(struct venus_gpu *gpu, struct resource *resource);
+
+/* Save what all scanouts show, or load it and show it, once the resources are there. Device thread. */
+void scanout_stream(struct venus_gpu *gpu, struct stream *stream);
 
 #endif

@@ -32,6 +32,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/stream.h"
 #include "base/ways.h"
 #include "command/backing.h"
 #include "memory/memory.h"
@@ -121,6 +122,26 @@ void share_take_back(struct venus_gpu *gpu, struct resource *resource)
     gpu->services.renderer->resource_unref(resource->id);
     budget_give_back(&gpu->services.budget, BUDGET_DESCRIPTORS, 1);
     resource->in_renderer = false; /* what Vulkan drew is still there: `transferred` stays */
+}
+
+void share_stream(struct venus_gpu *gpu, struct resource *resource, struct stream *stream)
+{
+    assert_device_thread(&gpu->services);
+    bool was_shared = resource->transferred;
+    stream_bool(stream, &was_shared);
+    if (!was_shared || stream->error)
+        return;
+    if (!stream->saves) {
+        if (!stream_holds(stream, resource->size, 1))
+            return;
+        resource->transferred = block_create(gpu, resource);
+        if (!resource->transferred) {
+            stream_fail(stream, -ENOMEM, "there is no memory for %u x %u pixels (max_memory)",
+                        resource->width, resource->height);
+            return;
+        }
+    }
+    stream_bytes(stream, resource->transferred, resource->size);
 }
 
 static uint64_t take_over(char *picture, char *last, const char *row, size_t size, unsigned pixel)

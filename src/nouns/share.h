@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct resource;
+struct stream;
 struct venus_gpu;
 
 /*
@@ -21,6 +22,9 @@ void share_take_back(struct venus_gpu *gpu, struct resource *resource);
 
 /* Free what share_with_renderer() took, but for the renderer's resource. */
 void share_end(struct venus_gpu *gpu, struct resource *resource);
+
+/* Save what such a resource has transferred, if the renderer has had it; or load it: it is as after share_take_back(). */
+void share_stream(struct venus_gpu *gpu, struct resource *resource, struct stream *stream);
 
 /*
  * Transfer rows from the backing to such a resource: only those pixels that the guest has written since

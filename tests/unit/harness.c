@@ -304,6 +304,14 @@ static void region_unmap(void *opaque, struct venus_gpu_region *region)
     region_event_happened(region, false);
 }
 
+static void save_obstacle_changed(void *opaque)
+{
+    assert(opaque == &vm);
+    lock();
+    vm.obstacle_changes++;
+    unlock();
+}
+
 static void log_callback(void *opaque, enum venus_gpu_log_level level, const char *message)
 {
     assert(opaque == &vm);
@@ -399,6 +407,7 @@ void vm_prepare(const struct vm_options *options)
         vm.ops.scanout_flush = scanout_flushed;
         vm.ops.cursor_changed = cursor_changed;
         vm.ops.config_changed = config_changed;
+        vm.ops.save_obstacle_changed = save_obstacle_changed;
         vm.ops.log = log_callback;
         vm.ops.present_ended = present_ended;
         vm.ops.window_resized = window_resized;

@@ -132,7 +132,7 @@ struct vm {
     struct venus_gpu_cursor cursor; /* the newest; pixels points to the next member or is NULL */
     uint32_t cursor_pixels[64 * 64];
     unsigned cursor_scanout, cursor_changes;
-    unsigned config_changes;
+    unsigned config_changes, obstacle_changes;
     unsigned present_ends[VENUS_GPU_MAX_SCANOUTS], num_present_ends;
     char present_why[512]; /* of the newest; "-" where there was none */
     unsigned window_resizes;

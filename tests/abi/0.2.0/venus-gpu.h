@@ -307,6 +307,9 @@ struct venus_gpu_ops {
      * addresses. Since 0.2.0.
      */
     void (*translate)(void *opaque, struct venus_gpu_translation *translation);
+
+    /* What venus_gpu_save_obstacle() says has changed. Device thread. May be NULL. Since 0.2.0. */
+    void (*save_obstacle_changed)(void *opaque);
 };
 
 /* ---- the device ------------------------------------------------------------------------------- */
@@ -532,6 +535,41 @@ struct venus_gpu_target {
  */
 int venus_gpu_present(struct venus_gpu *gpu, unsigned scanout,
                       const struct venus_gpu_target *target);
+
+/* ---- saving and loading ------------------------------------------------------------------------ */
+
+/*
+ * Why the device cannot be saved now, for as long as that is: a sentence that names the programs of the guest which
+ * have something in Vulkan, by their contexts, to be freed by the caller; NULL: nothing of the guest's is in the way.
+ * What the renderer holds (Venus contexts, lost ones too, and blobs that have outlived theirs) cannot be saved. Any
+ * thread. Since 0.2.0.
+ */
+char *venus_gpu_save_obstacle(struct venus_gpu *gpu);
+
+/*
+ * Save what the guest has in the device: pictures with their bytes, guest blobs, contexts of no capability set, what
+ * each scanout shows, pointers, and what the guest was told of its outputs. No command may be in flight: stop the
+ * guest, and wait until the last one is done. Nothing changes. *data, of *size bytes, is to be freed by the caller; what
+ * stands in it begins with a version, is the same on every host, and is read by this release and later ones.
+ *
+ * Returns 0; -EBUSY: venus_gpu_save_obstacle(); -EAGAIN: commands are in flight; -ENOMEM. On an error *data stays as it
+ * is, and *why, if why is not NULL, is a sentence to be freed by the caller. Waits for the device thread. Front end.
+ * Since 0.2.0.
+ */
+int venus_gpu_save(struct venus_gpu *gpu, void **data, size_t *size, char **why);
+
+/*
+ * Load what venus_gpu_save() gave, into a device of the same outputs, window and blob_alignment, that was just created or
+ * reset. Guest memory has to be there: it is mapped, at the addresses that map_guest() was asked for then, and where a
+ * blob is shown by a copy it is read. scanout_changed() and cursor_changed() come meanwhile for all that is shown. What
+ * outputs are like the front end says, as ever: where the guest was told something else, config_changed() is called,
+ * inside this function.
+ *
+ * The bytes may come from anywhere. Returns 0; -EINVAL: they are wrong, or of another device; -ENOTSUP: of a newer
+ * release; -ENOMEM, where it is limits too; -EBUSY: the guest uses the device. On an error the device is as after a reset,
+ * and *why is as above. Waits for the device thread. Front end. Since 0.2.0.
+ */
+int venus_gpu_load(struct venus_gpu *gpu, const void *data, size_t size, char **why);
 
 /* ---- statistics -------------------------------------------------------------------------------- */
 
