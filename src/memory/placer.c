@@ -321,9 +321,9 @@ void placed_keep(struct placed *placed)
     log_line(&placed->services->log, VENUS_GPU_LOG_WARNING,
              "%llu bytes of a blob stay with the GPU's driver, as they cannot be unmapped",
              (unsigned long long)placed->size);
+    /* Its slot is nobody else's any more; the next ones are elsewhere. */
     if (placed->slots == placed->placer->slots)
-        placed->placer->slots =
-            NULL; /* its slot is nobody else's any more; the next ones are elsewhere */
+        placed->placer->slots = NULL;
     TAILQ_INSERT_HEAD(&kept, placed, link);
 }
 
