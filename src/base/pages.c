@@ -2,10 +2,12 @@
 /* See pages.h. */
 #include "base/pages.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PAGE_MOST = 1 << 20 };
+/* The largest that Linux has on any processor, and so the largest that a guest's blob may be padded to (placement.c). */
+enum { PAGE_MOST = 64 << 10 };
 
 static uint64_t round_up(uint64_t size, uint64_t page)
 {
@@ -16,8 +18,10 @@ static uint64_t round_up(uint64_t size, uint64_t page)
 size_t page_size(void)
 {
     const char *said = getenv("VENUS_GPU_PAGE_SIZE");
-    size_t here = page_size_here(), size = said ? strtoul(said, NULL, 10) : 0;
-    return size > here && size <= PAGE_MOST && !(size & (size - 1)) ? size : here;
+    char *end = NULL;
+    size_t here = page_size_here(), size = said ? strtoul(said, &end, 10) : 0;
+    bool is_one = size > here && size <= PAGE_MOST && !(size & (size - 1)) && !*end;
+    return is_one ? size : here;
 }
 
 uint64_t page_round(uint64_t size)

@@ -22,8 +22,12 @@
 enum {
     /* Such a message fills the buffer by itself: whoever reads it takes it piece by piece. */
     LARGE_MESSAGE = 32 << 10,
-    /* How long everybody waits for a process before its commands are parked. Mostly it has read all. */
+    /*
+     * How long everybody waits for a process before its commands are parked. Mostly it has read all. What is waited comes
+     * back slowly, or a program could have everybody wait for as long with each of its commands.
+     */
     GRACE_NS = 20 * 1000 * 1000,
+    GRACE_COMES_BACK = 4, /* in so many times as long */
 };
 
 struct parking {
@@ -47,10 +51,18 @@ void parking_destroy(struct parking *parking)
     free(parking);
 }
 
+/* What everybody has waited for a context's process of late. */
+static uint64_t waited(const struct context *context, uint64_t now)
+{
+    uint64_t back = (now - context->waited_at_ns) / GRACE_COMES_BACK;
+    return context->waited_ns > back ? context->waited_ns - back : 0;
+}
+
 /* Wait until a context's process has read all, but not for long. */
 static bool wait_for(struct venus_gpu *gpu, struct context *context)
 {
-    uint64_t until = clock_now_ns() + GRACE_NS, asked;
+    uint64_t begun = clock_now_ns(), before = waited(context, begun), asked;
+    uint64_t until = begun + (before < GRACE_NS ? GRACE_NS - before : 0);
     if (!inbox_ask(&context->inbox, gpu->fences))
         context_failed(gpu, context);
     asked = context->inbox.asked;
@@ -61,6 +73,8 @@ static bool wait_for(struct venus_gpu *gpu, struct context *context)
     bool read = !fence_is_pending_locked(gpu->fences, asked);
     fences_ring_locked(gpu->fences, !read || !TAILQ_EMPTY(&gpu->parking->parked));
     pthread_mutex_unlock(&gpu->services.lock);
+    context->waited_at_ns = clock_now_ns();
+    context->waited_ns = before + (context->waited_at_ns - begun);
     return read;
 }
 

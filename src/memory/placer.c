@@ -61,7 +61,7 @@ struct placed {
     struct placer *placer;
     struct vulkan *vk;
     VkDeviceMemory memory;
-    char *slot;
+    char *slots, *slot;
     uint64_t size;
     bool slot_is_ours; /* there is nobody else in it */
     TAILQ_ENTRY(placed) link;
@@ -321,6 +321,9 @@ void placed_keep(struct placed *placed)
     log_line(&placed->services->log, VENUS_GPU_LOG_WARNING,
              "%llu bytes of a blob stay with the GPU's driver, as they cannot be unmapped",
              (unsigned long long)placed->size);
+    /* Its slot is nobody else's any more; the next ones are elsewhere. */
+    if (placed->slots == placed->placer->slots)
+        placed->placer->slots = NULL;
     TAILQ_INSERT_HEAD(&kept, placed, link);
 }
 
@@ -429,6 +432,7 @@ int placer_place(struct placer *placer, int fd, uint64_t size, uint32_t map_info
     *placed = (struct placed){ .services = placer->services,
                                .placer = placer,
                                .vk = vulkan_ref(placer->vk),
+                               .slots = placer->slots,
                                .slot = slot,
                                .size = size };
     ret = import(placed, fd, map_info);

@@ -35,6 +35,7 @@ struct context {
     /* It has taken long to read what it was sent, since when (park.c). */
     bool slow;
     uint64_t slow_since_ns;
+    uint64_t waited_ns, waited_at_ns; /* how long others have waited for that, until when */
 
     unsigned places, old_places; /* of the control queue, when they were counted last (places.c) */
 

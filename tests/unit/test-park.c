@@ -137,6 +137,35 @@ static void test_large_submit(void **state)
     assert_ok(wait_for(send_submit(OTHER, 1 << 20, 0)));
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Others wait for it for 20 ms, not for as long with each of its commands. */
+static void test_slow_again_and_again(void **state)
+{
+    (void)state;
+    uint64_t least = UINT64_MAX;
+    start(NEVER_MS);
+    for (unsigned i = 0; i < 40; i++) {
+        make_busy();
+        uint64_t begun = now_ns();
+        struct sent *large = send_submit(BUSY, 1 << 20, 0);
+        assert_ok(wait_for(send_submit(OTHER, 4, 0)));
+        uint64_t taken = now_ns() - begun;
+        if (taken < least)
+            least = taken;
+        assert_false(is_done(large));
+        fake_keep_busy(0);
+        assert_ok(wait_for(large));
+    }
+    assert_true(least < 20 * 1000 * 1000);
+    assert_int_equal(stat_value("contexts-lost"), 0);
+}
+
 /* A driver takes a fence of the device's timeline for the signal of all earlier ones. */
 static void test_fences_stay_in_order(void **state)
 {
@@ -269,6 +298,7 @@ int main(void)
         TEST(test_what_does_not_wait),
         TEST(test_much_unread),
         TEST(test_large_submit),
+        TEST(test_slow_again_and_again),
         TEST(test_fences_stay_in_order),
         TEST(test_destroyed),
         TEST(test_many_destroyed),

@@ -218,6 +218,42 @@ static void test_sizes(void **state)
         -EOVERFLOW);
 }
 
+/* Whatever the variable says, a blob of a page can be placed. */
+static void test_variable(void **state)
+{
+    (void)state;
+    static const char *const nonsense[] = { "",        "0",      "-1",
+                                            "1048576", "131072", "16384x",
+                                            "0x8000",  "12288",  "99999999999999999999" };
+    for (unsigned i = 0; i < COUNT(nonsense); i++) {
+        setenv("VENUS_GPU_PAGE_SIZE", nonsense[i], 1);
+        assert_int_equal(page_size(), page_size_here());
+    }
+    setenv("VENUS_GPU_PAGE_SIZE", "65536", 1);
+    assert_int_equal(page_size(), 64 << 10);
+    start(FAKE_SHM);
+    const struct renderer_blob blob = {
+        .resource_id = BLOB + 1,
+        .context_id = 1,
+        .mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+        .id = 1,
+        .size = 1,
+    };
+    assert_int_equal(fake_renderer.blob_create(&blob), 0);
+    struct placement placement;
+    assert_int_equal(placement_place(&fake_renderer, NULL, BLOB + 1, blob.size, NULL, &placement),
+                     0);
+    munmap(placement.ptr, 64 << 10);
+    fake_renderer.resource_unref(BLOB + 1);
+}
+
+static int finish_with_variable(void **state)
+{
+    int ret = finish(state);
+    unsetenv("VENUS_GPU_PAGE_SIZE");
+    return ret;
+}
+
 #define PLACEMENT(function) cmocka_unit_test_teardown(function, finish)
 
 int main(void)
@@ -230,6 +266,7 @@ int main(void)
         PLACEMENT(test_tail_of_a_larger_page),
         PLACEMENT(test_tails_that_are_none),
         PLACEMENT(test_sizes),
+        cmocka_unit_test_teardown(test_variable, finish_with_variable),
     };
     return RUN_TESTS(tests);
 }

@@ -385,8 +385,10 @@ static void test_unmap_fails(void **state)
     assert_true(was_logged(VENUS_GPU_LOG_WARNING, stays));
     assert_int_equal(fake_vulkan_mapped(), 1); /* for good */
     fake_vulkan_set(VULKAN_WORKS);
+    const void *kept = fake_vulkan_last_address();
     assert_int_equal(map_blob(1, OFFSET), OK_MAP);
     assert_int_equal(stat_value("maps-vulkan"), 2);
+    assert_ptr_not_equal(fake_vulkan_last_address(), kept);
     check_shared(OFFSET, PAGES * PAGE);
 }
 
