@@ -8,6 +8,7 @@ import plistlib
 import re
 import shlex
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -410,7 +411,7 @@ A_MAC = {
     "meson": "printf 'Ok:                 28\\nFail:               0\\n'",
     "qemu": 'case "$*" in *--version*) echo QEMU 10.2.2;; *"-device help"*) echo \'name "virtio-gpu-venus-pci"\';; '
             '*) echo "${VENUS_GPU_IOSURFACE-swapchain} $*" >>"$WORDS"; place=${*#*unix:}; place=${place%%,*}; '
-            'case "$*" in *unix:*) python3 "$MONITOR" "$place" >/dev/null 2>&1 & while ! [ -S "$place" ]; do sleep 0.05; done;; esac; '
+            'case "$*" in *unix:*) "$PYTHON" "$MONITOR" "$place" >/dev/null 2>&1 & while ! [ -S "$place" ]; do sleep 0.05; done;; esac; '
             'PATH=$GUEST:$PATH; printf "guest# "; exec sh 2>&1;; esac',
 }
 # QEMU's monitor, of which the report asks for counters: a hundred frames more each time.
@@ -470,7 +471,7 @@ class Report(unittest.TestCase):
                 self.program(where, name, body)
         environment = {"PATH": f"{self.folder}/mac:{os.environ['PATH']}", "HOME": str(self.folder),
                        "GUEST": str(self.folder / "guest"), "WORDS": str(self.folder / "words"),
-                       "MONITOR": str(self.folder / "monitor.py")}
+                       "MONITOR": str(self.folder / "monitor.py"), "PYTHON": sys.executable}
         (self.folder / "monitor.py").write_text(MONITOR, encoding="utf-8")
         for patch in (mock.patch.dict(os.environ, environment, clear=True),
                       mock.patch.object(mac_report, "manifests", lambda: [str(self.folder / "driver.json")])):
