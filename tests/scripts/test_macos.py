@@ -32,12 +32,16 @@ NEWER_BASH = {"mapfile": r"\b(mapfile|readarray)\b", "associative arrays": r"\b(
               "a variable for a descriptor": r"\{\w+\}[<>]", "negative index": r"\[-\d+\]", "[[ -v": r"\[\[? -v ",
               "${x@Q}": r"\$\{[\w@*\[\]]+@[A-Za-z]\}", "EPOCHSECONDS": r"\bEPOCH(SECONDS|REALTIME)\b", "wait -n": r"\bwait -n\b",
               # With set -u an empty array ends the script.
-              "arrays": r"\$\{\w+\[@\]\}"}
+              "arrays": r"\$\{\w+\[@\]\}",
+              # With set -e only a simple command that fails ends the script, and a pipeline into a loop is none.
+              "set -e and a loop": r"^( *)\S.*\| while .*\n(?:\1 .*\n)+\1done$"}
 # What the programs of GNU have, and macOS' have not.
 GNU = {"sed -i": r"\bsed -i\b", "readlink -f": r"\breadlink -f\b", "find -printf": r"-printf\b", "cp --": r"\bcp --\w",
        "stat -c": r"\bstat -c\b", "sort -z": r"\bsort -\w*z", "sha256sum": r"\bsha256sum\b", "nproc": r"\bnproc\b",
        "timeout": r"^\s*timeout \d", "date +%N": r"\bdate .*%N", "grep -P": r"\bgrep -\w*P", "mktemp -p": r"\bmktemp .*-p\b",
-       "base64 -w": r"\bbase64 -w", "setsid": r"\bsetsid\b", "flock": r"\bflock\b", "env -C": r"\benv -C\b"}
+       # Where the line that begins a range is deleted, the range does not begin.
+       "sed: a range from a deleted line": r"\bsed .*/d; *\d+,", "base64 -w": r"\bbase64 -w",
+       "setsid": r"\bsetsid\b", "flock": r"\bflock\b", "env -C": r"\benv -C\b"}
 
 
 def versions(name):
