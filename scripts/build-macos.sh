@@ -123,8 +123,8 @@ arm64 | aarch64) arch=aarch64 ;;
 *) arch=x86_64 ;;
 esac
 [ "$(uname -s)" = Darwin ] || lacks "this is no Mac: on Linux use scripts/build-qemu.sh"
-[ "$(uname -s)" != Darwin ] || [ "$(sw_vers -productVersion | cut -d. -f1)" -ge 12 ] ||
-    lacks "macOS is older than 12, which MoltenVK needs: update it"
+[ "$(uname -s)" != Darwin ] || [ "$(sw_vers -productVersion | cut -d. -f1)" -ge 13 ] ||
+    lacks "macOS is older than 13, which QEMU's hvf needs: update it"
 xcode-select -p >/dev/null 2>&1 || lacks "there is no compiler: run xcode-select --install"
 command -v brew >/dev/null || lacks "there is no Homebrew: see https://brew.sh"
 homebrew=$(brew --prefix 2>/dev/null || echo /opt/homebrew)

@@ -22,7 +22,7 @@ class VirtioGpuVenus < Formula
   depends_on "libepoxy" # virglrenderer's headers; nothing calls it here
   depends_on "libpng"
   depends_on "libslirp"
-  depends_on macos: :monterey
+  depends_on macos: :ventura
   depends_on "molten-vk"
   depends_on "pixman"
   depends_on "vulkan-loader"

@@ -257,7 +257,7 @@ class StandIns(Build):
         self.assertIn("does not run, or lacks the device", done.stderr)
 
     def test_what_a_mac_lacks(self):
-        for name, body, says in (("sw_vers", "echo 11.7", "macOS is older than 12"),
+        for name, body, says in (("sw_vers", "echo 12.7", "macOS is older than 13"),
                                  ("xcode-select", "exit 2", "run xcode-select --install")):
             with self.subTest(name):
                 kept = (self.bin / name).read_text(encoding="utf-8")
