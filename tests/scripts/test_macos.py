@@ -341,6 +341,34 @@ class Alpine(unittest.TestCase):
             self.main()
         self.assertIn("install qemu (brew install qemu), or give --firmware", str(ended.exception))
 
+    def test_firmware_of_the_qemu_that_was_asked_for(self):
+        """as of the formula's, which is linked nowhere"""
+        del os.environ["FIRMWARE_DIRS"]
+        theirs = self.firmware("keg/share")
+        with mock.patch.object(common, "PLACES_ON_A_MAC", str(self.folder / "share")):
+            code, _ = common.find_firmware(None, "aarch64", None, common.Host(True, "aarch64"),
+                                           str(self.folder / "keg" / "bin" / "qemu-system-aarch64"))
+        self.assertEqual(code.parent, theirs)
+
+    def test_short_addresses(self):
+        """the window is as large as what QEMU has a place for, and a larger one is refused"""
+        qemu = self.folder / "qemu-system-aarch64"
+        for high, asked, gets in (("echo pcie-mmio-high", (), "1G"), (":", (), "256M"), (":", ("--hostmem", "128M"), "128M"),
+                                  (":", ("--hostmem", "512M"), None), ("echo pcie-mmio-high", ("--hostmem", "4G"), "4G"),
+                                  ("exit 1", (), "1G")):
+            with self.subTest(high=high, asked=asked):
+                qemu.write_text('#!/bin/sh\ncase "$*" in *"-monitor stdio"*) cat >/dev/null; echo pcie-mmio; '
+                                f'{high};; *) echo "$*" >{self.folder}/words;; esac\n', encoding="utf-8")
+                qemu.chmod(0o755)
+                words = ("--ssh", "off", "--qemu", str(qemu), *asked)
+                if gets is None:
+                    with self.assertRaisesRegex(GuestError, "no place for --hostmem 512M, .*: use 256M"):
+                        self.main(*words, dry=False)
+                    continue
+                with mock.patch("signal.signal"):
+                    self.main(*words, dry=False)
+                self.assertIn(f"hostmem={gets},", (self.folder / "words").read_text(encoding="utf-8"))
+
     def test_homebrews_places(self):
         for prefix in ("/opt/homebrew", "/usr/local"):
             for place in (f"{prefix}/share", f"{prefix}/opt/qemu/share"):
