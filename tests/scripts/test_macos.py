@@ -442,6 +442,7 @@ A_MAC = {
     "codesign": "echo '[Key] com.apple.security.hypervisor'",
     "meson": "printf 'Ok:                 28\\nFail:               0\\n'",
     "qemu": 'case "$*" in *--version*) echo QEMU 10.2.2;; *"-device help"*) echo \'name "virtio-gpu-venus-pci"\';; '
+            '*"-monitor stdio"*) cat >/dev/null; echo alias pcie-mmio; echo alias pcie-mmio-high;; '
             '*) echo "${VENUS_GPU_IOSURFACE-swapchain} $*" >>"$WORDS"; place=${*#*unix:}; place=${place%%,*}; '
             'case "$*" in *unix:*) "$PYTHON" "$MONITOR" "$place" >/dev/null 2>&1 & while ! [ -S "$place" ]; do sleep 0.05; done;; esac; '
             'PATH=$GUEST:$PATH; printf "guest# "; exec sh 2>&1;; esac',
@@ -518,7 +519,7 @@ class Report(unittest.TestCase):
     def report(self, *words, mac=True):
         """What each step has come to, by its name; the report and the exit status are kept."""
         path = self.folder / "out" / "report.txt"
-        with contextlib.redirect_stdout(io.StringIO()) as out:
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
             self.status = mac_report.main(
                 ["--no-build", "--output", str(path), "--qemu", str(self.folder / "mac" / "qemu"), "--build-dir",
                  str(self.folder / "build"), "--guest", str(self.folder / "disks"), *words],
@@ -532,9 +533,9 @@ class Report(unittest.TestCase):
         self.assertEqual({name: step for name, step in steps.items() if step[0] != "PASS"},
                          {"build": ("SKIP", "as asked for"), "build of the tests": ("SKIP", "as asked for")})
         self.assertEqual(self.status, 0)
-        self.assertEqual(len(steps), 24)
+        self.assertEqual(len(steps), 25)
         self.assertEqual(steps["disks: boot"][1].split(", ")[1], "pages of 16384 bytes")
-        self.assertIn("22 passed, 0 failed, 2 skipped", self.said)
+        self.assertIn("23 passed, 0 failed, 2 skipped", self.said)
         self.assertIn("open an issue of the project", self.said)
         self.assertNotIn(str(self.folder), self.text)
 
@@ -571,6 +572,32 @@ class Report(unittest.TestCase):
     def test_the_first_thing_in_a_guest_is_coherency(self):
         names = list(self.report())
         self.assertEqual(names[names.index("disks: boot") + 1], "disks: coherency, without feedback")
+
+    def test_what_only_a_mac_can_tell_is_first(self):
+        """the library's tests come behind the guests"""
+        names = list(self.report())
+        self.assertEqual(names[names.index("disks: window, by IOSurfaces") + 1:],
+                         ["build of the tests", "unit tests", "renderer tests"])
+
+    def test_short_addresses(self):
+        """guests get the largest window that QEMU has a place for"""
+        steps = self.report()
+        self.assertEqual(steps["place of blobs"], ("PASS", "hostmem=1G"))
+        self.program("mac", "qemu", A_MAC["qemu"].replace("echo alias pcie-mmio-high", ":"))
+        steps = self.report()
+        self.assertEqual(steps["place of blobs"][1].split(",")[0], "hostmem=256M")
+        self.assertEqual([line for line in (self.folder / "words").read_text(encoding="utf-8").splitlines()[3:]
+                          if "hostmem=256M" not in line], [])
+
+    def test_ctrl_c(self):
+        """what was found until then is in the report"""
+        def interrupt(_):
+            raise KeyboardInterrupt
+        with mock.patch.object(mac_report, "GUEST_STEPS", (("coherency", mac_report.coherency("")), ("fences", interrupt))):
+            steps = self.report()
+        self.assertEqual(self.status, 130)
+        self.assertEqual(list(steps)[-1], "the report")
+        self.assertEqual(steps["disks: coherency"][0], "PASS")
 
     def test_stale_pages(self):
         """they fail where they were seen, and nothing else does"""
