@@ -36,8 +36,9 @@ class VirtioGpuVenus < Formula
 
   def caveats
     <<~TEXT
-      Boot a guest:
-        #{opt_pkgshare}/scripts/run-alpine.sh run --disk alpine.img --window --qemu #{opt_bin}/#{qemu}
+      Install a guest and boot it; for Vulkan its kernel has to have pages of 16 KiB (#{opt_pkgshare}/docs/macos.md):
+        #{opt_pkgshare}/scripts/run-alpine.sh install --iso debian.iso --disk debian.img --window --qemu #{opt_bin}/#{qemu}
+        #{opt_pkgshare}/scripts/run-alpine.sh run --disk debian.img --window --qemu #{opt_bin}/#{qemu}
       macOS 26 has a second Vulkan driver, KosmicKrisp: brew install mesa
     TEXT
   end
