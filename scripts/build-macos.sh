@@ -33,7 +33,7 @@ while [ $# -gt 0 ]; do
     --tests) tests=yes ;;
     --no-brew) brew= ;;
     --dry-run) dry=yes ;;
-    --help) sed -n '/^# SPDX/d; 2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit ;;
+    --help) sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"; exit ;;
     *) die "unknown option $1; see $program --help" ;;
     esac
     shift
@@ -123,8 +123,8 @@ arm64 | aarch64) arch=aarch64 ;;
 *) arch=x86_64 ;;
 esac
 [ "$(uname -s)" = Darwin ] || lacks "this is no Mac: on Linux use scripts/build-qemu.sh"
-[ "$(uname -s)" != Darwin ] || [ "$(sw_vers -productVersion | cut -d. -f1)" -ge 12 ] ||
-    lacks "macOS is older than 12, which MoltenVK needs: update it"
+[ "$(uname -s)" != Darwin ] || [ "$(sw_vers -productVersion | cut -d. -f1)" -ge 13 ] ||
+    lacks "macOS is older than 13, which QEMU's hvf needs: update it"
 xcode-select -p >/dev/null 2>&1 || lacks "there is no compiler: run xcode-select --install"
 command -v brew >/dev/null || lacks "there is no Homebrew: see https://brew.sh"
 homebrew=$(brew --prefix 2>/dev/null || echo /opt/homebrew)
@@ -226,14 +226,15 @@ if todo qemu "$key"; then
     run rm -rf "$source" "$cache/build/qemu"
     run mkdir -p "$cache/build/qemu"
     run tar -x -f "$archive" -C "$cache/source"
+    # In bash 3.2 a pipeline that ends in a loop does not end the script by set -e.
     qemu_patches | while IFS= read -r patch; do
         run patch -d "$source" -p1 -i "$patch"
-    done
+    done || exit
     overlay_files | while IFS= read -r file; do
         file=${file#./}
         [ -d "$source/${file%/*}" ] || run mkdir -p "$source/${file%/*}"
         run cp "$top/qemu/$file" "$source/$file"
-    done
+    done || exit
     run_in "$cache/build/qemu" "$source/configure" "--prefix=$prefix" "--target-list=$arch-softmmu" \
         --without-default-features --enable-hvf --enable-tcg --enable-system --enable-pixman --enable-cocoa --enable-vnc \
         --enable-slirp --enable-fdt=system --enable-png --enable-virtio-gpu-venus --disable-opengl --disable-virglrenderer \

@@ -22,7 +22,7 @@ class VirtioGpuVenus < Formula
   depends_on "libepoxy" # virglrenderer's headers; nothing calls it here
   depends_on "libpng"
   depends_on "libslirp"
-  depends_on macos: :monterey
+  depends_on macos: :ventura
   depends_on "molten-vk"
   depends_on "pixman"
   depends_on "vulkan-loader"
@@ -36,8 +36,9 @@ class VirtioGpuVenus < Formula
 
   def caveats
     <<~TEXT
-      Boot a guest:
-        #{opt_pkgshare}/scripts/run-alpine.sh run --disk alpine.img --window --qemu #{opt_bin}/#{qemu}
+      Install a guest and boot it; for Vulkan its kernel has to have pages of 16 KiB (#{opt_pkgshare}/docs/macos.md):
+        #{opt_pkgshare}/scripts/run-alpine.sh install --iso debian.iso --disk debian.img --window --qemu #{opt_bin}/#{qemu}
+        #{opt_pkgshare}/scripts/run-alpine.sh run --disk debian.img --window --qemu #{opt_bin}/#{qemu}
       macOS 26 has a second Vulkan driver, KosmicKrisp: brew install mesa
     TEXT
   end

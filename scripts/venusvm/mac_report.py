@@ -21,14 +21,14 @@ import time
 import zlib
 from pathlib import Path
 
-from venusvm import program
+from venusvm import arm_window, program
 from venusvm.console import Console, Ended, TooLong
 from venusvm.guest import MACHINES, SCRIPTS, TOP, GuestError, Monitor, latency_percentile
 from venusvm.launchers import common
 
 DESCRIPTION = """\
-Tries the device on this machine, meant for a Mac that nobody has tried: what is installed, the build, the library's
-tests, then guests. Prints a line for each step and writes a report to send back."""
+Tries the device on this machine, meant for a Mac that nobody has tried: what is installed, the build, guests, then the
+library's tests. Prints a line for each step and writes a report to send back, also if you stop it by Ctrl-C."""
 
 EPILOG = """\
 examples:
@@ -65,7 +65,7 @@ class Run:
         self.results, self.details = [], []
         self.qemu = options.qemu or common.mac_prefix() / "bin" / f"qemu-system-{options.arch}"
         self.build = options.build_dir or common.mac_prefix().parent / "build" / "tests"
-        self.guest = None
+        self.guest, self.hostmem = None, "1G"
 
     def note(self, title, text):
         """Something for the end of the report."""
@@ -146,6 +146,7 @@ class Run:
 
     def step(self, name, function):
         begin = time.monotonic()
+        print(f"... {name}", file=sys.stderr, flush=True)
         try:
             status, text = PASS, function(self)
         except Failure as failure:
@@ -247,6 +248,22 @@ def device(run):
     return version
 
 
+def machine(run):
+    """QEMU's machine for a guest, its accelerator and its processor."""
+    arch, mac = run.options.arch, run.host.mac
+    accel = run.options.accel or ("hvf" if mac else "tcg")
+    return ("virt,highmem=on" if mac and arch == "aarch64" else MACHINES[arch]["machine"], accel,
+            MACHINES[arch]["emulated"] if accel.startswith("tcg") else "host")
+
+
+def place_of_blobs(run):
+    """How large a window for blobs guests get: it is less than usual where their addresses are short."""
+    if run.options.arch == "aarch64" and not arm_window.is_large([run.qemu], *machine(run)):
+        run.hostmem = arm_window.SMALL
+        return f"hostmem={run.hostmem}, as guests here have addresses of less than 40 bits"
+    return f"hostmem={run.hostmem}"
+
+
 def suite(name, limit):
     def step(run):
         if not (Path(run.build) / "build.ninja").exists():
@@ -265,21 +282,18 @@ def suite(name, limit):
 
 def qemu_words(run, folder, monitor=None):
     """QEMU's command line for the guest in a folder, with a shell on its serial port; in a window if it gets a monitor."""
-    arch, mac = run.options.arch, run.host.mac
-    machine = MACHINES[arch]
-    accel = run.options.accel or ("hvf" if mac else "tcg")
-    emulated = accel.startswith("tcg")
-    kind = "virt,highmem=on" if mac and arch == "aarch64" else machine["machine"]
+    kind, accel, cpu = machine(run)
+    ours, mac = MACHINES[run.options.arch], run.host.mac
     memory = "memory-backend-shm" if mac else "memory-backend-memfd"
     window = ["-display", "cocoa", "-qmp", f"unix:{monitor},server=on,wait=off"] if monitor else ["-display", "none"]
     return [run.qemu, "-nodefaults", "-no-user-config", "-M", f"{kind},memory-backend=mem", "-accel", accel,
-            "-cpu", machine["emulated"] if emulated else "host", "-smp", "2", "-m", "2G",
+            "-cpu", cpu, "-smp", "2", "-m", "2G",
             "-object", f"{memory},id=mem,size=2G,share=on", *window, "-no-reboot",
-            "-device", f"virtio-gpu-venus-pci,id=gpu,hostmem=1G{',present=swapchain' if monitor else ''}", "-serial", "stdio",
-            "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci",
+            "-device", f"virtio-gpu-venus-pci,id=gpu,hostmem={run.hostmem}{',present=swapchain' if monitor else ''}",
+            "-serial", "stdio", "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci",
             "-kernel", folder / "vmlinuz", "-initrd", folder / "initrd.img",
-            "-append", f"console={machine['console']} root=/dev/vda rw init=/sbin/venus-init quiet venus.shell "
-                       f"{machine['boot']}".rstrip(),
+            "-append", f"console={ours['console']} root=/dev/vda rw init=/sbin/venus-init quiet venus.shell "
+                       f"{ours['boot']}".rstrip(),
             "-drive", f"file={common.quoted(folder / 'disk.img')},if=virtio,format=raw,snapshot=on",
             "-drive", f"file={common.quoted(folder / 'tools.img')},if=virtio,format=raw,readonly=on"]
 
@@ -498,19 +512,31 @@ def parse(arguments, host):
 def main(arguments=None, host=common.HERE):
     options = parse(sys.argv[1:] if arguments is None else arguments, host)
     run = Run(options, host)
+    stopped = False
     try:
-        for name, function in (("macOS", macos), ("Homebrew", homebrew), ("Vulkan drivers", drivers),
-                               ("vulkaninfo", vulkan), ("build", build), ("QEMU's signature", signature),
-                               ("QEMU's device", device), ("build of the tests", build_tests),
-                               ("unit tests", suite("unit", 600)), ("renderer tests", suite("renderer", 900))):
-            run.step(name, function)
-        for folder in options.guest:
-            guest_steps(run, folder.resolve())
-        if not options.guest:
-            run.step("guests", no_guest)
+        every_step(run)
+    except KeyboardInterrupt:
+        stopped = True
+        run.results.append((FAIL, f"{FAIL} the report: stopped by Ctrl-C"))
     finally:
         run.stop_guest()
-    return write(run, options.output.resolve())
+    status = write(run, options.output.resolve())
+    return 130 if stopped else status
+
+
+def every_step(run):
+    """What only a Mac can tell comes first: the guests, and in each whether it sees what the GPU has written."""
+    for name, function in (("macOS", macos), ("Homebrew", homebrew), ("Vulkan drivers", drivers), ("vulkaninfo", vulkan),
+                           ("build", build), ("QEMU's signature", signature), ("QEMU's device", device),
+                           ("place of blobs", place_of_blobs)):
+        run.step(name, function)
+    for folder in run.options.guest:
+        guest_steps(run, folder.resolve())
+    if not run.options.guest:
+        run.step("guests", no_guest)
+    for name, function in (("build of the tests", build_tests), ("unit tests", suite("unit", 600)),
+                           ("renderer tests", suite("renderer", 900))):
+        run.step(name, function)
 
 
 def no_guest(_):

@@ -7,6 +7,8 @@ run in it as they are: what the guest draws is compared with what this machine's
 
 import re
 
+from venusvm import arm_window
+from venusvm.guest import SCRIPTS
 from venusvm.harness import ARCHIVED_DEVICES, VENUS, Skipped, expect, offered_devices
 
 GIB = 1 << 30
@@ -42,6 +44,13 @@ def test_window(case):
     begin, size = (int(number, 16) for number in found.groups())
     case.note(found[0])
     expect(begin >= 4 * GIB and size == GIB, "1 GiB above 4 GiB", found[0])
+
+
+def test_short_addresses(case):
+    """QEMU says whether it has a place for a large window, as on a Mac it may not"""
+    qemu = [SCRIPTS / "in-root.sh", "--die-with-parent", "--", case.guest.qemu]
+    seen = [arm_window.is_large(qemu, machine, "tcg", "max") for machine in ("virt", "virt,highmem-mmio=off")]
+    expect(seen == [True, False], "one where 64-bit addresses are, and none without those", seen)
 
 
 def test_larger_pages(case):

@@ -8,6 +8,7 @@ import plistlib
 import re
 import shlex
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -31,12 +32,16 @@ NEWER_BASH = {"mapfile": r"\b(mapfile|readarray)\b", "associative arrays": r"\b(
               "a variable for a descriptor": r"\{\w+\}[<>]", "negative index": r"\[-\d+\]", "[[ -v": r"\[\[? -v ",
               "${x@Q}": r"\$\{[\w@*\[\]]+@[A-Za-z]\}", "EPOCHSECONDS": r"\bEPOCH(SECONDS|REALTIME)\b", "wait -n": r"\bwait -n\b",
               # With set -u an empty array ends the script.
-              "arrays": r"\$\{\w+\[@\]\}"}
+              "arrays": r"\$\{\w+\[@\]\}",
+              # With set -e only a simple command that fails ends the script, and a pipeline into a loop is none.
+              "set -e and a loop": r"^( *)\S.*\| while .*\n(?:\1 .*\n)+\1done$"}
 # What the programs of GNU have, and macOS' have not.
 GNU = {"sed -i": r"\bsed -i\b", "readlink -f": r"\breadlink -f\b", "find -printf": r"-printf\b", "cp --": r"\bcp --\w",
        "stat -c": r"\bstat -c\b", "sort -z": r"\bsort -\w*z", "sha256sum": r"\bsha256sum\b", "nproc": r"\bnproc\b",
        "timeout": r"^\s*timeout \d", "date +%N": r"\bdate .*%N", "grep -P": r"\bgrep -\w*P", "mktemp -p": r"\bmktemp .*-p\b",
-       "base64 -w": r"\bbase64 -w", "setsid": r"\bsetsid\b", "flock": r"\bflock\b", "env -C": r"\benv -C\b"}
+       # Where the line that begins a range is deleted, the range does not begin.
+       "sed: a range from a deleted line": r"\bsed .*/d; *\d+,", "base64 -w": r"\bbase64 -w",
+       "setsid": r"\bsetsid\b", "flock": r"\bflock\b", "env -C": r"\benv -C\b"}
 
 
 def versions(name):
@@ -252,7 +257,7 @@ class StandIns(Build):
         self.assertIn("does not run, or lacks the device", done.stderr)
 
     def test_what_a_mac_lacks(self):
-        for name, body, says in (("sw_vers", "echo 11.7", "macOS is older than 12"),
+        for name, body, says in (("sw_vers", "echo 12.7", "macOS is older than 13"),
                                  ("xcode-select", "exit 2", "run xcode-select --install")):
             with self.subTest(name):
                 kept = (self.bin / name).read_text(encoding="utf-8")
@@ -336,6 +341,34 @@ class Alpine(unittest.TestCase):
             self.main()
         self.assertIn("install qemu (brew install qemu), or give --firmware", str(ended.exception))
 
+    def test_firmware_of_the_qemu_that_was_asked_for(self):
+        """as of the formula's, which is linked nowhere"""
+        del os.environ["FIRMWARE_DIRS"]
+        theirs = self.firmware("keg/share")
+        with mock.patch.object(common, "PLACES_ON_A_MAC", str(self.folder / "share")):
+            code, _ = common.find_firmware(None, "aarch64", None, common.Host(True, "aarch64"),
+                                           str(self.folder / "keg" / "bin" / "qemu-system-aarch64"))
+        self.assertEqual(code.parent, theirs)
+
+    def test_short_addresses(self):
+        """the window is as large as what QEMU has a place for, and a larger one is refused"""
+        qemu = self.folder / "qemu-system-aarch64"
+        for high, asked, gets in (("echo pcie-mmio-high", (), "1G"), (":", (), "256M"), (":", ("--hostmem", "128M"), "128M"),
+                                  (":", ("--hostmem", "512M"), None), ("echo pcie-mmio-high", ("--hostmem", "4G"), "4G"),
+                                  ("exit 1", (), "1G")):
+            with self.subTest(high=high, asked=asked):
+                qemu.write_text('#!/bin/sh\ncase "$*" in *"-monitor stdio"*) cat >/dev/null; echo pcie-mmio; '
+                                f'{high};; *) echo "$*" >{self.folder}/words;; esac\n', encoding="utf-8")
+                qemu.chmod(0o755)
+                words = ("--ssh", "off", "--qemu", str(qemu), *asked)
+                if gets is None:
+                    with self.assertRaisesRegex(GuestError, "no place for --hostmem 512M, .*: use 256M"):
+                        self.main(*words, dry=False)
+                    continue
+                with mock.patch("signal.signal"):
+                    self.main(*words, dry=False)
+                self.assertIn(f"hostmem={gets},", (self.folder / "words").read_text(encoding="utf-8"))
+
     def test_homebrews_places(self):
         for prefix in ("/opt/homebrew", "/usr/local"):
             for place in (f"{prefix}/share", f"{prefix}/opt/qemu/share"):
@@ -409,8 +442,9 @@ A_MAC = {
     "codesign": "echo '[Key] com.apple.security.hypervisor'",
     "meson": "printf 'Ok:                 28\\nFail:               0\\n'",
     "qemu": 'case "$*" in *--version*) echo QEMU 10.2.2;; *"-device help"*) echo \'name "virtio-gpu-venus-pci"\';; '
+            '*"-monitor stdio"*) cat >/dev/null; echo alias pcie-mmio; echo alias pcie-mmio-high;; '
             '*) echo "${VENUS_GPU_IOSURFACE-swapchain} $*" >>"$WORDS"; place=${*#*unix:}; place=${place%%,*}; '
-            'case "$*" in *unix:*) python3 "$MONITOR" "$place" >/dev/null 2>&1 & while ! [ -S "$place" ]; do sleep 0.05; done;; esac; '
+            'case "$*" in *unix:*) "$PYTHON" "$MONITOR" "$place" >/dev/null 2>&1 & while ! [ -S "$place" ]; do sleep 0.05; done;; esac; '
             'PATH=$GUEST:$PATH; printf "guest# "; exec sh 2>&1;; esac',
 }
 # QEMU's monitor, of which the report asks for counters: a hundred frames more each time.
@@ -470,7 +504,7 @@ class Report(unittest.TestCase):
                 self.program(where, name, body)
         environment = {"PATH": f"{self.folder}/mac:{os.environ['PATH']}", "HOME": str(self.folder),
                        "GUEST": str(self.folder / "guest"), "WORDS": str(self.folder / "words"),
-                       "MONITOR": str(self.folder / "monitor.py")}
+                       "MONITOR": str(self.folder / "monitor.py"), "PYTHON": sys.executable}
         (self.folder / "monitor.py").write_text(MONITOR, encoding="utf-8")
         for patch in (mock.patch.dict(os.environ, environment, clear=True),
                       mock.patch.object(mac_report, "manifests", lambda: [str(self.folder / "driver.json")])):
@@ -485,7 +519,7 @@ class Report(unittest.TestCase):
     def report(self, *words, mac=True):
         """What each step has come to, by its name; the report and the exit status are kept."""
         path = self.folder / "out" / "report.txt"
-        with contextlib.redirect_stdout(io.StringIO()) as out:
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
             self.status = mac_report.main(
                 ["--no-build", "--output", str(path), "--qemu", str(self.folder / "mac" / "qemu"), "--build-dir",
                  str(self.folder / "build"), "--guest", str(self.folder / "disks"), *words],
@@ -499,9 +533,9 @@ class Report(unittest.TestCase):
         self.assertEqual({name: step for name, step in steps.items() if step[0] != "PASS"},
                          {"build": ("SKIP", "as asked for"), "build of the tests": ("SKIP", "as asked for")})
         self.assertEqual(self.status, 0)
-        self.assertEqual(len(steps), 24)
+        self.assertEqual(len(steps), 25)
         self.assertEqual(steps["disks: boot"][1].split(", ")[1], "pages of 16384 bytes")
-        self.assertIn("22 passed, 0 failed, 2 skipped", self.said)
+        self.assertIn("23 passed, 0 failed, 2 skipped", self.said)
         self.assertIn("open an issue of the project", self.said)
         self.assertNotIn(str(self.folder), self.text)
 
@@ -538,6 +572,32 @@ class Report(unittest.TestCase):
     def test_the_first_thing_in_a_guest_is_coherency(self):
         names = list(self.report())
         self.assertEqual(names[names.index("disks: boot") + 1], "disks: coherency, without feedback")
+
+    def test_what_only_a_mac_can_tell_is_first(self):
+        """the library's tests come behind the guests"""
+        names = list(self.report())
+        self.assertEqual(names[names.index("disks: window, by IOSurfaces") + 1:],
+                         ["build of the tests", "unit tests", "renderer tests"])
+
+    def test_short_addresses(self):
+        """guests get the largest window that QEMU has a place for"""
+        steps = self.report()
+        self.assertEqual(steps["place of blobs"], ("PASS", "hostmem=1G"))
+        self.program("mac", "qemu", A_MAC["qemu"].replace("echo alias pcie-mmio-high", ":"))
+        steps = self.report()
+        self.assertEqual(steps["place of blobs"][1].split(",")[0], "hostmem=256M")
+        self.assertEqual([line for line in (self.folder / "words").read_text(encoding="utf-8").splitlines()[3:]
+                          if "hostmem=256M" not in line], [])
+
+    def test_ctrl_c(self):
+        """what was found until then is in the report"""
+        def interrupt(_):
+            raise KeyboardInterrupt
+        with mock.patch.object(mac_report, "GUEST_STEPS", (("coherency", mac_report.coherency("")), ("fences", interrupt))):
+            steps = self.report()
+        self.assertEqual(self.status, 130)
+        self.assertEqual(list(steps)[-1], "the report")
+        self.assertEqual(steps["disks: coherency"][0], "PASS")
 
     def test_stale_pages(self):
         """they fail where they were seen, and nothing else does"""

@@ -53,7 +53,7 @@ def parse(arguments, host):
     if options.disk.is_file() and common.is_iso(options.disk):
         parser.error(f"{options.disk} is an ISO, no disk: give it with install --iso")
     common.check_display(parser, options, host)
-    options.firmware = common.find_firmware(parser, options.arch, options.firmware, host)
+    options.firmware = common.find_firmware(parser, options.arch, options.firmware, host, options.qemu)
     return options
 
 

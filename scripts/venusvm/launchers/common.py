@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from venusvm import doctor, guest as vm
+from venusvm import arm_window, doctor, guest as vm
 
 # Where distributions put UEFI firmware, as (code, variables); the first that is there is taken.
 FIRMWARE = {
@@ -88,6 +88,11 @@ def hostmem(text):
     return text
 
 
+def mebibytes(size_of_window):
+    """A size such as 4G, as hostmem() takes it."""
+    return int(size_of_window[:-1]) << 10 * "MGT".index(size_of_window[-1])
+
+
 def resolution(text):
     found = re.fullmatch(r"(\d+)x(\d+)", text)
     if not found or not (64 <= int(found[1]) <= 16384 and 64 <= int(found[2]) <= 16384):
@@ -123,8 +128,8 @@ def add_options(parser, memory):
     where.add_argument("--no-window", action="store_true", help="nowhere; that is the default")
     machine = parser.add_argument_group("the machine")
     machine.add_argument("--memory", type=size, default=memory, help=f"of the guest ({memory})")
-    machine.add_argument("--hostmem", type=hostmem, default="1G",
-                         help="window for the host's Vulkan memory, a power of two (1G)")
+    machine.add_argument("--hostmem", type=hostmem,
+                         help="window for the host's Vulkan memory, a power of two (1G; on a Mac 256M where no more fits)")
     machine.add_argument("--resolution", type=resolution, metavar="WxH", default=(1280, 800),
                          help="of the display (1280x800)")
     machine.add_argument("--cpus", type=cpus, metavar="N", default=2, help="virtual processors (2)")
@@ -162,14 +167,15 @@ def disk_format(path):
         return "qcow2" if file.read(4) == b"QFI\xfb" else "raw"
 
 
-def find_firmware(parser, arch, given, host=HERE):
-    """UEFI firmware as (code, variables)."""
+def find_firmware(parser, arch, given, host=HERE, qemu=None):
+    """UEFI firmware as (code, variables). qemu: the one that was asked for; on a Mac it brings firmware along."""
     if given:
         parts = given.split(":")
         if len(parts) != 2:
             parser.error(f"--firmware is two files, CODE:VARS, not {given}")
         return tuple(existing(parser, part, "firmware") for part in parts)
-    usual = f"{mac_prefix()}/share:{PLACES_ON_A_MAC}" if host.mac else PLACES
+    prefixes = [*([Path(shutil.which(qemu) or qemu).resolve().parent.parent] if qemu else []), mac_prefix()]
+    usual = ":".join([*(f"{prefix}/share" for prefix in prefixes), PLACES_ON_A_MAC]) if host.mac else PLACES
     places = os.environ.get("FIRMWARE_DIRS", usual).split(":")
     for place in places:
         for names in FIRMWARE[arch]:
@@ -223,23 +229,38 @@ class Launch:
         else:
             self.qemu = str(vm.made_by("build-qemu.sh", "--arch", arch))
         self.accel, self.why = accelerator(arch, options.accel, self.qemu, options.dry_run, host)
-        self.words = []
+        # Where the guest's addresses end is the processor's affair on a Mac, not 4 GiB.
+        self.kind = f"{MACHINE[arch]},highmem=on" if host.mac and arch == "aarch64" else MACHINE[arch]
+        self.cpu = vm.MACHINES[arch]["emulated"] if self.accel.startswith("tcg") else "host"
+        self.hostmem, self.words = self.window(), []
+
+    def window(self):
+        """The size of the window: what was asked for, or what there is a place for."""
+        wanted = self.options.hostmem
+        if self.accel != "hvf" or self.arch != "aarch64" or self.options.dry_run or wanted == arm_window.SMALL or (
+                arm_window.is_large([self.qemu], self.kind, self.accel, self.cpu)):
+            return wanted or "1G"
+        if wanted and mebibytes(wanted) > mebibytes(arm_window.SMALL):
+            raise vm.GuestError(f"there is no place for --hostmem {wanted}, as this Mac gives a guest addresses of less than "
+                                f"40 bits: use {arm_window.SMALL}")
+        print(f"hostmem is {wanted or arm_window.SMALL}: this Mac gives a guest no addresses for more than {arm_window.SMALL}",
+              file=sys.stderr)
+        return wanted or arm_window.SMALL
 
     def machine(self, device):
         """The machine, its memory, its display, and what every guest has."""
         options = self.options
         width, height = options.resolution
         display = ("cocoa" if self.host.mac else "sdl,gl=off") if options.window else "none"
-        # A Mac has no memfd; and where the guest's addresses end is the processor's affair there, not 4 GiB.
+        # A Mac has no memfd.
         memory = "memory-backend-shm" if self.host.mac else "memory-backend-memfd"
-        highmem = ",highmem=on" if self.host.mac and self.arch == "aarch64" else ""
         self.words += [
-            "-nodefaults", "-no-user-config", "-M", f"{MACHINE[self.arch]}{highmem},memory-backend=mem",
+            "-nodefaults", "-no-user-config", "-M", f"{self.kind},memory-backend=mem",
             "-accel", "tcg,thread=multi" if self.accel == "tcg" else self.accel,
-            "-cpu", vm.MACHINES[self.arch]["emulated"] if self.accel.startswith("tcg") else "host",
+            "-cpu", self.cpu,
             "-smp", str(options.cpus), "-m", options.memory,
             "-object", f"{memory},id=mem,size={options.memory},share=on",
-            "-device", f"{device},id=gpu,hostmem={options.hostmem},xres={width},yres={height}",
+            "-device", f"{device},id=gpu,hostmem={self.hostmem},xres={width},yres={height}",
             "-display", display, "-serial", "mon:stdio"]
         if options.vnc:
             self.words += ["-vnc", f"127.0.0.1:{options.vnc - 5900}"]
