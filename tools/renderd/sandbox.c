@@ -129,7 +129,7 @@ static char *make_files(const struct settings *settings, int lacks, bool *made)
                      : missing(settings, step, errno);
 }
 
-char *sandbox_enter(const struct settings *settings, int lacks)
+char *sandbox_enter(const struct settings *settings, int lacks, int *calls)
 {
     bool has_private_folders;
     char *error = make_files(settings, lacks, &has_private_folders);
@@ -139,6 +139,6 @@ char *sandbox_enter(const struct settings *settings, int lacks)
     set_limits();
     if (!drop_rights(settings))
         return message("the server would keep rights of ours: %s", strerror(errno));
-    int ret = filter_install();
+    int ret = filter_install(calls);
     return ret < 0 ? missing(settings, "a filter of system calls", -ret) : NULL;
 }
