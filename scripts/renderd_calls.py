@@ -116,7 +116,7 @@ def run_tests(build, only):
 
 def run_guest():
     print("running programs in a guest", file=sys.stderr, flush=True)
-    subprocess.run([sys.executable, TOP / "tests" / "guest" / "run.py", "--module", "micro.micro", "examples."], check=False,
+    subprocess.run([sys.executable, TOP / "tests" / "guest" / "run.py", "--module", "micro.micro", "examples.compute", "examples.gears"], check=False,
                    stdout=subprocess.DEVNULL)
 
 
@@ -136,6 +136,7 @@ def main():
                            f'exec {build}/tests/renderd/renderd-seen {counts.absolute()} {SERVER} "$@"\n', encoding="utf-8")
         program.chmod(0o755)
         os.environ["RENDER_SERVER_EXEC_PATH"] = str(program)
+        os.environ["MESA_SHADER_CACHE_DIR"] = str(Path(folder, "cache"))
         run_tests(build, args.only)
         if args.guest:
             run_guest()

@@ -45,7 +45,7 @@
 #define UFFD_USER_MODE_ONLY 1
 #endif
 
-enum { SERVER_SOCKET = 64 }; /* of src/renderer/server.c */
+enum { SERVER_SOCKET = 3 }; /* of src/renderer/server.c */
 
 static struct {
     char folder[256]; /* where this program is: shown, and read-only */

@@ -54,6 +54,7 @@ static inline int set_no_limit(const struct rlimit *limit)
 #elif defined(WITHOUT_closing)
 #undef SYS_close_range
 #define SYS_close_range SYS_getpid
+#undef HAVE_CLOSEFROM
 #endif
 
 #endif
