@@ -462,6 +462,17 @@ static void try_descriptors(void)
     }
 }
 
+static void try_environment(void)
+{
+    bool secret = false, driver = false;
+    for (char **entry = environ; *entry; entry++) {
+        secret |= strstr(*entry, "kept-from-servers") != NULL;
+        driver |= strstr(*entry, "shown-to-servers") != NULL;
+    }
+    say(!secret, "environment", secret ? "a secret" : "no secret");
+    say(driver, "environment-of-drivers", driver ? "there" : "not there");
+}
+
 /* System V's shared memory of the host, by its number. */
 static void try_ipc(void)
 {
@@ -518,6 +529,7 @@ int main(int argc, char **argv)
         return 1;
     }
     try_descriptors();
+    try_environment();
     try_files();
     try_own_program();
     try_devices();

@@ -342,6 +342,7 @@ static void each_layer_matters(void **state)
         { "other_user", ROOT, { "root", "write-proc" } },
         { "bounding", ROOT, { "CapBnd" } },
         { "dumpable", ORDINARY, { "keeper-mem", "keeper-environ", "keeper-fd", "keeper-kcmp" } },
+        { "environment", ROOT, { "environment" } },
         { "limits", ROOT, { "core-limit" } },
         { "filter",
           ROOT,
