@@ -37,8 +37,8 @@ const char *server_find(void)
     return *place;
 }
 
-/* The number of the socket in the child. */
-enum { CHILD_SOCKET = 64 };
+/* The number of the socket in the child: behind the three standard ones. */
+enum { CHILD_SOCKET = 3 };
 
 /* The child's end of something, out of the way of that number. */
 static int move_up(int fd)
@@ -122,6 +122,10 @@ static int spawn(const char *path, int socket, int messages, struct server *serv
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, socket, CHILD_SOCKET); /* without close-on-exec */
     posix_spawn_file_actions_adddup2(&actions, messages, STDERR_FILENO);
+#ifdef HAVE_CLOSEFROM
+    /* The front end's that are not close-on-exec: what libvirt hands it, say. */
+    posix_spawn_file_actions_addclosefrom_np(&actions, CHILD_SOCKET + 1);
+#endif
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &none); /* our threads block them */
     posix_spawnattr_setflags(

@@ -8,14 +8,17 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -119,6 +122,22 @@ static void deny_namespaces(void)
         _exit(126);
 }
 
+/* Nodes that are none of a GPU's but are called so. */
+static void have_other_dev(void)
+{
+    static const char *const names[] = { "null", "tty",    "urandom",     "dri/card0",
+                                         "kvm",  "random", "dri/by-path", "dri/renderD128" };
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("tmpfs", "/dev", "tmpfs", 0, "mode=755") < 0 || mkdir("/dev/dri", 0755) < 0)
+        _exit(126);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "/dev/%s", names[i]);
+        if (mknod(path, S_IFCHR | 0666, makedev(1, 3)) < 0 || chmod(path, 0666) < 0)
+            _exit(126);
+    }
+}
+
 /* As systemd does it: descriptor 3, and who it is for. */
 static void hand_over(int listener)
 {
@@ -155,6 +174,8 @@ static void be_daemon(const struct daemon *daemon, const struct daemon_options *
     const char *argv[16] = { "venus-gpu-renderd", "--keep", keep };
     unsigned argc = 3;
     snprintf(program, sizeof(program), "%s/bin/renderd", daemon->folder);
+    if (options->program)
+        snprintf(program, sizeof(program), "%s", options->program);
     snprintf(keep, sizeof(keep), "%s/bin", daemon->folder);
     snprintf(log, sizeof(log), "%s/log", daemon->folder);
     if (!options->by_systemd) {
@@ -172,6 +193,10 @@ static void be_daemon(const struct daemon *daemon, const struct daemon_options *
     for (unsigned i = 0; options->more[i]; i++)
         argv[argc++] = options->more[i];
     dup2(open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666), STDERR_FILENO);
+    setenv("SECRET_OF_A_TEST", "kept-from-servers", 1);
+    setenv("VK_OF_A_TEST", "shown-to-servers", 1);
+    if (options->has_other_dev)
+        have_other_dev();
     if (options->is_ordinary)
         be_ordinary();
     if (options->has_no_namespace)

@@ -21,7 +21,9 @@
 struct daemon_options {
     const char *server;    /* --render-server; NULL: the usual one */
     const char *more[4];   /* words for the command line, up to a NULL */
+    const char *program;   /* another than the one that was built; NULL: that */
     bool is_ordinary;      /* as user nobody, where we are root */
+    bool has_other_dev;    /* a /dev of the test's own, with a GPU's two nodes, as root */
     bool has_no_namespace; /* the kernel gives it none */
     bool by_systemd;       /* the socket is handed over, as systemd does */
 };

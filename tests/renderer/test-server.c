@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the render server comes from, and what is said when it, or a driver, is not there. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +92,32 @@ static void server_by_its_path(void **state)
     guest_reset(guest);
     assert_works(guest);
 }
+
+#if defined(__linux__) && defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#define HAS_CLOSEFROM
+/* Of those that front ends forget to keep for themselves, or get from others. */
+static void server_has_no_other_descriptor(void **state)
+{
+    struct guest *guest = *state;
+    char folder[64], path[400], link[256];
+    int leaked = memfd_create("leaked", 0); /* not close-on-exec */
+    assert_true(leaked >= 0);
+    guest_start(guest, NULL);
+    assert_works(guest);
+    snprintf(folder, sizeof(folder), "/proc/%d/fd", (int)process_server());
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    for (const struct dirent *entry; (entry = readdir(dir));) {
+        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        ssize_t length = readlink(path, link, sizeof(link) - 1);
+        link[length > 0 ? length : 0] = '\0';
+        if (strstr(link, "leaked"))
+            fail_msg("%s is %s", path, link);
+    }
+    closedir(dir);
+    close(leaked);
+}
+#endif
 
 /* As while its package is being replaced. */
 static void server_that_is_away_for_a_while(void **state)
@@ -277,6 +305,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(server_by_its_path, guest_setup_without_device,
                                         guest_teardown),
+#ifdef HAS_CLOSEFROM
+        cmocka_unit_test_setup_teardown(server_has_no_other_descriptor, guest_setup_without_device,
+                                        guest_teardown),
+#endif
         cmocka_unit_test_setup_teardown(server_that_is_away_for_a_while, guest_setup_without_device,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(server_has_libm, guest_setup_without_device,

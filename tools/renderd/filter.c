@@ -2,10 +2,13 @@
 /*
  * See filter.h.
  *
- * A list of what is denied, not of what is allowed: drivers of vendors come with a system of their own in them, and what
- * they call changes with their releases. What is denied is what the kernel has for others than a program that computes:
- * parts that have had many holes, and ways to other processes. To make memory executable is allowed, as
- * drivers compile.
+ * calls.h says what is allowed, and why. What the kernel has for others than a program that computes is denied: parts that have
+ * had many holes, and ways to other processes. To make memory executable is allowed, as drivers compile. Requests of ioctl() are not
+ * looked at but for two: each GPU's driver has its own, which change with its releases, and what they may reach is bounded by the nodes
+ * in /dev.
+ *
+ * What is denied is answered by the process that installed the filter, so that it can say so; where the kernel does not let it, by the
+ * kernel.
  */
 #include "filter.h"
 
@@ -17,9 +20,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64
@@ -28,86 +33,33 @@
 #endif
 
 #ifdef ARCH
-/* Newer than some systems' headers; they have the same number on all architectures. */
-#ifndef SYS_open_tree_attr
-#define SYS_open_tree_attr 467
-#endif
-#ifndef SYS_fsconfig
-#define SYS_fsconfig 431
-#endif
-
-static const uint16_t denied[] = {
-    /* other processes */
-    SYS_ptrace,
-    SYS_process_vm_readv,
-    SYS_process_vm_writev,
-    SYS_process_madvise,
-    SYS_pidfd_getfd,
-    /* to leave the process group, by which all of them are ended */
-    SYS_setpgid,
-    SYS_setsid,
-    /* namespaces and mounts */
-    SYS_unshare,
-    SYS_setns,
-    SYS_mount,
-    SYS_umount2,
-    SYS_pivot_root,
-    SYS_chroot,
-    SYS_open_tree,
-    SYS_open_tree_attr,
-    SYS_move_mount,
-    SYS_fsopen,
-    SYS_fsconfig,
-    SYS_fsmount,
-    SYS_fspick,
-    SYS_mount_setattr,
-    SYS_open_by_handle_at,
-    SYS_mknodat,
-    /* parts of the kernel with a language of their own, or that watch it */
-    SYS_bpf,
-    SYS_perf_event_open,
-    SYS_userfaultfd,
-    SYS_io_uring_setup,
-    SYS_io_uring_enter,
-    SYS_io_uring_register,
-    SYS_fanotify_init,
-    SYS_lookup_dcookie,
-    SYS_syslog,
-    /* keys */
-    SYS_add_key,
-    SYS_request_key,
-    SYS_keyctl,
-    /* the kernel itself, and the machine */
-    SYS_init_module,
-    SYS_finit_module,
-    SYS_delete_module,
-    SYS_kexec_load,
-    SYS_kexec_file_load,
-    SYS_reboot,
-    SYS_swapon,
-    SYS_swapoff,
-    SYS_acct,
-    SYS_quotactl,
-    SYS_settimeofday,
-    SYS_clock_settime,
-    SYS_clock_adjtime,
-    SYS_adjtimex,
-    SYS_sethostname,
-    SYS_setdomainname,
-    SYS_vhangup,
-#ifdef __x86_64__
-    SYS_iopl,
-    SYS_ioperm,
-    SYS_modify_ldt,
-    SYS_mknod,
-#endif
+static const uint16_t allowed[] = {
+#define ALLOWED(name) SYS_##name,
+#define DENIED(name)
+#include "calls.h"
+#undef ALLOWED
+#undef DENIED
 };
 
-enum { NUM_DENIED = sizeof(denied) / sizeof(denied[0]), OTHERS = 24 };
+static const struct {
+    uint16_t number;
+    const char *name;
+} denied[] = {
+#define ALLOWED(name)
+#define DENIED(name) { SYS_##name, #name },
+#include "calls.h"
+};
+
+enum {
+    NUM_ALLOWED = sizeof(allowed) / sizeof(allowed[0]),
+    NUM_DENIED = sizeof(denied) / sizeof(denied[0]),
+    OTHERS = 40,
+};
 
 struct program {
-    struct sock_filter code[2 * NUM_DENIED + OTHERS];
+    struct sock_filter code[2 * (NUM_ALLOWED + NUM_DENIED) + OTHERS];
     unsigned short length;
+    uint32_t deny;
 };
 
 static void add(struct program *program, uint16_t code, uint8_t yes, uint8_t no, uint32_t k)
@@ -131,7 +83,6 @@ static void answer(struct program *program, uint32_t action)
     add(program, BPF_RET | BPF_K, 0, 0, action);
 }
 
-#define DENY        (SECCOMP_RET_ERRNO | EPERM)
 #define NOT_THERE   (SECCOMP_RET_ERRNO | ENOSYS)
 #define ARGUMENT(n) (offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t))
 
@@ -140,46 +91,99 @@ static const uint32_t new_namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPI
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "an argument's low half comes first");
 
+/* Those whose arguments matter. The kernel takes the low half of each that is looked at. */
+static void make_special(struct program *program)
+{
+    if_equal(program, 0, 1, SYS_clone3); /* flags are in memory; the C library then takes clone() */
+    answer(program, NOT_THERE);
+    if_equal(program, 1, 0, SYS_socket);
+    if_equal(program, 0, 4, SYS_socketpair);
+    load(program, ARGUMENT(0));
+    if_equal(program, 1, 0, AF_UNIX);
+    answer(program, program->deny);
+    answer(program, SECCOMP_RET_ALLOW);
+    if_equal(program, 0, 4, SYS_clone);
+    load(program, ARGUMENT(0));
+    add(program, BPF_JMP | BPF_JSET | BPF_K, 0, 1, new_namespaces);
+    answer(program, program->deny);
+    answer(program, SECCOMP_RET_ALLOW);
+    if_equal(program, 0, 5, SYS_ioctl); /* to type into a terminal, as somebody there */
+    load(program, ARGUMENT(1));
+    if_equal(program, 1, 0, TIOCSTI);
+    if_equal(program, 0, 1, TIOCLINUX);
+    answer(program, program->deny);
+    answer(program, SECCOMP_RET_ALLOW);
+}
+
 static void make(struct program *program)
 {
     load(program, offsetof(struct seccomp_data, arch));
     if_equal(program, 1, 0, ARCH); /* numbers are those of one architecture */
     answer(program, SECCOMP_RET_KILL_PROCESS);
     load(program, offsetof(struct seccomp_data, nr));
-#ifdef __x86_64__
-    const uint32_t x32 = UINT32_C(0x40000000); /* the same calls with other numbers */
-    add(program, BPF_JMP | BPF_JGE | BPF_K, 0, 1, x32);
-    answer(program, NOT_THERE);
-#endif
-    for (unsigned i = 0; i < NUM_DENIED; i++) {
-        if_equal(program, 0, 1, denied[i]);
-        answer(program, DENY);
+    make_special(program);
+    for (unsigned i = 0; i < NUM_ALLOWED; i++) {
+        if_equal(program, 0, 1, allowed[i]);
+        answer(program, SECCOMP_RET_ALLOW);
     }
-    if_equal(program, 0, 1,
-             SYS_clone3); /* its flags are in memory; the C library then takes clone() */
-    answer(program, NOT_THERE);
-    if_equal(program, 0, 4, SYS_socket);
-    load(program, ARGUMENT(0));
-    if_equal(program, 1, 0, AF_UNIX);
-    answer(program, DENY);
-    answer(program, SECCOMP_RET_ALLOW);
-    if_equal(program, 0, 3, SYS_clone);
-    load(program, ARGUMENT(0));
-    add(program, BPF_JMP | BPF_JSET | BPF_K, 0, 1, new_namespaces);
-    answer(program, DENY);
-    answer(program, SECCOMP_RET_ALLOW);
+    for (unsigned i = 0; i < NUM_DENIED; i++) {
+        if_equal(program, 0, 1, denied[i].number);
+        answer(program, program->deny);
+    }
+    answer(program, NOT_THERE); /* x32's are among these */
 }
 
-int filter_install(void)
+int filter_install(int *calls)
 {
-    struct program program = { .length = 0 };
+    struct program program = { .deny = SECCOMP_RET_USER_NOTIF };
     make(&program);
-    const struct sock_fprog fprog = { .len = program.length, .filter = program.code };
+    struct sock_fprog fprog = { .len = program.length, .filter = program.code };
+    *calls = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                          &fprog);
+    if (*calls >= 0)
+        return 0;
+    program = (struct program){ .deny = SECCOMP_RET_ERRNO | EPERM };
+    make(&program);
+    fprog.len = program.length;
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &fprog, 0, 0) < 0 ? -errno : 0;
 }
-#else
-int filter_install(void)
+
+static const char *name_of(int number)
 {
+    for (unsigned i = 0; i < NUM_DENIED; i++) {
+        if (denied[i].number == number)
+            return denied[i].name;
+    }
+    return number == SYS_clone        ? "clone"
+           : number == SYS_socket     ? "socket"
+           : number == SYS_socketpair ? "socketpair"
+                                      : "ioctl";
+}
+
+const char *filter_deny(int calls, struct filter_said *said)
+{
+    struct seccomp_notif call = { 0 };
+    if (ioctl(calls, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+        return NULL; /* who called is gone */
+    struct seccomp_notif_resp response = { .id = call.id, .error = -EPERM };
+    ioctl(calls, SECCOMP_IOCTL_NOTIF_SEND, &response);
+    unsigned number = (unsigned)call.data.nr;
+    if (number >= sizeof(said->calls) || said->calls[number])
+        return NULL;
+    said->calls[number] = true;
+    return name_of(call.data.nr);
+}
+#else
+int filter_install(int *calls)
+{
+    *calls = -1;
     return -ENOTSUP;
+}
+
+const char *filter_deny(int calls, struct filter_said *said)
+{
+    (void)calls;
+    (void)said;
+    return NULL;
 }
 #endif

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/message.h"
+#include "filter.h"
 #include "renderer/server.h"
 #include "sandbox.h"
 #include "settings.h"
@@ -158,13 +159,23 @@ static bool children_ended(const struct server *server)
     return true;
 }
 
-static void __attribute__((noreturn)) keep(struct server *server)
+static void deny_call(int calls, struct filter_said *said)
 {
+    const char *name = filter_deny(calls, said);
+    if (name)
+        fprintf(stderr, "venus-gpu-renderd: the filter denied a render server the system call %s\n",
+                name);
+}
+
+static void __attribute__((noreturn)) keep(struct server *server, int calls)
+{
+    struct filter_said said = { { false } };
     struct pollfd fds[] = { { .fd = CONNECTION, .events = POLLIN },
                             { .fd = LEASH },
-                            { .fd = CHILDREN, .events = POLLIN } };
+                            { .fd = CHILDREN, .events = POLLIN },
+                            { .fd = calls, .events = POLLIN } };
     for (;;) {
-        if (poll(fds, 3, -1) < 0)
+        if (poll(fds, 4, -1) < 0)
             continue;
         struct broker_request request;
         if (fds[0].revents && (!read_request(&request) || request.what != BROKER_LIMIT))
@@ -173,6 +184,8 @@ static void __attribute__((noreturn)) keep(struct server *server)
             server_limit_memory(server, request.bytes);
         if (fds[1].revents || (fds[2].revents && children_ended(server)))
             break;
+        if (fds[3].revents & POLLIN)
+            deny_call(calls, &said);
     }
     end(server);
 }
@@ -181,14 +194,15 @@ static void __attribute__((noreturn))
 be_keeper(const struct settings *settings, int lacks, int connection, int leash)
 {
     struct server server = { .pid = 0 };
+    int calls = -1;
     setpgid(0, 0);
     arrange_descriptors(connection, leash);
-    char *error = sandbox_enter(settings, lacks);
+    char *error = sandbox_enter(settings, lacks, &calls);
     if (error)
         turn_away(BROKER_FAILED, error);
     wait_for_request();
     start_server(settings, &server);
-    keep(&server);
+    keep(&server, calls);
 }
 
 pid_t keeper_start(const struct settings *settings, int connection, int leash)

@@ -88,12 +88,45 @@ static bool drop_rights(const struct settings *settings)
            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
+/* How the variables begin that Vulkan's loader, drivers, the C library and sanitizers read. Servers see these; the rest may have
+ * secrets of whoever started us. */
+static const char *const kept_variables[] = {
+    "AMD",        "ANV_",       "ASAN_",    "CUDA_",  "DISABLE_", "DRI_",        "ENABLE_",
+    "FD_",        "FREEDRENO_", "GALLIUM_", "GLIBC_", "HOME",     "INTEL_",      "IR3_",
+    "LANG",       "LC_",        "LD_",      "LIBGL_", "LLVM_",    "LP_",         "LSAN_",
+    "LVP_",       "MALI_",      "MALLOC_",  "MESA_",  "NIR_",     "NOUVEAU_",    "NVIDIA_",
+    "NVK_",       "PAN_",       "PANVK_",   "PATH",   "PVR_",     "RADV_",       "RENDER_SERVER",
+    "STANDIN_",   "TMPDIR",     "TSAN_",    "TU_",    "TZ",       "UBSAN_",      "V3D",
+    "VENUS_GPU_", "VIRGL",      "VKR_",     "VK_",    "VN_",      "XDG_CONFIG_", "XDG_DATA_",
+    "ZINK_",      "__GL",       "__NV",
+};
+
+static bool is_kept(const char *entry)
+{
+    for (size_t i = 0; i < sizeof(kept_variables) / sizeof(kept_variables[0]); i++) {
+        if (strncmp(entry, kept_variables[i], strlen(kept_variables[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void clean_environment(void)
+{
+    char **to = environ;
+    for (char **from = environ; from && *from; from++) {
+        if (is_kept(*from))
+            *to++ = *from;
+    }
+    if (to)
+        *to = NULL;
+}
+
 /* A driver's cache goes where the others' temporary files go, or is not: one for all would be a way to all. */
 static void set_environment(bool has_private_folders)
 {
+    clean_environment();
     if (has_private_folders) {
         setenv("HOME", "/tmp", 1);
-        unsetenv("XDG_CACHE_HOME");
         unsetenv("TMPDIR");
     } else {
         setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
@@ -129,7 +162,7 @@ static char *make_files(const struct settings *settings, int lacks, bool *made)
                      : missing(settings, step, errno);
 }
 
-char *sandbox_enter(const struct settings *settings, int lacks)
+char *sandbox_enter(const struct settings *settings, int lacks, int *calls)
 {
     bool has_private_folders;
     char *error = make_files(settings, lacks, &has_private_folders);
@@ -139,6 +172,6 @@ char *sandbox_enter(const struct settings *settings, int lacks)
     set_limits();
     if (!drop_rights(settings))
         return message("the server would keep rights of ours: %s", strerror(errno));
-    int ret = filter_install();
+    int ret = filter_install(calls);
     return ret < 0 ? missing(settings, "a filter of system calls", -ret) : NULL;
 }

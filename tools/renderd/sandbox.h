@@ -16,8 +16,8 @@ pid_t sandbox_fork(int *lacks);
 
 /*
  * In the child: give up what a server does not need. Returns a message of one line where that fails and no server must
- * be started, to be freed. What else is missing is written to stderr.
+ * be started, to be freed. What else is missing is written to stderr. *calls is filter_install()'s.
  */
-char *sandbox_enter(const struct settings *settings, int lacks);
+char *sandbox_enter(const struct settings *settings, int lacks, int *calls);
 
 #endif
