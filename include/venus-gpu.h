@@ -347,6 +347,10 @@ struct venus_gpu_config {
      * and a line says so, since Venus does not look whether a blob came to be. And in Vulkan, mapped or not, besides what
      * its driver needs itself: this for Vulkan on a processor, by a server that the library starts. A GPU's
      * driver takes up address space that is no memory, and the kernel bounds what a GPU has of the host's.
+     *
+     * The processes of all contexts together may have as much memory as the larger of these two, or half of the host's
+     * where that is more, and an eighth of the host's for what drivers need themselves. Over it, as it is seen once a
+     * second, the context whose process has most is ended.
      */
     uint64_t max_context_memory;
 

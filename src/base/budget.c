@@ -43,13 +43,16 @@ enum { MAX_ATTACHMENTS = 16 * DEFAULT_MAX_RESOURCES };
  */
 enum { MAX_PROCESS_THREADS = 16384, MAX_PROCESS_DESCRIPTORS = 262144 };
 
-/* Half of the host's, unless an option gives more: blobs are memory of these processes too. */
+/* Half of the host's, unless an option gives more, as blobs are memory of these processes too; and an eighth of it for what
+ * drivers need themselves. */
 static uint64_t memory_of_processes(const struct venus_gpu_config *config)
 {
     uint64_t most = half_of_memory();
     if (most < config->max_blob_memory)
         most = config->max_blob_memory;
-    return most < config->max_context_memory ? config->max_context_memory : most;
+    if (most < config->max_context_memory)
+        most = config->max_context_memory;
+    return most < UINT64_MAX - half_of_memory() ? most + half_of_memory() / 4 : most;
 }
 
 /*

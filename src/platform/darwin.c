@@ -193,6 +193,12 @@ uint64_t platform_process_memory(pid_t pid)
     return info.pti_resident_size;
 }
 
+/* There is no such order, and core files are off unless somebody wants them. */
+void platform_expect_little_of(pid_t pid)
+{
+    (void)pid;
+}
+
 /* Nobody knows which process serves a context there: see platform_newest_child(). */
 bool platform_process_usage(pid_t pid, struct platform_usage *usage)
 {

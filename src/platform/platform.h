@@ -81,6 +81,10 @@ bool platform_is_in_sandbox(void);
 /* Bound the address space of a child, and of what it starts. */
 void platform_limit_address_space(pid_t pid, uint64_t bytes);
 
+/* Have the kernel end a child, and what it starts, before others where memory runs out, and write no core files of them:
+ * a guest can have them take memory, and crash, as often as it likes. */
+void platform_expect_little_of(pid_t pid);
+
 /* Kill the children of a process that is stopped. */
 void platform_kill_children(pid_t pid);
 

@@ -165,6 +165,8 @@ int server_start(const char *path, struct server *server, int *messages)
     server->is_a_group = may_make_group();
     if (ret == 0)
         ret = spawn(path, child_socket, child_messages, server);
+    if (ret == 0)
+        platform_expect_little_of(server->pid);
     if (child_socket >= 0)
         close(child_socket);
     if (child_messages >= 0)

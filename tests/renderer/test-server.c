@@ -119,6 +119,44 @@ static void server_has_no_other_descriptor(void **state)
 }
 #endif
 
+static void assert_first_to_go(pid_t process)
+{
+    char path[64], line[128];
+    int adjustment = 0;
+    bool no_cores = false;
+    snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)process);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%d", &adjustment), 1);
+    fclose(file);
+    assert_true(adjustment >= 500);
+    snprintf(path, sizeof(path), "/proc/%d/limits", (int)process);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        unsigned long soft, hard;
+        if (sscanf(line, "Max core file size %lu %lu", &soft, &hard) == 2)
+            no_cores = soft == 0 && hard == 0;
+    }
+    fclose(file);
+    assert_true(no_cores);
+}
+
+/* Where memory runs out the kernel ends what a guest has most to do with; and a guest that crashes it fills no disk. */
+static void server_is_the_first_to_go(void **state)
+{
+    struct guest *guest = *state;
+    if (access("/proc/self/oom_score_adj", W_OK) < 0) {
+        print_message("# the system has no such order\n");
+        skip();
+    }
+    guest_start(guest, NULL);
+    pid_t server = process_server();
+    assert_ok(guest_context_create(guest, 1));
+    assert_first_to_go(server);
+    assert_first_to_go(process_new_worker(server, NULL, 0));
+}
+
 /* As while its package is being replaced. */
 static void server_that_is_away_for_a_while(void **state)
 {
@@ -309,6 +347,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(server_has_no_other_descriptor, guest_setup_without_device,
                                         guest_teardown),
 #endif
+        cmocka_unit_test_setup_teardown(server_is_the_first_to_go, guest_setup_without_device,
+                                        guest_teardown),
         cmocka_unit_test_setup_teardown(server_that_is_away_for_a_while, guest_setup_without_device,
                                         guest_teardown),
         cmocka_unit_test_setup_teardown(server_has_libm, guest_setup_without_device,

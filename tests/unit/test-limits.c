@@ -359,6 +359,27 @@ static void test_address_ranges(void **state)
     assert_int_equal(stat_value("address-ranges"), 0);
 }
 
+/* A blob in the window takes two of them, whatever it is. */
+static void test_address_ranges_of_the_window(void **state)
+{
+    (void)state;
+    vm_start(NULL);
+    vm.gpu->services.budget.most[BUDGET_RANGES] = 5;
+    assert_ok(create_context(1));
+    for (uint32_t id = 1; id <= 3; id++)
+        assert_ok(create_host_blob(id, PAGE));
+    assert_int_equal(map_blob(1, 0), VIRTIO_GPU_RESP_OK_MAP_INFO);
+    assert_int_equal(map_blob(2, PAGE), VIRTIO_GPU_RESP_OK_MAP_INFO);
+    assert_error(map_blob(3, 2 * PAGE), OUT_OF_MEMORY);
+    assert_int_equal(stat_value("mapped"), 2);
+    assert_int_equal(stat_value("address-ranges"), 4);
+    assert_ok(unmap_blob(1));
+    assert_int_equal(map_blob(3, 2 * PAGE), VIRTIO_GPU_RESP_OK_MAP_INFO);
+    assert_error(map_blob(1, 0), OUT_OF_MEMORY);
+    assert_ok(unref(2));
+    assert_int_equal(map_blob(1, 0), VIRTIO_GPU_RESP_OK_MAP_INFO);
+}
+
 static void test_command_streams(void **state)
 {
     (void)state;
@@ -385,6 +406,7 @@ int main(void)
         TEST(test_blob_memory),
         TEST(test_memory_behind_blobs),
         TEST(test_address_ranges),
+        TEST(test_address_ranges_of_the_window),
         TEST(test_address_space),
         TEST(test_attachments),
         TEST(test_defaults_of_memory),

@@ -158,25 +158,26 @@ static void test_usage(void **state)
     assert_false(platform_process_usage(0, &modest));
 }
 
-/* With the defaults half of the host's memory is left, whatever contexts do; who has given more has given it. */
+/* With the defaults three eighths of the host's memory are left, whatever contexts do; who has given more has given it. */
 static void test_defaults(void **state)
 {
     (void)state;
     uint64_t half = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
     vm_start(NULL);
     const uint64_t *most = vm.gpu->services.budget.most_of_processes;
-    assert_int_equal(most[PROCESS_MEMORY], half);
+    assert_int_equal(most[PROCESS_MEMORY], half + half / 4);
     assert_int_equal(most[PROCESS_THREADS], 16384);
     assert_int_equal(most[PROCESS_DESCRIPTORS], 262144);
     vm_stop();
     vm_start(&(struct vm_options){ .max_blob_memory = 1 << 20 });
-    assert_int_equal(vm.gpu->services.budget.most_of_processes[PROCESS_MEMORY], half);
+    assert_int_equal(vm.gpu->services.budget.most_of_processes[PROCESS_MEMORY], half + half / 4);
     vm_stop();
     vm_start(&(struct vm_options){ .max_blob_memory = half + 4096 });
-    assert_int_equal(vm.gpu->services.budget.most_of_processes[PROCESS_MEMORY], half + 4096);
+    assert_int_equal(vm.gpu->services.budget.most_of_processes[PROCESS_MEMORY],
+                     5 * half / 4 + 4096);
     vm_stop();
-    vm_start(&(struct vm_options){ .max_context_memory = half + 8192 });
-    assert_int_equal(vm.gpu->services.budget.most_of_processes[PROCESS_MEMORY], half + 8192);
+    vm_start(&(struct vm_options){ .max_context_memory = UINT64_MAX });
+    assert_int_equal(vm.gpu->services.budget.most_of_processes[PROCESS_MEMORY], UINT64_MAX);
 }
 
 int main(void)
