@@ -13,13 +13,13 @@
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
-program=qemu-system-x86_64
+qemu="qemu-system-x86_64"
 print=wrapper
 sanitize=
 while [ $# -gt 0 ]; do
     case $1 in
-    --qemu) [ $# -gt 1 ] || die "--qemu takes a program"; program=$2; shift ;;
-    --qemu=*) program=${1#*=} ;;
+    --qemu) [ $# -gt 1 ] || die "--qemu takes a program"; qemu=$2; shift ;;
+    --qemu=*) qemu=${1#*=} ;;
     --modules) print=modules ;;
     --sanitize=address,undefined) sanitize=${1#*=} ;;
     --sanitize=*) die "--sanitize takes address,undefined" ;;
@@ -83,11 +83,11 @@ build() {
     sync_tree "$work/install$prefix" "$prefix"
 }
 
-says=$(in_root "$program" --version) || die "$program does not run, or is none of QEMU's programs"
+says=$(in_root "$qemu" --version) || die "$qemu does not run, or is none of QEMU's programs"
 says=${says%%$'\n'*}
 case $says in
 "QEMU emulator version 10.0."*" (Debian 1:"*")") ;;
-*) die "the module is for the QEMU 10.0 of $debian_name, and $program says that it is \"$says\";" \
+*) die "the module is for the QEMU 10.0 of $debian_name, and $qemu says that it is \"$says\";" \
     "use build-qemu.sh, which builds a QEMU that has the device" ;;
 esac
 revision=${says#*(Debian }
@@ -116,8 +116,8 @@ fi
 touch -c "$headers"
 stamp=$(awk '$2 == "CONFIG_STAMP" { print "qemu_stamp" $3 }' "$headers/config-host.h")
 # shellcheck disable=SC2016
-in_root sh -c 'grep -q "$1" "$(command -v "$2")"' sh "$stamp" "$program" ||
-    die "$program takes no modules of Debian's QEMU $revision, though it says that it is that; install Debian's package"
+in_root sh -c 'grep -q "$1" "$(command -v "$2")"' sh "$stamp" "$qemu" ||
+    die "$qemu takes no modules of Debian's QEMU $revision, though it says that it is that; install Debian's package"
 
 key=$( (printf '%s\n' "$top" "$root_and_source" "$lib"; declare -f build) | key_of)
 dir=$cache/module/$key
