@@ -4,7 +4,8 @@
 # none of our patches is applied. Prints the path of qemu-system-x86_64-venus, a script that runs that QEMU with the
 # module; the modules themselves are in ../lib/qemu-venus beside it.
 #
-# usage: build-module.sh [--qemu PROGRAM | --modules]
+# usage: build-module.sh [--sanitize=address,undefined] [--qemu PROGRAM | --modules]
+#   --sanitize=LIST with these sanitizers in the module and in the library, for tests
 #   --qemu PROGRAM  for this QEMU instead of the qemu-system-x86_64 in the root (in-root.sh --stock-qemu)
 #   --modules       print the directory of the modules instead, for QEMU_MODULE_DIR
 # A QEMU takes modules that were built for it and no other. Which it is, it says itself; its source package and what
@@ -12,13 +13,16 @@
 set -euo pipefail
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
-program=qemu-system-x86_64
+qemu="qemu-system-x86_64"
 print=wrapper
+sanitize=
 while [ $# -gt 0 ]; do
     case $1 in
-    --qemu) [ $# -gt 1 ] || die "--qemu takes a program"; program=$2; shift ;;
-    --qemu=*) program=${1#*=} ;;
+    --qemu) [ $# -gt 1 ] || die "--qemu takes a program"; qemu=$2; shift ;;
+    --qemu=*) qemu=${1#*=} ;;
     --modules) print=modules ;;
+    --sanitize=address,undefined) sanitize=${1#*=} ;;
+    --sanitize=*) die "--sanitize takes address,undefined" ;;
     --help) usage; exit ;;
     *) die "unknown option $1; see $program --help" ;;
     esac
@@ -72,18 +76,18 @@ build() {
         rm -rf "$dir/build"
         in_root env PKG_CONFIG_PATH="$lib/lib/pkgconfig" meson setup --prefix="$prefix" --libdir=lib \
             -Dqemu_source="$source" -Dqemu_build="$headers" -Dqemu_package="Debian's QEMU $revision" \
-            -Dc_link_args="-Wl,-rpath,$lib/lib" "$dir/build" "$dir/src"
+            -Dc_link_args="-Wl,-rpath,$lib/lib" -Db_sanitize="${sanitize:-none}" "$dir/build" "$dir/src"
         touch "$dir/configured"
     fi
     in_root env DESTDIR="$work/install" meson install -C "$dir/build"
     sync_tree "$work/install$prefix" "$prefix"
 }
 
-says=$(in_root "$program" --version) || die "$program does not run, or is none of QEMU's programs"
+says=$(in_root "$qemu" --version) || die "$qemu does not run, or is none of QEMU's programs"
 says=${says%%$'\n'*}
 case $says in
 "QEMU emulator version 10.0."*" (Debian 1:"*")") ;;
-*) die "the module is for the QEMU 10.0 of $debian_name, and $program says that it is \"$says\";" \
+*) die "the module is for the QEMU 10.0 of $debian_name, and $qemu says that it is \"$says\";" \
     "use build-qemu.sh, which builds a QEMU that has the device" ;;
 esac
 revision=${says#*(Debian }
@@ -93,7 +97,7 @@ options+=("--with-pkgversion=Debian $revision")
 # Of no other source would the stamp be the same.
 source=$(env -u QEMU_SRC "$scripts/qemu-source.sh" --package "$revision")
 root=$("$scripts/host-root.sh" --stock-qemu)
-lib=$("$scripts/build-lib.sh" --stock-qemu)
+lib=$("$scripts/build-lib.sh" --stock-qemu ${sanitize:+"--sanitize=$sanitize"})
 root_and_source=$(root_key "$root"; printf '%s\n' "$source")
 
 headers=$cache/qemu-headers/$( (printf '%s\n' "$root_and_source" "${options[@]}"; declare -f make_headers) | key_of)
@@ -112,8 +116,8 @@ fi
 touch -c "$headers"
 stamp=$(awk '$2 == "CONFIG_STAMP" { print "qemu_stamp" $3 }' "$headers/config-host.h")
 # shellcheck disable=SC2016
-in_root sh -c 'grep -q "$1" "$(command -v "$2")"' sh "$stamp" "$program" ||
-    die "$program takes no modules of Debian's QEMU $revision, though it says that it is that; install Debian's package"
+in_root sh -c 'grep -q "$1" "$(command -v "$2")"' sh "$stamp" "$qemu" ||
+    die "$qemu takes no modules of Debian's QEMU $revision, though it says that it is that; install Debian's package"
 
 key=$( (printf '%s\n' "$top" "$root_and_source" "$lib"; declare -f build) | key_of)
 dir=$cache/module/$key
@@ -130,7 +134,7 @@ if [ "$(manifest)" != "$(cat "$dir/manifest" 2>/dev/null)" ]; then
         mkdir -p "$dir"
         manifest >"$work/manifest"
         rm -f "$dir/manifest"
-        run_step "module for Debian's QEMU $revision" build
+        run_step "module for Debian's QEMU $revision${sanitize:+ ($sanitize)}" build
         mv "$work/manifest" "$dir/manifest"
         prune "$cache/module" "$dir" 14
     fi

@@ -38,6 +38,9 @@ JOBS = (
     f"fence_ring --rounds {LONG}",
 )
 SIZES = ((800, 600), (1024, 768), (1280, 800), (640, 480))
+# MiB of translated code, where QEMU emulates the processors. It keeps lists of what it has translated, which grow until
+# there is no more room and it begins anew. By itself it has a GiB: a day's growth, and none of the device's.
+TRANSLATED = 64
 FINAL = {"kill a process", "kill the server", "reset"}  # after which programs of that round need not end well
 
 
@@ -148,7 +151,10 @@ def main():
     guests.end_on_signals()
     OUT.mkdir(exist_ok=True)
     chosen = which_qemu.choose(arguments, guest="micro")
-    with guests.Guest(**chosen.options(), accel=arguments.accel) as guest:
+    guest = guests.Guest(**chosen.options(), accel=arguments.accel)
+    if guest.accel == "tcg":
+        guest.accel = f"tcg,thread=multi,tb-size={TRANSLATED}"
+    with guest:
         long = Soak(guest, arguments.seed)
         while long.seconds() < 60 * arguments.minutes:
             long.round()

@@ -74,6 +74,9 @@ static void leave_environment(void)
 
     if (list && dladdr(leave_environment, &self)) {
         remove_from_list(list, self.dli_fname);
+#ifdef VENUS_SANITIZER
+        remove_from_list(list, VENUS_SANITIZER);
+#endif
         if (*list) {
             setenv("LD_PRELOAD", list, true);
         } else {
