@@ -123,11 +123,8 @@ static void tidy_before(const void *node, VISIT visit, int depth)
     tidied->tidied_to = range->end;
 }
 
-/* Not more often than there are blobs, so that it costs each of them next to nothing. */
-static void tidy(struct window *window, uint64_t num_mapped)
+static void tidy(struct window *window)
 {
-    if (window->num_fills < MOST_FILLS + num_mapped)
-        return;
     window->tidied_to = 0;
     tidied = window;
     twalk(window->ranges, tidy_before);
@@ -158,9 +155,10 @@ void window_destroy(struct window *window)
     free(window);
 }
 
-void window_forget_hint(struct venus_gpu *gpu)
+void window_forget(struct venus_gpu *gpu)
 {
     assert_device_thread(&gpu->services);
+    tidy(gpu->window); /* what the last one wrote between its blobs takes memory */
     gpu->window->hint_given = false;
     gpu->window->pages_hint_given = false;
 }
@@ -400,7 +398,9 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
                              "0x%llx bytes at offset 0x%llx of a window of 0x%llx",
                              (unsigned long long)size, (unsigned long long)offset,
                              (unsigned long long)window->size);
-    tidy(gpu->window, stat_get(&gpu->services.stats, STAT_MAPPED));
+    /* Not more often than there are blobs, so that it costs each of them next to nothing. */
+    if (window->num_fills > MOST_FILLS + stat_get(&gpu->services.stats, STAT_MAPPED))
+        tidy(gpu->window);
     resource->range = (struct window_range){ offset, offset + size };
     struct window_range **found = tsearch(&resource->range, &gpu->window->ranges, compare_ranges);
     if (!found)

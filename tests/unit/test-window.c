@@ -649,6 +649,19 @@ static void test_no_hint(void **state)
     assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 0);
 }
 
+/* What one driver wrote where nothing was mapped takes no memory after it, and the next one does not see it. */
+static void test_reset_clears_what_is_between_blobs(void **state)
+{
+    (void)state;
+    start(NULL);
+    assert_ok(create_host_blob(1, PAGE));
+    assert_int_equal(map_blob(1, 4 * PAGE), OK_MAP);
+    for (uint64_t page = 0; page < WINDOW_SIZE / PAGE; page++)
+        guest_writes(page * PAGE, 7);
+    vm_reset();
+    check_hole(0, WINDOW_SIZE);
+}
+
 /* How many of the kernel's address ranges the window is. */
 static unsigned ranges_of_window(void)
 {
@@ -1127,6 +1140,7 @@ int main(void)
         TEST(test_nearly_full),
         TEST(test_no_room),
         TEST(test_no_hint),
+        TEST(test_reset_clears_what_is_between_blobs),
         TEST(test_ranges_are_joined),
         cmocka_unit_test_teardown(test_guest_of_smaller_pages, usual_pages),
         TEST(test_regions_by_order),
