@@ -153,7 +153,7 @@ void thread_clear(struct venus_gpu *gpu)
     while (placer_has_waiting(gpu->placer))
         placer_work(gpu->placer);
     pins_reap(gpu->pins);
-    window_forget_hint(gpu);
+    window_forget(gpu);
 }
 
 static void reset_locked(struct thread *thread)

@@ -51,6 +51,8 @@ struct window {
     uint64_t size;
     bool locks_memory;     /* the process does: mlockall(), also of what it maps from now on */
     void *ranges;          /* struct window_range, in a tree of tsearch() */
+    uint64_t num_fills;    /* since it was tidied up */
+    uint64_t tidied_to;    /* while it is */
     bool hint_given;       /* since the last reset */
     bool pages_hint_given; /* likewise: of a guest's pages */
     LIST_HEAD(, window_region) regions; /* not taken away yet; under the services' lock */
@@ -86,12 +88,48 @@ static void *map_untouched(uint64_t size)
 static int window_fill(struct window *window, uint64_t offset, uint64_t size)
 {
     char *dst = window->base + offset;
+    window->num_fills++;
     void *pages = window->locks_memory ? map_untouched(size) : NULL;
     if (pages && platform_move(pages, size, dst) == 0)
         return 0;
     if (pages)
         munmap(pages, size);
     return map_pages(dst, size, PROT_READ | PROT_WRITE) ? 0 : -errno;
+}
+
+/*
+ * The kernel does not join anonymous pages that were touched apart from each other. So what a guest touches between blobs
+ * would stay address ranges of their own when the blobs are gone, of which this process has only so many. Now and then what
+ * lies between blobs gets new pages, all at once: the guest sees zeroes there.
+ */
+enum { MOST_FILLS = 1000 };
+
+/* The device thread's, for tidy_before(), to which twalk() gives no pointer of ours. */
+static struct window *tidied;
+
+static void fill_gap(struct window *window, uint64_t end)
+{
+    if (end > window->tidied_to)
+        window_fill(window, window->tidied_to, end - window->tidied_to);
+}
+
+static void tidy_before(const void *node, VISIT visit, int depth)
+{
+    const struct window_range *range = *(struct window_range *const *)node;
+    (void)depth;
+    if (visit != postorder && visit != leaf) /* the visits that come in order */
+        return;
+    fill_gap(tidied, range->start);
+    tidied->tidied_to = range->end;
+}
+
+static void tidy(struct window *window)
+{
+    window->tidied_to = 0;
+    tidied = window;
+    twalk(window->ranges, tidy_before);
+    fill_gap(window, window->size);
+    window->num_fills = 0;
 }
 
 int window_create(struct window **out, uint64_t size)
@@ -117,9 +155,10 @@ void window_destroy(struct window *window)
     free(window);
 }
 
-void window_forget_hint(struct venus_gpu *gpu)
+void window_forget(struct venus_gpu *gpu)
 {
     assert_device_thread(&gpu->services);
+    tidy(gpu->window); /* what the last one wrote between its blobs takes memory */
     gpu->window->hint_given = false;
     gpu->window->pages_hint_given = false;
 }
@@ -359,6 +398,9 @@ enum virtio_gpu_ctrl_type window_map_blob(struct venus_gpu *gpu, struct command 
                              "0x%llx bytes at offset 0x%llx of a window of 0x%llx",
                              (unsigned long long)size, (unsigned long long)offset,
                              (unsigned long long)window->size);
+    /* Not more often than there are blobs, so that it costs each of them next to nothing. */
+    if (window->num_fills > MOST_FILLS + stat_get(&gpu->services.stats, STAT_MAPPED))
+        tidy(gpu->window);
     resource->range = (struct window_range){ offset, offset + size };
     struct window_range **found = tsearch(&resource->range, &gpu->window->ranges, compare_ranges);
     if (!found)

@@ -24,8 +24,8 @@ void window_destroy(struct window *window); /* takes NULL */
 /* What the driver is asked for: multiples of so many bytes. 0: of nothing but its own pages. Any thread. */
 uint32_t window_blob_alignment(const struct venus_gpu *gpu);
 
-/* Another driver may come, and run out of it too. Device thread. */
-void window_forget_hint(struct venus_gpu *gpu);
+/* Another driver may come: it finds zeroes where no blob is, and may run out of the window too. Device thread. */
+void window_forget(struct venus_gpu *gpu);
 
 /* A blob of so many bytes is going to be mapped, as far as one can tell. Device thread. */
 void window_expect(struct venus_gpu *gpu, uint64_t size);

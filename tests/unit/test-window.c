@@ -650,6 +650,63 @@ static void test_no_hint(void **state)
     assert_int_equal(lines_logged(VENUS_GPU_LOG_WARNING), 0);
 }
 
+/* What one driver wrote where nothing was mapped takes no memory after it, and the next one does not see it. */
+static void test_reset_clears_what_is_between_blobs(void **state)
+{
+    (void)state;
+    start(NULL);
+    assert_ok(create_host_blob(1, PAGE));
+    assert_int_equal(map_blob(1, 4 * PAGE), OK_MAP);
+    for (uint64_t page = 0; page < WINDOW_SIZE / PAGE; page++)
+        guest_writes(page * PAGE, 7);
+    vm_reset();
+    check_hole(0, WINDOW_SIZE);
+}
+
+/* How many of the kernel's address ranges the window is. */
+static unsigned ranges_of_window(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    unsigned long from, to;
+    unsigned count = 0;
+    char line[512];
+    uint64_t size;
+    const char *window = venus_gpu_window(vm.gpu, &size);
+    while (maps && fgets(line, sizeof(line), maps)) {
+        if (sscanf(line, "%lx-%lx", &from, &to) == 2 && (const char *)from < window + size &&
+            (const char *)to > window)
+            count++;
+    }
+    if (maps)
+        fclose(maps);
+    return count;
+}
+
+/*
+ * The kernel does not join pages that were touched apart from each other. What a guest touches between two blobs stays
+ * apart when they are gone, and this process may have only so many ranges.
+ */
+static void test_ranges_are_joined(void **state)
+{
+    (void)state;
+    enum { STEPS = 3000, MOST = 1200 };
+    linux_ways();
+    start(&(struct vm_options){ .window_size = (2 * STEPS + 4) * PAGE });
+    assert_ok(create_host_blob(1, PAGE));
+    assert_ok(create_host_blob(2, PAGE));
+    assert_int_equal(map_blob(1, 0), OK_MAP);
+    if (ranges_of_window() < 2) /* the system does not tell */
+        skip();
+    char *window = venus_gpu_window(vm.gpu, &(uint64_t){ 0 });
+    for (uint64_t i = 1; i <= STEPS; i++) {
+        assert_int_equal(map_blob(1 + i % 2, 2 * i * PAGE), OK_MAP);
+        window[(2 * i - 1) * PAGE] = 1;
+        assert_ok(unmap_blob(2 - i % 2));
+    }
+    assert_uint_in_range(ranges_of_window(), 2, MOST);
+    check_shared(1 + STEPS % 2, 2 * STEPS * PAGE, PAGE);
+}
+
 /* ---- pages ----------------------------------------------------------------------------------- */
 
 /*
@@ -1084,6 +1141,8 @@ int main(void)
         TEST(test_nearly_full),
         TEST(test_no_room),
         TEST(test_no_hint),
+        TEST(test_reset_clears_what_is_between_blobs),
+        TEST(test_ranges_are_joined),
         cmocka_unit_test_teardown(test_guest_of_smaller_pages, usual_pages),
         TEST(test_regions_by_order),
         TEST(test_late_answers),

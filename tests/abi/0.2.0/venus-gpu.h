@@ -331,8 +331,8 @@ struct venus_gpu_config {
 
     /*
      * Host-visible window in bytes, a multiple of the page size; 0: the guest cannot map blobs. It is a
-     * range of addresses, which takes memory only as far as blobs are mapped. A warning is logged, once
-     * until the next reset, when it is nearly full.
+     * range of addresses, which takes memory only as far as blobs are mapped, or a guest's kernel writes where
+     * none is. A warning is logged, once until the next reset, when it is nearly full.
      */
     uint64_t window_size;
     enum venus_gpu_window_mode window_mode;
