@@ -126,8 +126,9 @@ esac
 [ "$(uname -s)" != Darwin ] || [ "$(sw_vers -productVersion | cut -d. -f1)" -ge 13 ] ||
     lacks "macOS is older than 13, which QEMU's hvf needs: update it"
 xcode-select -p >/dev/null 2>&1 || lacks "there is no compiler: run xcode-select --install"
-command -v brew >/dev/null || lacks "there is no Homebrew: see https://brew.sh"
-homebrew=$(brew --prefix 2>/dev/null || echo /opt/homebrew)
+[ -z "$brew" ] || command -v brew >/dev/null || lacks "there is no Homebrew: see https://brew.sh"
+# The formula is built where there is no brew to call.
+homebrew=${HOMEBREW_PREFIX:-$(brew --prefix 2>/dev/null || echo /opt/homebrew)}
 [ -n "$jobs" ] || jobs=$(sysctl -n hw.ncpu 2>/dev/null || echo 4)
 
 packages="meson ninja pkgconf glslang uthash libepoxy vulkan-headers vulkan-loader vulkan-tools molten-vk
