@@ -236,10 +236,12 @@ if todo qemu "$key"; then
         [ -d "$source/${file%/*}" ] || run mkdir -p "$source/${file%/*}"
         run cp "$top/qemu/$file" "$source/$file"
     done || exit
+    # It looks for libfdt without pkg-config, and the compiler does not look where Homebrew is on Apple's processors.
     run_in "$cache/build/qemu" "$source/configure" "--prefix=$prefix" "--target-list=$arch-softmmu" \
         --without-default-features --enable-hvf --enable-tcg --enable-system --enable-pixman --enable-cocoa --enable-vnc \
         --enable-slirp --enable-fdt=system --enable-png --enable-virtio-gpu-venus --disable-opengl --disable-virglrenderer \
-        --disable-docs --disable-werror "--extra-ldflags=-Wl,-rpath,$prefix/lib"
+        --disable-docs --disable-werror "--extra-cflags=-I$homebrew/include" "--extra-ldflags=-L$homebrew/lib" \
+        "--extra-ldflags=-Wl,-rpath,$prefix/lib"
     run ninja -C "$cache/build/qemu" -j "$jobs"
     run ninja -C "$cache/build/qemu" install
     is_done qemu

@@ -116,7 +116,9 @@ class DryRun(Build):
         self.at(commands, "curl", versions("qemu_macos_url"))
         configure = commands[self.at(commands, "--enable-hvf")]
         for option in ("--enable-virtio-gpu-venus", "--enable-cocoa", "--disable-opengl", "--disable-virglrenderer",
-                       "--prefix=/opt/it", "--without-default-features"):
+                       "--prefix=/opt/it", "--without-default-features",
+                       # libfdt has no pkg-config file that QEMU asks for
+                       "--extra-cflags=-I/opt/homebrew/include", "--extra-ldflags=-L/opt/homebrew/lib"):
             self.assertIn(option, configure)
         signing = commands[-1]
         self.assertEqual(signing[signing.index("--entitlements") + 1],
