@@ -126,8 +126,9 @@ esac
 [ "$(uname -s)" != Darwin ] || [ "$(sw_vers -productVersion | cut -d. -f1)" -ge 13 ] ||
     lacks "macOS is older than 13, which QEMU's hvf needs: update it"
 xcode-select -p >/dev/null 2>&1 || lacks "there is no compiler: run xcode-select --install"
-command -v brew >/dev/null || lacks "there is no Homebrew: see https://brew.sh"
-homebrew=$(brew --prefix 2>/dev/null || echo /opt/homebrew)
+[ -z "$brew" ] || command -v brew >/dev/null || lacks "there is no Homebrew: see https://brew.sh"
+# The formula is built where there is no brew to call.
+homebrew=${HOMEBREW_PREFIX:-$(brew --prefix 2>/dev/null || echo /opt/homebrew)}
 [ -n "$jobs" ] || jobs=$(sysctl -n hw.ncpu 2>/dev/null || echo 4)
 
 packages="meson ninja pkgconf glslang uthash libepoxy vulkan-headers vulkan-loader vulkan-tools molten-vk
@@ -235,10 +236,12 @@ if todo qemu "$key"; then
         [ -d "$source/${file%/*}" ] || run mkdir -p "$source/${file%/*}"
         run cp "$top/qemu/$file" "$source/$file"
     done || exit
+    # It looks for libfdt without pkg-config, and the compiler does not look where Homebrew is on Apple's processors.
     run_in "$cache/build/qemu" "$source/configure" "--prefix=$prefix" "--target-list=$arch-softmmu" \
         --without-default-features --enable-hvf --enable-tcg --enable-system --enable-pixman --enable-cocoa --enable-vnc \
         --enable-slirp --enable-fdt=system --enable-png --enable-virtio-gpu-venus --disable-opengl --disable-virglrenderer \
-        --disable-docs --disable-werror "--extra-ldflags=-Wl,-rpath,$prefix/lib"
+        --disable-docs --disable-werror "--extra-cflags=-I$homebrew/include" "--extra-ldflags=-L$homebrew/lib" \
+        "--extra-ldflags=-Wl,-rpath,$prefix/lib"
     run ninja -C "$cache/build/qemu" -j "$jobs"
     run ninja -C "$cache/build/qemu" install
     is_done qemu

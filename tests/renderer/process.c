@@ -3,6 +3,7 @@
 #include "process.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -62,6 +63,12 @@ pid_t process_new_worker(pid_t server, const pid_t *known, unsigned num_known)
     }
     assert_int_not_equal(found, 0);
     return found;
+}
+
+uint32_t process_soon_ms(void)
+{
+    const char *slower = getenv("VENUS_TEST_SLOWER");
+    return 4000 * (slower ? (uint32_t)strtoul(slower, NULL, 10) : 1);
 }
 
 void process_wait_for_end(pid_t pid)

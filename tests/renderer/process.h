@@ -43,6 +43,9 @@ void process_wait_for_threads(unsigned most);
 /* Whether it has ended, be it a zombie. */
 bool process_is_dead(pid_t pid);
 
+/* A bound for max_call_ms that a busy machine keeps to; VENUS_TEST_SLOWER times longer, as an emulated one is busy with anything. */
+uint32_t process_soon_ms(void);
+
 /* This process' only child: the render server. */
 pid_t process_server(void);
 

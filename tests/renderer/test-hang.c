@@ -14,15 +14,8 @@
 #include "process.h"
 #include "venus.h"
 
-/* A bound that a busy machine keeps to, one that is not met, and what a test waits for something that happens by itself. */
-enum { SOON_MS = 4000, NEVER_MS = 1000 * 1000, PATIENCE_S = 60 };
-
-/* The first of them, on this machine: an emulated one is busy with anything. */
-static uint32_t soon_ms(void)
-{
-    const char *slower = getenv("VENUS_TEST_SLOWER");
-    return SOON_MS * (slower ? (uint32_t)strtoul(slower, NULL, 10) : 1);
-}
+/* A bound that is not met, and what a test waits for something that happens by itself. */
+enum { NEVER_MS = 1000 * 1000, PATIENCE_S = 60 };
 
 static void start(struct guest *guest, uint32_t max_call_ms)
 {
@@ -81,7 +74,7 @@ static void only_the_context_that_hangs_is_lost(void **state)
     struct guest *guest = *state;
     struct venus good;
 
-    start(guest, soon_ms());
+    start(guest, process_soon_ms());
     pid_t worker = create_context(guest, 1);
     venus_open_all(&good, guest, 2);
     venus_deadlock(guest, 1);
@@ -129,7 +122,7 @@ static void stopped_process_is_lost(void **state)
 {
     struct guest *guest = *state;
 
-    start(guest, soon_ms());
+    start(guest, process_soon_ms());
     pid_t worker = create_context(guest, 1);
     assert_ok(guest_context_create(guest, 2));
     kill(worker, SIGSTOP);
@@ -145,7 +138,7 @@ static void flooded_process_is_lost(void **state)
     static char stream[1 << 20];
     struct guest *guest = *state;
 
-    start(guest, soon_ms());
+    start(guest, process_soon_ms());
     pid_t worker = create_context(guest, 1);
     assert_ok(guest_context_create(guest, 2));
     kill(worker, SIGSTOP);
@@ -192,7 +185,7 @@ static void stopped_server_is_replaced(void **state)
 {
     struct guest *guest = *state;
 
-    start(guest, soon_ms());
+    start(guest, process_soon_ms());
     pid_t server = process_server(), worker = create_context(guest, 1);
     kill(worker, SIGSTOP);
     kill(server, SIGSTOP);
@@ -240,7 +233,7 @@ static void server_that_never_answers(void **state)
     struct venus_gpu_config config;
     guest_config(&config);
     config.render_server = path;
-    config.max_call_ms = soon_ms();
+    config.max_call_ms = process_soon_ms();
     char *error = guest_try_start(guest, &config);
     unlink(path);
     assert_non_null(error);

@@ -116,7 +116,9 @@ class DryRun(Build):
         self.at(commands, "curl", versions("qemu_macos_url"))
         configure = commands[self.at(commands, "--enable-hvf")]
         for option in ("--enable-virtio-gpu-venus", "--enable-cocoa", "--disable-opengl", "--disable-virglrenderer",
-                       "--prefix=/opt/it", "--without-default-features"):
+                       "--prefix=/opt/it", "--without-default-features",
+                       # libfdt has no pkg-config file that QEMU asks for
+                       "--extra-cflags=-I/opt/homebrew/include", "--extra-ldflags=-L/opt/homebrew/lib"):
             self.assertIn(option, configure)
         signing = commands[-1]
         self.assertEqual(signing[signing.index("--entitlements") + 1],
@@ -204,10 +206,10 @@ class StandIns(Build):
         path.write_text(f'#!/bin/sh\necho "${{0##*/}} $*" >>"$LOG"\n{body}\n', encoding="utf-8")
         path.chmod(0o755)
 
-    def build(self):
+    def build(self, *words):
         """What the build printed, and the programs that it called."""
         self.log.write_text("", encoding="utf-8")
-        done = self.start("--prefix", str(self.folder / "prefix"))
+        done = self.start("--prefix", str(self.folder / "prefix"), *words)
         return done, self.log.read_text(encoding="utf-8").splitlines()
 
     def test_it_ends_with_qemu(self):
@@ -218,6 +220,15 @@ class StandIns(Build):
         self.assertTrue([line for line in called if line.startswith("codesign ")])
         source = self.folder / f".cache/virtio-gpu-venus/macos/source/qemu-{versions('qemu_macos_version')}"
         self.assertTrue((source / "hw/display/virtio-gpu-venus/virtio-gpu-venus.c").is_file())
+
+    def test_as_the_formula_calls_it(self):
+        """with no brew in the PATH, but where it is"""
+        (self.bin / "brew").unlink()
+        self.assertIn("there is no Homebrew", self.build()[0].stderr)
+        self.environment["HOMEBREW_PREFIX"] = "/brewed"
+        done, called = self.build("--no-brew")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue([line for line in called if line.startswith("meson setup") and "-I/brewed/include" in line])
 
     def test_what_is_done_is_not_done_again(self):
         self.build()
