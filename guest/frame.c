@@ -4,11 +4,15 @@
  * guest's picture can be held against the host's.
  *
  *   frame [--out FILE.png] [--width 640] [--height 480] [--step 7] [--loop 1]
+ *         [--until FILE]
  *
  * The cube is turned `step` times by the angle whose sine and cosine are 7/25 and 24/25. With --loop
- * the frame is drawn and read back that many times and each is timed; all must come out the same.
+ * the frame is drawn and read back that many times and each is timed; all must come out the same. With
+ * --until one more is drawn once that file is there, and none after it.
  */
+#include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common.h"
 #include "cube.h"
@@ -33,6 +37,8 @@ int main(int argc, char **argv)
     uint32_t width = (uint32_t)option(argc, argv, "--width", 640);
     uint32_t height = (uint32_t)option(argc, argv, "--height", 480);
     long step = option(argc, argv, "--step", 7), rounds = option(argc, argv, "--loop", 1);
+    const char *until = option_text(argc, argv, "--until", NULL);
+    bool last = false;
     struct samples frame = { 0 };
     struct mat4 turned = cube_start();
     struct target target;
@@ -48,7 +54,8 @@ int main(int argc, char **argv)
     for (long i = 0; i < step; i++)
         turned = mat4_multiply(turned, mat4_turn_y(24.0f / 25.0f, 7.0f / 25.0f));
 
-    for (long i = 0; i < rounds; i++) {
+    for (long i = 0; i < rounds && !last; i++) {
+        last = until && access(until, F_OK) == 0;
         memset(target.pixels.data, 0, target.pixels.size);
         double start = now_ms();
         draw(&vk, &cube, &target, &turned);

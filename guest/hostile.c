@@ -4,11 +4,14 @@
  * ioctls, which any program that may open the render node can call. It says what it did and does not care what became of it;
  * tests/guest/test_hostile.py looks at everybody else.
  *
- *   hostile garbage|edits|sizes|large|killed|fences|pending|contexts|deadlock [--rounds N] [--seed 1]
+ *   hostile garbage|edits|sizes|large|strangers|handles|killed|fences|pending|contexts|deadlock
+ *           [--rounds N] [--seed 1]
  *
  * garbage   streams of random numbers, each in a context of its own, some behind a valid command
  * edits     a valid command cut short after each word, then with each word changed
- * sizes     blobs of every size that makes no sense, streams from a page to 1 MiB
+ * sizes     blobs of every size that makes no sense, streams of 0 bytes, of 3, and from a page to 1 MiB
+ * strangers streams that name the resources of another context, and what is no resource
+ * handles   blobs mapped twice, closed while they are mapped and while a fence waits, handles of nothing
  * large     streams of 16 and 64 MiB, in more pieces than QEMU takes
  * killed    processes that work, each killed at some moment
  * fences    fences on rings that have no queue, which ends their context; nobody waits for them
@@ -117,6 +120,7 @@ static void wait_until_read(int fd)
  */
 enum {
     CREATE_INSTANCE = 0,
+    SET_REPLY_COMMAND_STREAM = 178,
     CREATE_RING = 188,
     WAIT_VIRTQUEUE_SEQNO = 252,
     WAIT_RING_SEQNO = 253,
@@ -235,6 +239,27 @@ static void edits(long rounds, struct chance *chance)
     }
 }
 
+/* Of the guest's own memory: no size that makes sense. (One that is more than there is, the guest's kernel tries to find.) */
+static void guest_blobs(int fd)
+{
+    static const uint64_t sizes[] = { 0, 1, PAGE + 1, UINT64_MAX - PAGE + 1 };
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (uint32_t mem = VIRTGPU_BLOB_MEM_GUEST; mem <= VIRTGPU_BLOB_MEM_HOST3D_GUEST + 1;
+             mem++) {
+            struct drm_virtgpu_resource_create_blob create = {
+                .blob_mem = mem,
+                .blob_flags = VIRTGPU_BLOB_FLAG_USE_MAPPABLE,
+                .size = sizes[i],
+                .blob_id = 4711,
+            };
+
+            if (mem != VIRTGPU_BLOB_MEM_HOST3D) /* its sizes have a function of their own */
+                call(fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &create);
+        }
+    }
+}
+
 static void sizes(long rounds)
 {
     static const uint64_t of_blobs[] = { 0,
@@ -264,6 +289,9 @@ static void sizes(long rounds)
         }
         for (uint64_t id = 1; id < 4; id++) /* memory of Vulkan that is not there */
             create_blob(fd, PAGE, id);
+        guest_blobs(fd);
+        for (size_t size = 0; size < 4; size += 3)
+            submit(fd, zeros, size);
         for (size_t size = PAGE; size <= most; size *= 4)
             submit(fd, zeros, size);
         wait_until_read(fd);
@@ -451,6 +479,91 @@ static void create_ring(int fd, uint32_t resource)
     submit_stream(fd, &stream);
 }
 
+static void set_reply(int fd, uint32_t resource)
+{
+    struct stream stream = command(SET_REPLY_COMMAND_STREAM);
+
+    put64(&stream, 1);
+    put32(&stream, resource);
+    put64(&stream, 0); /* offset */
+    put64(&stream, PAGE);
+    submit_stream(fd, &stream);
+}
+
+/* Each in a context of its own, which ends; the one whose resource it is works on. */
+static void strangers(long rounds)
+{
+    const struct stream instance = create_instance(1);
+    int victim = open_context();
+    struct virtgpu_blob blob = virtgpu_create_host_blob(victim, RING_SIZE, 0);
+    char *memory = virtgpu_map(victim, &blob);
+    const uint32_t resources[] = { blob.resource, blob.resource + 1, 0, 1, INT32_MAX, UINT32_MAX };
+
+    memset(memory, 0x5a, RING_SIZE);
+    submit_stream(victim, &instance);
+    for (long i = 0; i < rounds; i++) {
+        int fd = open_context();
+        uint32_t resource = resources[(size_t)i % (sizeof resources / sizeof *resources)];
+        if (i % 2)
+            create_ring(fd, resource);
+        else
+            set_reply(fd, resource);
+        submit_stream(fd, &instance);
+        wait_until_read(fd);
+        submit_stream(fd, &instance);
+        close(fd);
+    }
+    for (size_t i = 0; i < RING_SIZE; i++) {
+        if (memory[i] != 0x5a)
+            die("another context has written to byte %zu", i);
+    }
+    wait_until_read(victim);
+    set_reply(victim, blob.resource);
+    wait_until_read(victim);
+    close(victim);
+}
+
+/* What the kernel and the device know each other's resources by, used in the wrong order. */
+static void handles(long rounds)
+{
+    for (long i = 0; i < rounds; i++) {
+        int fd = open_context();
+        struct virtgpu_blob blob = virtgpu_create_host_blob(fd, 4 * PAGE, 0);
+        char *first = virtgpu_map(fd, &blob), *second = virtgpu_map(fd, &blob);
+        uint32_t objects[] = { blob.handle, blob.handle, blob.handle + 1, 0, UINT32_MAX };
+        struct drm_virtgpu_execbuffer exec = {
+            .flags = VIRTGPU_EXECBUF_FENCE_FD_OUT | VIRTGPU_EXECBUF_RING_IDX,
+            .bo_handles = (uintptr_t)objects,
+            .num_bo_handles = 1,
+            .fence_fd = -1,
+        };
+        struct drm_virtgpu_3d_wait wait = { .handle = blob.handle + 1 };
+        struct drm_virtgpu_resource_info info = { .bo_handle = UINT32_MAX };
+
+        first[PAGE] = (char)i;
+        if (second[PAGE] != (char)i)
+            die("a blob that is mapped twice is two");
+        if (call(fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec)) /* its fence waits while the blob goes */
+            close(exec.fence_fd);
+        exec.fence_fd = -1;
+        exec.num_bo_handles = 5;
+        call(fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+        exec.num_bo_handles = 1u << 20; /* most of them where no memory is */
+        call(fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &exec);
+        call(fd, DRM_IOCTL_VIRTGPU_WAIT, &wait);
+        call(fd, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &info);
+        virtgpu_close_blob(fd, &blob);
+        first[2 * PAGE] = 1; /* the mapping keeps it */
+        if (i % 2)
+            virtgpu_unmap(&blob, first);
+        close(fd);
+        second[3 * PAGE] = 2;
+        virtgpu_unmap(&blob, second);
+        if (i % 2 == 0)
+            virtgpu_unmap(&blob, first);
+    }
+}
+
 /* The ring's thread waits for the one that reads what is submitted, which waits for the ring's. */
 static void deadlock(long rounds)
 {
@@ -495,6 +608,10 @@ int main(int argc, char **argv)
         sizes(rounds);
     else if (strcmp(mode, "large") == 0)
         large(rounds);
+    else if (strcmp(mode, "strangers") == 0)
+        strangers(rounds);
+    else if (strcmp(mode, "handles") == 0)
+        handles(rounds);
     else if (strcmp(mode, "killed") == 0)
         killed(rounds, &chance);
     else if (strcmp(mode, "fences") == 0)
@@ -506,7 +623,8 @@ int main(int argc, char **argv)
     else if (strcmp(mode, "deadlock") == 0)
         deadlock(rounds);
     else
-        die("what harm: garbage, edits, sizes, large, killed, fences, pending, contexts or deadlock?");
+        die("what harm: garbage, edits, sizes, large, strangers, handles, killed, fences, pending, contexts or "
+            "deadlock?");
     printf(
         "{\"program\": \"hostile\", \"mode\": \"%s\", \"rounds\": %ld, \"taken\": %lu, \"refused\": %lu, "
         "\"seconds\": %.2f}\n",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A program that means harm (guest/hostile.c), in the guest's most ordinary user's hands: who else notices?
 
-Each test has two programs of the same guest at work beside it: one computes and checks its results, one waits for
-fences and says for how long. Meanwhile the monitor is asked ten times a second. Nothing of the hostile
+Each test has three programs of the same guest at work beside it: one computes and checks its results, one draws a frame
+again and again, which has to be the host's to the last, and one waits for fences and says for how long. Meanwhile the monitor is asked ten times a second. Nothing of the hostile
 program may be left in the device or in the render server afterwards; what the device logs of it is its due.
 """
 
@@ -10,7 +10,7 @@ import json
 import threading
 import time
 
-from venusvm.harness import VENUS, expect, need_patch
+from venusvm.harness import VENUS, expect, host_tools, json_on_host, need_patch
 from venusvm.processes import render_servers
 
 # What has the render node's group and nothing else.
@@ -21,6 +21,7 @@ PAUSE_MS, MONITOR_S = 5000, 5
 # More than any control queue has places (QEMU 10.0.13 gives each 1024): a program whose commands all fit may have ended,
 # and with it its context, before it is ended for holding them.
 MORE_THAN_FIT = 3000
+FRAME, ENDED = ["--width", 160, "--height", 120], "/tmp/hostile-ended"
 LIVE = ("contexts", "resources", "blobs", "mapped", "fences-pending")
 
 
@@ -53,23 +54,30 @@ class Monitor(threading.Thread):
 
 
 def left_alone(case, mode, rounds, seconds=6):
-    """Runs a mode of the hostile program beside two others and checks on them; returns how the counters changed."""
+    """Runs a mode of the hostile program beside three others and checks on them; returns how the counters changed."""
     guest = case.guest
     before, processes = guest.stats(), servers(guest)
     compute = guest.spawn(f"{VENUS} compute --matrix 32 --count 2000 --size 1 --frames 1000000 --seconds {seconds}")
     fences = guest.spawn(f"fence_ring --rounds 1000000 --seconds {seconds}")
-    case.wait_for(lambda: (guest.stat("contexts") >= before["contexts"] + 2, guest.stats()), "two contexts at work")
+    guest.run(f"rm -f {ENDED}")
+    drawing = guest.spawn(f"{VENUS} frame {' '.join(map(str, FRAME))} --loop 1000000 --until {ENDED}")
+    case.wait_for(lambda: (guest.stat("contexts") >= before["contexts"] + 3, guest.stats()), "three contexts at work")
     with Monitor(guest) as monitor:
         result = json.loads(guest.run(f"{VENUS} {NOBODY} hostile {mode} --rounds {rounds}").output)
-        expect(not compute.status and not fences.status, "the other programs to go on",
-               compute.output + compute.errors + fences.output + fences.errors)
-        for job in (compute, fences):
+        guest.run(f"touch {ENDED}")  # it draws once more
+        others = (compute, drawing, fences)
+        expect(not any(job.status for job in others), "the other programs to go on",
+               "".join(job.output + job.errors for job in others))
+        for job in others:
             job.wait(seconds + 60)
-    for job in (compute, fences):
+    for job in others:
         expect(job.status == 0, f"'{job.command}' to end with 0", f"{job.status}: {(job.output + job.errors)[-1000:]}")
+    drawn, wanted = json.loads(drawing.output), json_on_host([host_tools() / "frame", *FRAME])
+    expect(drawn["crc32"] == wanted["crc32"], f"the host's frame, which has the checksum {wanted['crc32']}", drawn)
     waited = json.loads(fences.output)["round_trip_ms"]
     case.note(f"{result['taken']} calls taken, {result['refused']} refused in {result['seconds']} s; "
-              f"a fence of another took {waited['max']:.0f} ms at most, the monitor {1e3 * monitor.longest:.0f} ms")
+              f"another drew {drawn['frame_ms']['count']} frames; "
+              f"a fence of a third took {waited['max']:.0f} ms at most, the monitor {1e3 * monitor.longest:.0f} ms")
     expect(waited["max"] < PAUSE_MS, f"no pause of {PAUSE_MS} ms", waited)
     expect(monitor.asked and monitor.longest < MONITOR_S, f"a monitor that answers within {MONITOR_S} s",
            monitor.longest)
@@ -104,6 +112,18 @@ def test_large(case):
     expect(more["command-errors"] == 4 and not more["contexts-lost"], "four commands that were refused", more)
 
 
+def test_strangers(case):
+    """a stream that names another context's resource, or none, ends its own context; the other's memory is as it was"""
+    more = left_alone(case, "strangers", 24)
+    expect(more["contexts-lost"] == 24, "each context that was lost, and not the one whose resource it is", more)
+
+
+def test_handles(case):
+    """blobs that are mapped twice, closed while mapped and while a fence waits: nothing is left, nobody is lost"""
+    more = left_alone(case, "handles", 24)
+    expect(not more["contexts-lost"] and not more["command-errors"], "no context lost and no command refused", more)
+
+
 def test_killed(case):
     """of processes that are killed at work nothing is left"""
     more = left_alone(case, "killed", 24)
@@ -127,7 +147,7 @@ def test_pending(case):
 
 def test_contexts(case):
     """more contexts than there may be are refused, those that are there go on"""
-    more = left_alone(case, "contexts", 300, seconds=10)
+    more = left_alone(case, "contexts", 2000, seconds=10)
     expect(more["contexts-created"] < 300 and more["command-errors"] > 0, "contexts that were refused", more)
 
 
