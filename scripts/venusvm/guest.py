@@ -42,6 +42,8 @@ MACHINES = {"x86_64": {"machine": "q35", "console": "ttyS0", "emulated": "max",
                         "emulated": "max,pauth-impdef=on", "boot": ""}}
 OURS = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
 
+SECONDS_TO_END = 10  # that QEMU is given before it is killed
+
 RUN, SIGNAL, PING, HELLO, OUTPUT, ERRORS, EXIT = 1, 2, 3, 16, 17, 18, 19
 HEADER = struct.Struct("<III")  # payload length, job, kind
 
@@ -262,7 +264,7 @@ class Guest:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(SECONDS_TO_END)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
