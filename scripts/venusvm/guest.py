@@ -352,17 +352,19 @@ class Guest:
 
     def scene(self):
         """Where everybody stands, to find out why nothing goes on: the threads of the guest's programs, of QEMU and of
-        its render server, whether the guest's processors have timer interrupts, what the device holds, and the ends of
-        the logs."""
+        its render server, whether the guest's processors have timer interrupts, whether who sleeps there wakes now and
+        then to look for something, what the device holds, and the ends of the logs."""
         job = self.spawn("for task in /proc/[0-9]*/task/*; do test -e ${task%/task/*}/exe && "
                          "echo \"$(cat $task/comm): $(cut -d')' -f2 $task/stat | cut -c2) $(cat $task/wchan)\"; done | "
                          "sort | uniq -c")
-        ticks = self.spawn("grep LOC: /proc/interrupts; sleep 2; grep LOC: /proc/interrupts")
+        ticks = self.spawn("for i in 1 2; do grep LOC: /proc/interrupts; for task in /proc/[0-9]*/task/*; do "
+                           "grep -qs nanosleep $task/wchan && echo \"$(cat $task/comm): $(grep ^vol $task/status)\"; done; "
+                           "sleep 2; done")
         job.ended.wait(20)
         ticks.ended.wait(20)
         held = {name: value for name, value in self.stats().items() if value and not name.startswith("present-us-")}
         return "\n".join(["in the guest:", job.output.rstrip() if job.status is not None else "  nothing answers",
-                          f"timer interrupts, and two seconds later:\n{ticks.output.rstrip()}",
+                          f"timer interrupts and who sleeps, and two seconds later:\n{ticks.output.rstrip()}",
                           "on the host:", *(f"  {line}" for line in processes.waits(self.process.pid)),
                           f"device: {held}", self.last_words()])
 
