@@ -11,7 +11,7 @@ from pathlib import Path
 
 LIST = "address,undefined"
 # What begins a report. QEMU's coroutines change stacks, of which the sanitizer warns in the same files.
-BEGINS = re.compile(r"^==\d+==ERROR: |runtime error: ")
+BEGINS = re.compile(r"^==\d+==ERROR: ")
 MOST = 40  # lines of a report; the file has all of them
 # What glib allocates is QEMU's, and of those who ask glib nothing is known, since it keeps no frame pointers.
 SUPPRESSED = "leak:libglib-2.0.so\n"
@@ -31,9 +31,12 @@ class Reports:
     def environment(self):
         """What the sanitizers are to be told. QEMU has stacks of its own for signals and for coroutines; and a driver that is
         loaded stays so, for what it keeps in its variables is a leak once it is unloaded."""
-        both = f"halt_on_error=1:exitcode=99:log_path={self.folder}/report"
-        return {"ASAN_OPTIONS": f"{both}:use_sigaltstack=0:detect_stack_use_after_return=0:detect_leaks=1",
-                "UBSAN_OPTIONS": f"{both}:print_stacktrace=1",
+        file = f"log_path={self.folder}/report"
+        return {"ASAN_OPTIONS": f"{file}:exitcode=99:handle_abort=1:detect_leaks=1:use_sigaltstack=0:"
+                                "detect_stack_use_after_return=0",
+                # Of the two libraries in one process this one sets the file of the other, and writes to stderr itself. So
+                # it aborts, which the other one reports.
+                "UBSAN_OPTIONS": f"{file}:halt_on_error=1:abort_on_error=1",
                 "LSAN_OPTIONS": f"suppressions={self.folder}/leaks:print_suppressions=0",
                 "VK_LOADER_DISABLE_DYNAMIC_LIBRARY_UNLOADING": "1"}
 

@@ -13,7 +13,7 @@ False positive error reports may follow
 """
 OVERFLOW = "==2==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x602000000018\n" + "    #0 0x7f in f\n" * 100
 LEAK = "\n=====\n==3==ERROR: LeakSanitizer: detected memory leaks\n\nDirect leak of 90 byte(s)\n"
-UNDEFINED = "../src/nouns/blob.c:12:34: runtime error: shift exponent 64 is too large\n"
+ABORT = "AddressSanitizer:DEADLYSIGNAL\n=====\n==4==ERROR: AddressSanitizer: ABRT on unknown address\n    #9 0x7f in f\n"
 
 
 class Told(unittest.TestCase):
@@ -36,7 +36,7 @@ class Told(unittest.TestCase):
     def test_each_kind_is_told_once(self):
         reports = Reports(self.folder)
         for number, (text, words) in enumerate(((WARNING + OVERFLOW, "heap-buffer-overflow"), (WARNING + LEAK, "Direct leak"),
-                                                (UNDEFINED, "shift exponent"))):
+                                                (ABORT, "ABRT on"))):
             self.write(number, text)
             told = reports.new()
             self.assertIn(words, told)
@@ -56,9 +56,7 @@ class Told(unittest.TestCase):
         self.assertIsNone(Reports(self.folder).new())
 
     def test_sanitizers_write_where_it_looks(self):
-        settings = Reports(self.folder).environment()
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
-            self.assertIn(f":log_path={self.folder}/report", settings[name])
+        self.assertIn(f"log_path={self.folder}/report:", Reports(self.folder).environment()["ASAN_OPTIONS"])
 
 
 if __name__ == "__main__":
