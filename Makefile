@@ -5,8 +5,8 @@
 SHELL := /bin/bash
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtio-gpu-venus
 suites := strict scripts unit renderer samples qtest guest present module gpu packages asan tsan fuzz \
-          guest-aarch64 guest-16k guest-backports guest-forky guest-module host-16k libvirt polled darwin darwin-ways \
-          legacy
+          guest-aarch64 guest-16k guest-backports guest-forky guest-module guest-asan host-16k libvirt polled darwin \
+          darwin-ways legacy
 
 .NOTPARALLEL:
 .PHONY: help demo demo-micro check fuzz soak examples figures bench $(suites:%=check-%) lib qemu module image gpu deb dist clean \
@@ -46,6 +46,7 @@ check-guest-16k: ## the same with a kernel whose pages are of 16 KiB; not part o
 check-guest-backports: ## a guest with the kernel of Debian's backports; not part of check
 check-guest-forky: ## a guest of the next Debian, as it is today; not part of check
 check-guest-module: ## all guest tests in Debian's own QEMU with the module; not part of check
+check-guest-asan: ## guest tests, the device under AddressSanitizer and UndefinedBehaviorSanitizer; not part of check
 check-polled:    ## unit, renderer and guest tests with fences that are polled, as on macOS; not part of check
 check-darwin:    ## library and device compile for macOS, and the Objective-C runs in GNUstep; not part of check
 check-host-16k:  ## unit and renderer tests on an emulated aarch64 host with pages of 16 KiB; not part of check

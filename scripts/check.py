@@ -23,6 +23,7 @@ import unittest
 from pathlib import Path
 
 from venusvm.guest import SCRIPTS, TOP
+from venusvm.sanitized import LIST as SANITIZERS
 from venusvm.surroundings import machine
 
 OUT = TOP / "out" / "check"
@@ -37,6 +38,8 @@ children = set()  # process groups that run now, for stop()
 MODULE_TESTS = ("module.", "qemu.", "vulkaninfo.", "device.", "frame.", "vkcube.", "regions.", "micro.")
 
 
+# What runs while sanitizers watch: the same, and those in which a guest or its host does what is wrong.
+ASAN_TESTS = ("sanitized.", *MODULE_TESTS, "hostile.", "faults.", "reset.", "endurance.")
 # Of the guest tests, what runs with the next virglrenderer: what is known of the device, compute, and a picture.
 NEXT_TESTS = ("vulkaninfo.", "device.", "examples.compute", "vkcube.")
 # And where the guest's pages are larger than the host's: what has memory of the host's in it.
@@ -395,6 +398,13 @@ def module(log):
     return module_program(log, *MODULE_TESTS)
 
 
+def guest_asan(log):
+    """The device and the library under AddressSanitizer and UndefinedBehaviorSanitizer in Debian's own QEMU."""
+    made_by("build-module.sh", f"--sanitize={SANITIZERS}")
+    made_by("guest-image.sh")
+    return tap_program([sys.executable, TOP / "tests" / "guest" / "run.py", "--sanitized", *ASAN_TESTS], log, 7200)
+
+
 def gpu(log):
     """What a person with a GPU is given, unpacked where nothing else is, in small and on lavapipe."""
     packed = made_by("gpu-payload.sh")
@@ -553,13 +563,14 @@ def legacy(log):
 
 SUITES = {suite.__name__.replace("_", "-"): suite for suite in
           (strict, scripts, unit, renderer, samples, qtest, guest, present, module, gpu, packages, asan, tsan, fuzz,
-           guest_aarch64, guest_16k, guest_backports, guest_forky, guest_module, host_16k, libvirt, polled, darwin,
-           darwin_ways, legacy)}
+           guest_aarch64, guest_16k, guest_backports, guest_forky, guest_module, guest_asan, host_16k, libvirt, polled,
+           darwin, darwin_ways, legacy)}
 # Those that run only if they are named; .github/workflows/check.yml does so once a week.
-ON_REQUEST = {"guest-aarch64", "guest-16k", "guest-backports", "guest-forky", "guest-module", "host-16k", "libvirt", "polled",
-              "darwin", "darwin-ways", "legacy"}
+ON_REQUEST = {"guest-aarch64", "guest-16k", "guest-backports", "guest-forky", "guest-module", "guest-asan", "host-16k",
+              "libvirt", "polled", "darwin", "darwin-ways", "legacy"}
 # The guest images that suites need.
-IMAGES = {**dict.fromkeys(("guest", "present", "module", "packages", "guest-module", "libvirt", "polled", "darwin-ways", "legacy"), ()),
+IMAGES = {**dict.fromkeys(("guest", "present", "module", "packages", "guest-module", "guest-asan", "libvirt", "polled",
+                           "darwin-ways", "legacy"), ()),
           "guest-aarch64": ("--arch", "aarch64"), "guest-16k": ("--arch", "aarch64", "--variant", "16k"),
           "guest-backports": ("--variant", "backports"), "guest-forky": ("--variant", "forky"),
           "host-16k": ("--arch", "aarch64", "--variant", "host-16k")}

@@ -42,6 +42,8 @@ MACHINES = {"x86_64": {"machine": "q35", "console": "ttyS0", "emulated": "max",
                         "emulated": "max,pauth-impdef=on", "boot": ""}}
 OURS = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
 
+SECONDS_TO_END = 10  # that QEMU is given before it is killed
+
 RUN, SIGNAL, PING, HELLO, OUTPUT, ERRORS, EXIT = 1, 2, 3, 16, 17, 18, 19
 HEADER = struct.Struct("<III")  # payload length, job, kind
 
@@ -262,7 +264,7 @@ class Guest:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(SECONDS_TO_END)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -350,17 +352,19 @@ class Guest:
 
     def scene(self):
         """Where everybody stands, to find out why nothing goes on: the threads of the guest's programs, of QEMU and of
-        its render server, whether the guest's processors have timer interrupts, what the device holds, and the ends of
-        the logs."""
+        its render server, whether the guest's processors have timer interrupts, whether who sleeps there wakes now and
+        then to look for something, what the device holds, and the ends of the logs."""
         job = self.spawn("for task in /proc/[0-9]*/task/*; do test -e ${task%/task/*}/exe && "
                          "echo \"$(cat $task/comm): $(cut -d')' -f2 $task/stat | cut -c2) $(cat $task/wchan)\"; done | "
                          "sort | uniq -c")
-        ticks = self.spawn("grep LOC: /proc/interrupts; sleep 2; grep LOC: /proc/interrupts")
+        ticks = self.spawn("for i in 1 2; do grep LOC: /proc/interrupts; for task in /proc/[0-9]*/task/*; do "
+                           "grep -qs nanosleep $task/wchan && echo \"$(cat $task/comm): $(grep ^vol $task/status)\"; done; "
+                           "sleep 2; done")
         job.ended.wait(20)
         ticks.ended.wait(20)
         held = {name: value for name, value in self.stats().items() if value and not name.startswith("present-us-")}
         return "\n".join(["in the guest:", job.output.rstrip() if job.status is not None else "  nothing answers",
-                          f"timer interrupts, and two seconds later:\n{ticks.output.rstrip()}",
+                          f"timer interrupts and who sleeps, and two seconds later:\n{ticks.output.rstrip()}",
                           "on the host:", *(f"  {line}" for line in processes.waits(self.process.pid)),
                           f"device: {held}", self.last_words()])
 

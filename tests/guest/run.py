@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests of QEMU with a Linux guest, printing TAP.
 
-usage: run.py [--present | --legacy | --aarch64 | --libvirt] [--list] [--accel ACCEL] [--qemu PROGRAM | --module]
-              [--root DIRECTORY] [--variant VARIANT] [NAME...]     NAME: part of a test's name, such as vkcube
+usage: run.py [--present | --legacy | --aarch64 | --libvirt] [--list] [--accel ACCEL]
+              [--qemu PROGRAM | --module | --sanitized] [--root DIRECTORY] [--variant VARIANT] [NAME...]
+              NAME: part of a test's name, such as vkcube
 
 A test is a function test_* of one of the modules below, in the order in which they stand there; its
 first line of documentation is its name in the output. Where a test fails, what it expected and what it
@@ -13,6 +14,7 @@ Pictures that were compared are in out/check/guest.
 
 import argparse
 import importlib
+import os
 import sys
 import time
 import traceback
@@ -22,9 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from venusvm import guest as guests  # noqa: E402
 from venusvm.expect import Failed  # noqa: E402
-from venusvm.harness import STOCK_QEMU, Case, Skipped  # noqa: E402
+from venusvm.harness import OUT, STOCK_QEMU, Case, Skipped  # noqa: E402
 from venusvm.libvirt import SharedLibvirt  # noqa: E402
 from venusvm.program import run  # noqa: E402
+from venusvm.sanitized import LIST, Reports  # noqa: E402
 from venusvm.shared_guest import SharedGuest  # noqa: E402
 
 # First what needs no guest, then all that share one, up to its reset; last those with one of their own.
@@ -39,6 +42,7 @@ ONLY_PC = ("test_qemu", "test_desktops", "test_displays", "test_quirks", "test_s
 AARCH64 = ("test_aarch64", *(name for name in MODULES if name not in ONLY_PC))
 # With --module, that is, in Debian's QEMU with the device as a module: before all others.
 MODULE, MODULE_PRESENT = ("test_module",), ("test_module_windows",)
+SANITIZED = ("test_sanitized",)  # with --sanitized: before those
 LEGACY = ("test_legacy",)  # with --legacy: another, which wants a QEMU of its own
 LIBVIRT = ("test_libvirt",)  # with --libvirt: domains of Debian's libvirt, in Debian's QEMU with the module
 
@@ -55,8 +59,10 @@ def collect(wanted, modules):
     return tests
 
 
-def run_one(shared, full, function):
-    """Runs one test; returns what kept it from passing: None, a Skipped or the text of a failure."""
+def run_one(shared, full, function, reports=None):
+    """Runs one test; returns what kept it from passing: None, a Skipped or the text of a failure.
+
+    reports: of sanitizers that watch QEMU. Whatever else became of a test, it has failed if they say something."""
     outcome = None
     try:
         function(Case(shared, shared.prefix + full.replace(".", "-")))
@@ -71,12 +77,13 @@ def run_one(shared, full, function):
     except guests.GuestError as failure:  # what it left cannot be ended: the next gets a new guest
         gone = str(failure)
         shared.close()
-    return f"{outcome or ''}\n{gone}".strip() if gone else outcome
+    found = "\n".join(filter(None, (gone, reports and reports.new())))
+    return f"{outcome or ''}\n{found}".strip() if found else outcome
 
 
 def report(number, full, function, outcome, seconds):
-    title = (function.__doc__ or full).strip().splitlines()[0]
-    line = f"ok {number} - {full}: {title}"
+    title = f": {(function.__doc__ or full).strip().splitlines()[0]}" if function else ""
+    line = f"ok {number} - {full}{title}"
     if isinstance(outcome, Skipped):
         print(f"{line} # SKIP {outcome}")
     elif outcome is None:
@@ -101,9 +108,13 @@ def main():
     parser.add_argument("--root", help="with --qemu: the Debian 13 that the program is in, instead of host-root.sh's")
     parser.add_argument("--module", action="store_true",
                         help="Debian's own QEMU, with the device as scripts/build-module.sh makes it")
+    parser.add_argument("--sanitized", action="store_true",
+                        help="the same, with the device and the library watched by sanitizers")
     parser.add_argument("--variant", help="another guest: one of the variants of scripts/guest-image.sh")
     arguments = parser.parse_args()
+    arguments.module |= arguments.sanitized
     first = () if not arguments.module else MODULE_PRESENT if arguments.present else MODULE
+    first = (SANITIZED if arguments.sanitized else ()) + first
     tests = collect(arguments.name, first + (PRESENT if arguments.present else LEGACY if arguments.legacy
                                              else AARCH64 if arguments.aarch64
                                              else LIBVIRT if arguments.libvirt else MODULES))
@@ -116,22 +127,32 @@ def main():
     guests.end_on_signals()
     options = {"accel": arguments.accel, "qemu": arguments.qemu,
                "arch": "aarch64" if arguments.aarch64 else "x86_64"}
+    reports = None
     if arguments.module:
-        options.update(qemu=guests.made_by("build-module.sh"), in_root=[STOCK_QEMU])
+        sanitize = [f"--sanitize={LIST}"] if arguments.sanitized else []
+        options.update(qemu=guests.made_by("build-module.sh", *sanitize), in_root=[STOCK_QEMU])
+    if arguments.sanitized:
+        reports = Reports(OUT / "sanitizers")
+        os.environ.update(reports.environment())
+        guests.SECONDS_TO_END = 60  # leaks are looked for as QEMU ends
     if arguments.root:
         options["in_root"] = ["--root", arguments.root]
     if arguments.variant:
         options["image"] = guests.made_by("guest-image.sh", "--arch", options["arch"], "--variant", arguments.variant)
-    print(f"1..{len(tests)}", flush=True)
+    print(f"1..{len(tests) + bool(reports)}", flush=True)
     shared, failed = SharedLibvirt() if arguments.libvirt else SharedGuest(options), 0
     try:
         for number, (full, function) in enumerate(tests, 1):
             begin = time.monotonic()
-            outcome = run_one(shared, full, function)
+            outcome = run_one(shared, full, function, reports)
             failed += isinstance(outcome, str)
             report(number, full, function, outcome, time.monotonic() - begin)
     finally:
         shared.close()
+    if reports:
+        found = reports.new()
+        failed += bool(found)
+        report(len(tests) + 1, "sanitizers: nothing is reported of a QEMU that has ended", None, found, 0)
     return 1 if failed else 0
 
 
