@@ -228,11 +228,13 @@ class Guest:
                     raise GuestError(f"QEMU did not open its {name} socket\n{self.last_words()}") from None
                 time.sleep(0.02)
 
-    def wait_for_agent(self, timeout=180):
-        """Waits until the guest has booted."""
+    def wait_for_agent(self, timeout=180, booted=False):
+        """Waits until the guest has booted. booted: it has already, in another QEMU, and is asked."""
         if not self.port:
             self.port = self.connect("agent")
             threading.Thread(target=self.receive, args=(self.port,), daemon=True).start()
+        if booted:
+            self.send(0, PING)
         deadline = time.monotonic() + timeout
         while not self.hello.wait(0.2):
             self.check_alive()

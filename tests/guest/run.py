@@ -34,11 +34,11 @@ from venusvm.shared_guest import SharedGuest  # noqa: E402
 MODULES = ("test_qemu", "test_agent", "test_vulkaninfo", "test_device", "test_frame", "test_validation",
            "test_endurance", "test_examples", "test_vkcube", "test_two_apps", "test_vkmark", "test_software",
            "test_clean", "test_hostile", "test_faults", "test_reset", "test_regions", "test_zero_copy", "test_kms_buffers",
-           "test_desktops", "test_displays", "test_quirks", "test_sleep", "test_xorg", "test_micro")
+           "test_desktops", "test_displays", "test_quirks", "test_sleep", "test_state", "test_xorg", "test_micro")
 PRESENT = ("test_present", "test_outputs")  # with --present: a suite of its own
 # With --aarch64: a guest for another processor, and all that does not ask for what only a PC has. Desktops were not
 # tried there.
-ONLY_PC = ("test_qemu", "test_desktops", "test_displays", "test_quirks", "test_sleep", "test_micro")
+ONLY_PC = ("test_qemu", "test_desktops", "test_displays", "test_quirks", "test_sleep", "test_state", "test_micro")
 AARCH64 = ("test_aarch64", *(name for name in MODULES if name not in ONLY_PC))
 # With --module, that is, in Debian's QEMU with the device as a module: before all others.
 MODULE, MODULE_PRESENT = ("test_module",), ("test_module_windows",)

@@ -387,6 +387,42 @@ static void test_other_backings(void **state)
     assert_int_equal(shown_pixels()[0], 8);
 }
 
+/* What Vulkan drew outlives its program, and the device it was drawn with. */
+static void test_saved(void **state)
+{
+    (void)state;
+    start();
+    for (unsigned i = 0; i < WIDTH * HEIGHT; i++)
+        guest_pixels()[i] = 0xaaaaaaaa;
+    transfer_all();
+    assert_ok(attach_resource(1, 5));
+    for (unsigned i = 0; i < WIDTH * HEIGHT; i++)
+        gpu_pixels()[i] = 0xbbbbbbbb;
+    assert_ok(destroy_context(1));
+
+    void *data;
+    size_t size;
+    assert_int_equal(venus_gpu_save(vm.gpu, &data, &size, NULL), 0);
+    uint64_t bytes = stat_value("memory-bytes");
+    vm_reset();
+    assert_int_equal(venus_gpu_load(vm.gpu, data, size, NULL), 0);
+    free(data);
+    assert_int_equal(stat_value("memory-bytes"), bytes);
+    assert_all(shown_pixels(), 0xbbbbbbbb);
+    transfer_all(); /* stale pages */
+    assert_all(shown_pixels(), 0xbbbbbbbb);
+    guest_pixels()[3] = 0xcccccccc;
+    transfer_all();
+    assert_int_equal(shown_pixels()[3], 0xcccccccc);
+    assert_int_equal(shown_pixels()[4], 0xbbbbbbbb);
+
+    assert_ok(create_context(1));
+    assert_ok(attach_resource(1, 5));
+    assert_int_equal(gpu_pixels()[4], 0xbbbbbbbb);
+    assert_ok(unref(5));
+    assert_int_equal(stat_value("memory-bytes"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +442,7 @@ int main(void)
         TEST(test_reset),
         TEST(test_renderer_started_anew),
         TEST(test_other_backings),
+        TEST(test_saved),
     };
     return RUN_TESTS(tests);
 }

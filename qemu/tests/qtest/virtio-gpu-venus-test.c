@@ -40,6 +40,7 @@ int main(int argc, char **argv)
     venus_add_machine_tests();
     venus_add_pinned_tests();
     venus_add_server_tests();
+    venus_add_state_tests();
 #ifdef CONFIG_VNC
     venus_add_vnc_tests();
 #endif

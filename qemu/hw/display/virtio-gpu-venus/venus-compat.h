@@ -34,6 +34,13 @@ typedef void VenusClassData;
 typedef const void VenusClassData;
 #endif
 
+/* What a virtio device's set_status() returns: an error, where it can. */
+#if QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR == 0
+typedef void VenusStatusResult;
+#else
+typedef int VenusStatusResult;
+#endif
+
 /*
  * The control queue has as many entries as those of other 3D devices.  Where
  * the base class makes it large for virgl only, it is made anew.

@@ -266,6 +266,11 @@ static void venus_display_bh(void *opaque)
     }
 }
 
+void venus_display_flush(VirtIOGPUVenus *v)
+{
+    venus_display_bh(v);
+}
+
 void venus_display_scanout_changed(void *opaque, unsigned scanout,
                                    struct venus_gpu_frame *frame)
 {

@@ -24,6 +24,10 @@ void venus_queue_finish(VirtIOGPUVenus *v);
 void venus_queue_kick(VirtIODevice *vdev, VirtQueue *vq);
 /* After venus_gpu_reset(): forget every command. */
 void venus_queue_reset(VirtIOGPUVenus *v);
+/* Whether no command is with the library. */
+bool venus_queue_is_idle(VirtIOGPUVenus *v);
+/* Wait a moment for commands that end, and answer them. */
+void venus_queue_flush(VirtIOGPUVenus *v);
 void venus_queue_command_done(void *opaque, void *tag, uint32_t written);
 
 /* Guest addresses behind an IOMMU: venus-iommu.c */
@@ -33,6 +37,8 @@ void venus_iommu_finish(VirtIOGPUVenus *v);
 bool venus_iommu_is_wanted(VirtIOGPUVenus *v);
 /* After venus_gpu_reset(): nobody waits for answers any more. */
 void venus_iommu_reset(VirtIOGPUVenus *v);
+/* Answer now what the library has asked. */
+void venus_iommu_flush(VirtIOGPUVenus *v);
 void venus_iommu_translate(void *opaque,
                            struct venus_gpu_translation *translation);
 
@@ -43,6 +49,8 @@ void venus_display_attach(VirtIOGPUVenus *v);
 void venus_display_finish(VirtIOGPUVenus *v);
 /* After venus_gpu_reset(): apply what is pending, then show nothing. */
 void venus_display_reset(VirtIOGPUVenus *v);
+/* Apply now what is pending. */
+void venus_display_flush(VirtIOGPUVenus *v);
 /* QEMU's displays have missed what an output has shown for a while. */
 void venus_display_show_again(VirtIOGPUVenus *v, unsigned index);
 void venus_display_scanout_changed(void *opaque, unsigned scanout,
@@ -89,6 +97,15 @@ void venus_present_window_refreshed(void *opaque, unsigned scanout,
 void venus_present_window_closed(void *opaque, unsigned scanout);
 void venus_present_input(void *opaque, unsigned scanout,
                          const struct venus_gpu_input *input);
+
+/* Snapshots and migration: venus-state.c */
+extern const VMStateDescription vmstate_virtio_gpu_venus;
+bool venus_state_init(VirtIOGPUVenus *v, Error **errp);
+/* Once @v->gpu is gone. */
+void venus_state_finish(VirtIOGPUVenus *v);
+/* The machine has stopped: let the guest's last commands end. */
+void venus_state_drain(VirtIOGPUVenus *v);
+void venus_state_obstacle_changed(void *opaque);
 
 /* The host-visible window: venus-window.c */
 bool venus_window_init(VirtIOGPUVenus *v, Error **errp);

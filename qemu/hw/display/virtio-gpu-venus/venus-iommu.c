@@ -92,6 +92,11 @@ static void venus_iommu_bh(void *opaque)
     }
 }
 
+void venus_iommu_flush(VirtIOGPUVenus *v)
+{
+    venus_iommu_bh(v);
+}
+
 void venus_iommu_reset(VirtIOGPUVenus *v)
 {
     struct venus_gpu_translation *translation;

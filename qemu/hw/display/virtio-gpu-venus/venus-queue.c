@@ -92,6 +92,7 @@ void venus_queue_command_done(void *opaque, void *tag, uint32_t written)
     WITH_QEMU_LOCK_GUARD(&v->queues.lock) {
         first = QSIMPLEQ_EMPTY(&v->queues.done);
         QSIMPLEQ_INSERT_TAIL(&v->queues.done, cmd, done_next);
+        qemu_cond_signal(&v->queues.finished);
     }
     if (first) {
         qemu_bh_schedule(v->queues.bh);
@@ -129,6 +130,21 @@ static void venus_queue_bh(void *opaque)
     }
 }
 
+bool venus_queue_is_idle(VirtIOGPUVenus *v)
+{
+    return QTAILQ_EMPTY(&v->queues.in_flight);
+}
+
+void venus_queue_flush(VirtIOGPUVenus *v)
+{
+    WITH_QEMU_LOCK_GUARD(&v->queues.lock) {
+        if (QSIMPLEQ_EMPTY(&v->queues.done)) {
+            qemu_cond_timedwait(&v->queues.finished, &v->queues.lock, 1);
+        }
+    }
+    venus_queue_bh(v);
+}
+
 void venus_queue_reset(VirtIOGPUVenus *v)
 {
     VenusCommand *cmd, *next;
@@ -147,11 +163,13 @@ void venus_queue_init(VirtIOGPUVenus *v)
     QTAILQ_INIT(&v->queues.in_flight);
     QSIMPLEQ_INIT(&v->queues.done);
     qemu_mutex_init(&v->queues.lock);
+    qemu_cond_init(&v->queues.finished);
     v->queues.bh = virtio_bh_new_guarded(DEVICE(v), venus_queue_bh, v);
 }
 
 void venus_queue_finish(VirtIOGPUVenus *v)
 {
     qemu_bh_delete(v->queues.bh);
+    qemu_cond_destroy(&v->queues.finished);
     qemu_mutex_destroy(&v->queues.lock);
 }

@@ -17,7 +17,6 @@
 
 #include "qemu/osdep.h"
 #include "hw/virtio/virtio-bus.h"
-#include "migration/blocker.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
@@ -71,8 +70,15 @@ static void venus_unmap_guest(void *opaque, void *ptr, uint64_t len)
 
 static void venus_config_changed(void *opaque)
 {
+    VirtIOGPUVenus *v = opaque;
+
     trace_virtio_gpu_venus_config_changed();
-    virtio_notify_config(VIRTIO_DEVICE(opaque));
+    if (v->state.loading) {
+        /* The interrupt controller may not have been loaded yet. */
+        v->state.notify = true;
+    } else {
+        virtio_notify_config(VIRTIO_DEVICE(v));
+    }
 }
 
 static void venus_log(void *opaque, enum venus_gpu_log_level level,
@@ -123,6 +129,7 @@ static const struct venus_gpu_ops venus_ops = {
     .window_refreshed = venus_present_window_refreshed,
     .window_closed = venus_present_window_closed,
     .input = venus_present_input,
+    .save_obstacle_changed = venus_state_obstacle_changed,
 };
 
 /* Virtio */
@@ -185,11 +192,28 @@ static void venus_set_config(VirtIODevice *vdev, const uint8_t *config)
                            config + offset, sizeof(uint32_t));
 }
 
+/* Comes also when the machine stops or runs on. */
+static VenusStatusResult venus_set_status(VirtIODevice *vdev, uint8_t status)
+{
+    VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(vdev);
+
+    if (!vdev->vm_running) {
+        if (status & VIRTIO_CONFIG_S_DRIVER_OK) {
+            venus_state_drain(v);
+        }
+    } else if (v->state.notify) {
+        v->state.notify = false;
+        virtio_notify_config(vdev);
+    }
+    return (VenusStatusResult)0;
+}
+
 static void venus_reset(VirtIODevice *vdev)
 {
     VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(vdev);
 
     trace_virtio_gpu_venus_reset();
+    v->state.notify = false;
     venus_gpu_reset(v->gpu);
     venus_iommu_reset(v);
     venus_queue_reset(v);
@@ -321,8 +345,6 @@ static bool venus_create(VirtIOGPUVenus *v, Error **errp)
 
 static void venus_finish(VirtIOGPUVenus *v)
 {
-    VirtIOGPUBase *g = VIRTIO_GPU_BASE(v);
-
     venus_window_detach(v);
     if (v->gpu) {
         venus_gpu_reset(v->gpu);
@@ -335,26 +357,18 @@ static void venus_finish(VirtIOGPUVenus *v)
     venus_display_finish(v);
     venus_queue_finish(v);
     venus_iommu_finish(v);
-    migrate_del_blocker(&g->migration_blocker);
+    venus_state_finish(v);
 }
 
 static void venus_realize(DeviceState *dev, Error **errp)
 {
     VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(dev);
-    VirtIOGPUBase *g = VIRTIO_GPU_BASE(dev);
 
-    if (!virtio_gpu_venus_check_conf(v, errp)) {
+    if (!virtio_gpu_venus_check_conf(v, errp) || !venus_state_init(v, errp)) {
         return;
     }
-
-    error_setg(&g->migration_blocker, "virtio-gpu-venus is not migratable: "
-               "what the guest has in Vulkan cannot be saved");
-    if (migrate_add_blocker(&g->migration_blocker, errp) < 0) {
-        return;
-    }
-
     if (!venus_window_init(v, errp)) {
-        migrate_del_blocker(&g->migration_blocker);
+        venus_state_finish(v);
         return;
     }
     venus_queue_init(v);
@@ -451,6 +465,8 @@ static void venus_class_init(ObjectClass *klass, VenusClassData *data)
     vdc->get_features = venus_get_features;
     vdc->get_config = venus_get_config;
     vdc->set_config = venus_set_config;
+    vdc->set_status = venus_set_status;
+    dc->vmsd = &vmstate_virtio_gpu_venus;
     dc->desc = "virtio-gpu for Vulkan (Venus), without OpenGL";
     device_class_set_props(dc, venus_properties);
     venus_choose_control_queue_size(VIRTIO_GPU_BASE_CLASS(klass));

@@ -12,6 +12,7 @@
 #include "hw/virtio/virtio-gpu.h"
 #include "qemu/notify.h"
 #include "qemu/thread.h"
+#include "qemu/timer.h"
 #include "ui/native-input.h"
 
 #define TYPE_VIRTIO_GPU_VENUS "virtio-gpu-venus-device"
@@ -27,6 +28,7 @@ typedef struct VenusQueues {
     QTAILQ_HEAD(, VenusCommand) in_flight;  /* under the BQL */
 
     QemuMutex lock;
+    QemuCond finished;                      /* @done is not empty */
     QSIMPLEQ_HEAD(, VenusCommand) done;     /* under @lock */
 } VenusQueues;
 
@@ -123,6 +125,18 @@ typedef struct VenusWindow {
     QSIMPLEQ_HEAD(, VenusRegionJob) jobs;           /* under @lock */
 } VenusWindow;
 
+/* Snapshots and migration: venus-state.c */
+typedef struct VenusState {
+    QEMUBH *bh;
+    QEMUTimer *timer;                   /* until a blocker can be added */
+    Error *blocker;
+    NotifierWithReturn postcopy;
+    bool loading;
+    bool notify;                        /* of the configuration, when it runs */
+    void *data;                         /* while it is being saved; malloc'ed */
+    uint64_t size;
+} VenusState;
+
 struct VirtIOGPUVenus {
     VirtIOGPUBase parent_obj;
 
@@ -132,6 +146,7 @@ struct VirtIOGPUVenus {
     VenusDisplay display;
     VenusPresent present;
     VenusWindow window;
+    VenusState state;
 
     /* properties */
     uint32_t max_contexts;

@@ -17,6 +17,7 @@ void venus_add_queue_tests(void);
 void venus_add_machine_tests(void);
 void venus_add_pinned_tests(void);
 void venus_add_server_tests(void);
+void venus_add_state_tests(void);
 void venus_add_vnc_tests(void);
 
 #endif
