@@ -43,7 +43,7 @@ def counted(guest, before, command, timeout=120):
 class Held:
     """A program that stands still after its frame of that number (1 is the first), for a with statement."""
 
-    def __init__(self, guest, before, command, frame, timeout=60):
+    def __init__(self, guest, before, command, frame, timeout=240):
         log = "/tmp/held.json"
         guest.run(f"rm -f {log}")
         self.job = guest.spawn(f"{before} wl {frames_environment(log=log, hold=frame)} {command}")

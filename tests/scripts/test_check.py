@@ -43,6 +43,23 @@ class Tap(unittest.TestCase):
         self.assertEqual(check.tap_results("hello\n"), ([], False))
 
 
+class Limits(unittest.TestCase):
+    """How long a program may run: as long as it prints something now and then, but not for ever."""
+
+    def status(self, script):
+        with tempfile.TemporaryDirectory(prefix="venus-check-") as folder:
+            return check.run(["sh", "-c", script], Path(folder, "log"), 2)
+
+    def test_what_goes_on_goes_on(self):
+        self.assertEqual(self.status("for i in 1 2 3 4 5 6; do sleep 0.6; echo ok; done; exit 7"), 7)
+
+    def test_what_stands_still_is_ended(self):
+        self.assertEqual(self.status("echo ok; sleep 1000"), 124)
+
+    def test_what_never_ends_is_ended(self):
+        self.assertEqual(self.status("while :; do sleep 0.2; echo ok; done"), 124)
+
+
 class Summary(unittest.TestCase):
     def summary(self, output):
         folder = tempfile.TemporaryDirectory(prefix="venus-check-")
