@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Guests that sleep (suspend to RAM) and wake up.
+"""Guests that sleep (suspend to RAM) and wake up; and guests that would hibernate.
 
 Waking up is a reset of the machine for QEMU. A device in a PCIe port that its driver has put to sleep is left
 out of it, as it says that it needs no reset. A driver that believes it, as Linux 6.12's does, finds everything
 as it was.
+
+Hibernation resets the device in any case. A driver has to set it up again, or not to let it come to that.
 """
 
+from venusvm.guest import made_by
 from venusvm.harness import VENUS, Skipped, expect, host_tools, json_on_host
 from venusvm.screen import Shown, same
 
@@ -52,3 +55,37 @@ def test_sleep(case):
             wanted = shown.picture(case.file("wanted-later.png"))
             same(case.screen("later", guest), wanted, "another program's frame")
         expect(guest.stat("command-errors") == 0, "no command that failed", guest.stats())
+
+
+NO_QUEUES = "has reset the device and set up no queues, as after hibernation"
+HIBERNATE = "echo devices >/sys/power/pm_test && echo shutdown >/sys/power/disk && echo disk >/sys/power/state"
+
+
+def hibernate(case, *image):
+    """The first part of hibernation, up to where devices are frozen, and its end without an image. Returns whether the
+    guest lives on; if it does not, QEMU has said so."""
+    with case.another_guest(image=made_by("micro-guest.sh", *image), memory="1G", hostmem="256M") as guest:
+        if guest.run("test -w /sys/power/pm_test", check=False).status:
+            raise Skipped("this guest's kernel has no test of hibernation")
+        draws(guest)
+        job = guest.spawn(HIBERNATE)
+
+        def question():
+            return job.status is not None or NO_QUEUES in guest.qemu_log(), "neither"
+        case.wait_for(question, "hibernation to be refused or survived, or a line that says what is to be done", timeout=180)
+        if NO_QUEUES in guest.qemu_log():
+            case.note(f"lost: {guest.qemu_log().strip().splitlines()[-1]}")
+            return False
+        case.note(f"{'refused' if job.status else 'survived'}: {job.errors.strip()}")
+        draws(guest)
+        return True
+
+
+def test_hibernation(case):
+    """a guest that would hibernate goes on, or QEMU says that it has to be rebooted"""
+    hibernate(case)
+
+
+def test_hibernation_newest(case):
+    """one with Debian's newest kernel goes on, and draws"""
+    expect(hibernate(case, "--newest"), "a guest that lives on", "one that has lost its device")

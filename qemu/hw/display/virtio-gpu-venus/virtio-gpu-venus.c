@@ -192,11 +192,26 @@ static void venus_set_config(VirtIODevice *vdev, const uint8_t *config)
                            config + offset, sizeof(uint32_t));
 }
 
+/*
+ * A driver that is ready, and has no queues: Linux' after hibernation, up to
+ * where it refuses that.  It has reset the device and believes that it has not.
+ */
+static void venus_warn_of_no_queues(VirtIODevice *vdev, uint8_t status)
+{
+    if ((status & ~vdev->status & VIRTIO_CONFIG_S_DRIVER_OK) &&
+        !virtio_queue_get_desc_addr(vdev, 0)) {
+        warn_report("virtio-gpu-venus: the guest's driver has reset the device "
+                    "and set up no queues, as after hibernation: nothing will "
+                    "be drawn until the guest is rebooted");
+    }
+}
+
 /* Comes also when the machine stops or runs on. */
 static VenusStatusResult venus_set_status(VirtIODevice *vdev, uint8_t status)
 {
     VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(vdev);
 
+    venus_warn_of_no_queues(vdev, status);
     if (!vdev->vm_running) {
         if (status & VIRTIO_CONFIG_S_DRIVER_OK) {
             venus_state_drain(v);

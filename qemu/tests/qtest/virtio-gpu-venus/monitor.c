@@ -89,13 +89,11 @@ void assert_string(Venus *v, const char *property, const char *value)
     g_assert_cmpstr(there, ==, value);
 }
 
-char *start_and_fail(const char *args)
+static char *run_and_fail(const char *args, const char *last)
 {
-    /* In this form it is the last device, and it is none: QEMU always ends. */
     g_autofree char *command = g_strdup_printf(
-        "%s -M pc -accel qtest -display none -nodefaults %s "
-        "-device '{\"driver\":\"nothing\"}'",
-        getenv("QTEST_QEMU_BINARY"), args);
+        "timeout 60 %s -M pc -accel qtest -display none -nodefaults %s %s",
+        getenv("QTEST_QEMU_BINARY"), args, last);
     char *messages;
     int status;
 
@@ -104,4 +102,17 @@ char *start_and_fail(const char *args)
     g_assert_true(WIFEXITED(status));
     g_assert_cmpint(WEXITSTATUS(status), ==, 1);
     return messages;
+}
+
+char *start_and_fail(const char *args)
+{
+    /* In this form it is the last device, and it is none: QEMU always ends. */
+    return run_and_fail(args, "-device '{\"driver\":\"nothing\"}'");
+}
+
+char *load_and_fail(const char *args, const char *path)
+{
+    g_autofree char *incoming = g_strdup_printf("-incoming file:%s", path);
+
+    return run_and_fail(args, incoming);
 }

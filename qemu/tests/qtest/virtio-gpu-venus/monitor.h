@@ -22,5 +22,7 @@ void assert_refused(Venus *v, const char *property, const char *value,
 void assert_string(Venus *v, const char *property, const char *value);
 /* QEMU's messages when it is started with these arguments, and exits. */
 char *start_and_fail(const char *args);
+/* The same when it loads the state in that file, and cannot. */
+char *load_and_fail(const char *args, const char *path);
 
 #endif

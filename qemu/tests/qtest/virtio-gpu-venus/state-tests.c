@@ -28,8 +28,8 @@ static char *migration_status(Venus *v)
     return status;
 }
 
-/* Whether it becomes @wanted, sooner than anything that is an end. */
-static void wait_migration(Venus *v, const char *wanted)
+/* Wait until it is @wanted; it does not become @not. */
+static void wait_migration(Venus *v, const char *wanted, const char *not)
 {
     gint64 end = g_get_monotonic_time() + TIMEOUT_US;
 
@@ -39,8 +39,7 @@ static void wait_migration(Venus *v, const char *wanted)
         if (g_strcmp0(status, wanted) == 0) {
             return;
         }
-        g_assert_cmpstr(status, !=, "failed");
-        g_assert_cmpstr(status, !=, "completed");
+        g_assert_cmpstr(status, !=, not);
         g_assert_cmpint(g_get_monotonic_time(), <, end);
         g_usleep(10000);
     }
@@ -89,7 +88,7 @@ static void save_and_move(Venus *v, const char *device)
     g_autofree char *path = state_file();
 
     migrate(v, path);
-    wait_migration(v, "completed");
+    wait_migration(v, "completed", "failed");
     move(v, device, path);
     g_unlink(path);
 }
@@ -225,31 +224,17 @@ static void test_too_late(void)
 {
     Venus *v = venus_start("");
     g_autofree char *path = state_file();
-    g_autofree uint8_t *noise = g_malloc(8 * MiB);
-    gint64 end;
-    int i;
+    gint64 end = g_get_monotonic_time() + 2 * TIMEOUT_US;
 
-    for (i = 0; i < 8 * MiB; i++) {
-        noise[i] = i * 2654435761u >> 13;
-    }
-    qtest_memwrite(v->qts, 32 * MiB, noise, 8 * MiB);
-    set_bandwidth(v, 65536);
+    /* Pages that are not all zeroes take their time. */
+    qtest_memset(v->qts, 32 * MiB, 0x5a, 16 * MiB);
+    set_bandwidth(v, 1 * MiB);
     migrate(v, path);
-    wait_migration(v, "active");
+    wait_migration(v, "active", "completed");
     assert_ok(create_context(v, 1, VIRTIO_GPU_CAPSET_VENUS));
     set_bandwidth(v, 1 * GiB);
 
-    end = g_get_monotonic_time() + TIMEOUT_US;
-    for (;;) {
-        g_autofree char *status = migration_status(v);
-
-        g_assert_cmpstr(status, !=, "completed");
-        if (!strcmp(status, "failed")) {
-            break;
-        }
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_usleep(10000);
-    }
+    wait_migration(v, "failed", "completed");
     assert_ok(create_shm(v, 1, 10, PAGE));
     while (!has_blocker(v)) {
         g_assert_cmpint(g_get_monotonic_time(), <, end);
@@ -321,12 +306,11 @@ static void test_other_devices(void)
 
     make_picture(v, 1, &formats[0], 60, 36);
     migrate(v, path);
-    wait_migration(v, "completed");
+    wait_migration(v, "completed", "failed");
     for (i = 0; i < ARRAY_SIZE(others); i++) {
-        g_autofree char *args = g_strdup_printf(
-            "-M pc -m 64 -nodefaults -device " DEVICE "%s -incoming file:%s",
-            others[i].options, path);
-        g_autofree char *messages = start_and_fail(args);
+        g_autofree char *args = g_strdup_printf("-m 64 -device " DEVICE "%s",
+                                                others[i].options);
+        g_autofree char *messages = load_and_fail(args, path);
 
         if (!strstr(messages, others[i].message)) {
             g_test_message("%s: %s", others[i].options, messages);
@@ -347,14 +331,19 @@ static void test_postcopy(void)
         "{'execute': 'migrate-set-capabilities', 'arguments': "
         "{'capabilities': [{'capability': 'postcopy-ram', 'state': true}]}}");
 
-    g_test_message("%s", qdict_get_str(error, "desc"));
+    if (strstr(qdict_get_str(error, "desc"), "serfaultfd")) {
+        g_test_skip("userfaultfd is not to be had here");
+    } else {
+        g_assert_nonnull(strstr(qdict_get_str(error, "desc"),
+                                "leave postcopy-ram off"));
+    }
     qobject_unref(error);
     qtest_quit(qts);
 }
 
 void venus_add_state_tests(void)
 {
-    qtest_add_data_func("virtio-gpu-venus/state/there-and-back", "",
+    qtest_add_data_func("virtio-gpu-venus/state/there-and-back/plain", "",
                         test_there_and_back);
     qtest_add_data_func("virtio-gpu-venus/state/there-and-back/platform",
                         PLATFORM, test_there_and_back);
