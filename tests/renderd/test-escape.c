@@ -37,7 +37,7 @@ struct outside {
     int tcp, path_socket, abstract, leaked;
     int shared_id;
     pid_t victim;
-    char secret[100], path[100], name[64], shared_file[64];
+    char secret[100], path[100], name[64], shared_file[80];
 };
 
 static char lines[65536];

@@ -27,9 +27,9 @@
 #undef CLONE_NEWIPC
 #define CLONE_NEWIPC 0
 #elif defined(WITHOUT_filter)
-#define filter_install(calls) 0
+#define filter_install(calls) ((void)(calls), 0)
 #elif defined(WITHOUT_environment)
-#define strncmp(a, b, length) 0
+#define strncmp(a, b, length) ((void)(a), (void)(b), 0)
 #elif defined(WITHOUT_limits)
 static inline int set_no_limit(const struct rlimit *limit)
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The tests that docs/security.md names are there, and the limits that it names are those of the code."""
+"""The tests and fuzz targets that docs/security.md names are there."""
 
 import re
 import unittest
@@ -25,15 +25,6 @@ class SecurityPage(unittest.TestCase):
         self.assertGreaterEqual(len(names), 5)
         for name in names:
             self.assertTrue((TOP / "fuzz" / f"{name}.c").exists(), name)
-
-    def test_limits_are_members(self):
-        header = (TOP / "include" / "venus-gpu.h").read_text(encoding="utf-8")
-        device = "\n".join(path.read_text(encoding="utf-8") for path in (TOP / "qemu").rglob("*.c"))
-        rows = re.findall(r"^\| `(\w+)` \| `([\w-]+)` \|", PAGE, re.M)
-        self.assertEqual(len(rows), 7)
-        for member, option in rows:
-            self.assertRegex(header, rf"\b{member};", member)
-            self.assertIn(f'"{option}"', device)
 
 
 if __name__ == "__main__":
