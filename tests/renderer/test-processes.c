@@ -3,7 +3,6 @@
  * What contexts' processes have together of a host that has little memory, as this program tells the library: Vulkan
  * memory that is no blob, so that only the processes' own numbers show it.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <string.h>
 #include <unistd.h>
