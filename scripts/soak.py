@@ -29,12 +29,13 @@ from venusvm.screen import VENUS
 
 OUT = TOP / "out"
 LONG = 100000000
+LOUD = f"MESA_LOG_LEVEL=debug {VENUS}"  # so that Venus says what it waits for, if it waits for long
 JOBS = (
-    f"{VENUS} compute --matrix 32 --count 2000 --size 1 --frames {LONG}",
-    f"{VENUS} resource_churn --frames {LONG}",
-    f"{VENUS} multi_context --contexts 4 --frames {LONG}",
-    f"{VENUS} gears --size 320x240 --frames {LONG}",
-    f"{VENUS} vkcube_anim --scanout dumb --frames {LONG}",
+    f"{LOUD} compute --matrix 32 --count 2000 --size 1 --frames {LONG}",
+    f"{LOUD} resource_churn --frames {LONG}",
+    f"{LOUD} multi_context --contexts 4 --frames {LONG}",
+    f"{LOUD} gears --size 320x240 --frames {LONG}",
+    f"{LOUD} vkcube_anim --scanout dumb --frames {LONG}",
     f"fence_ring --rounds {LONG}",
 )
 SIZES = ((800, 600), (1024, 768), (1280, 800), (640, 480))
