@@ -355,7 +355,9 @@ class Guest:
     def scene(self):
         """Where everybody stands, to find out why nothing goes on: the threads of the guest's programs, of QEMU and of
         its render server, whether the guest's processors have timer interrupts, whether who sleeps there wakes now and
-        then to look for something, what the device holds, and the ends of the logs."""
+        then to look for something, whether commands lie in the control queue that nobody has told the device of, what it
+        holds, the ends of the logs, and whether a command of another program sets anybody free."""
+        running = [job for job in self.jobs.values() if job.status is None]
         job = self.spawn("for task in /proc/[0-9]*/task/*; do test -e ${task%/task/*}/exe && "
                          "echo \"$(cat $task/comm): $(cut -d')' -f2 $task/stat | cut -c2) $(cat $task/wchan)\"; done | "
                          "sort | uniq -c")
@@ -364,11 +366,21 @@ class Guest:
                            "sleep 2; done")
         job.ended.wait(20)
         ticks.ended.wait(20)
+        queue = {"path": self.device_path(), "queue": 0}
+        status = self.monitor.ask("x-query-virtio-queue-status", **queue)
+        seen, offered = status["last-avail-idx"], self.monitor.ask("x-query-virtio-queue-element", **queue)["avail"]["idx"]
         held = {name: value for name, value in self.stats().items() if value and not name.startswith("present-us-")}
+        words = self.last_words()
+        other = self.spawn("fence_ring --rounds 1")
+        other.ended.wait(20)
+        time.sleep(2)
+        still = sum(job.status is None for job in running)
         return "\n".join(["in the guest:", job.output.rstrip() if job.status is not None else "  nothing answers",
                           f"timer interrupts and who sleeps, and two seconds later:\n{ticks.output.rstrip()}",
                           "on the host:", *(f"  {line}" for line in processes.waits(self.process.pid)),
-                          f"device: {held}", self.last_words()])
+                          f"control queue: the guest has offered up to {offered}, the device has seen up to {seen}",
+                          f"device: {held}", words,
+                          f"{len(running)} programs of the tests ran; after a command of another one {still} still do"])
 
     # --- the machine
 
