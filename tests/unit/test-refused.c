@@ -3,14 +3,13 @@
  * A system that refuses a mapping, each of them in turn, while a blob is mapped, shown, unmapped and destroyed: whatever
  * becomes of the commands, the window has no hole, nobody sees there what was another's, and nothing is left.
  *
- * This program's own mmap() and mremap() are what the library calls. One that is refused takes away what was in its place,
- * as they may.
+ * What the library calls are this program's mmap() and mremap(). One that is refused takes away what was in its place, as
+ * they may.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fake-vulkan.h"
@@ -45,43 +44,38 @@ static bool is_refused(void *at, int flags, bool is_fill)
     return true;
 }
 
-static void *map_pages(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+/* What the linker makes of the library's calls, and of their names where files are large. */
+void *__real_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+void *__real_mremap(void *from, size_t old_size, size_t size, int flags, ...);
+void *__wrap_mremap(void *from, size_t old_size, size_t size, int flags, void *at);
+
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
 {
     bool fills = flags & MAP_FIXED && flags & MAP_ANONYMOUS;
     if (is_refused(at, flags, fills)) {
         if (flags & MAP_FIXED && !fills)
-            syscall(SYS_munmap, at, size);
+            munmap(at, size);
         errno = ENOMEM;
         return MAP_FAILED;
     }
-    return (void *)syscall(SYS_mmap, at, size, protection, flags, fd, offset);
+    return __real_mmap(at, size, protection, flags, fd, offset);
 }
 
-void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset)
 {
-    return map_pages(at, size, protection, flags, fd, offset);
+    return __wrap_mmap(at, size, protection, flags, fd, offset);
 }
 
-/* The one that is called by what is compiled without large files. */
-void *plain_mmap(void *at, size_t size, int protection, int flags, int fd,
-                 off_t offset) __asm__("mmap");
-void *plain_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+void *__wrap_mremap(void *from, size_t old_size, size_t size, int flags, void *at)
 {
-    return map_pages(at, size, protection, flags, fd, offset);
-}
-
-void *mremap(void *from, size_t old_size, size_t size, int flags, ...)
-{
-    va_list args;
-    va_start(args, flags);
-    void *at = va_arg(args, void *);
-    va_end(args);
     if (is_refused(at, 0, false)) {
-        syscall(SYS_munmap, at, size);
+        munmap(at, size);
         errno = ENOMEM;
         return MAP_FAILED;
     }
-    return (void *)syscall(SYS_mremap, from, old_size, size, flags, at);
+    return __real_mremap(from, old_size, size, flags, at);
 }
 
 static int file = -1;
