@@ -20,7 +20,7 @@ size_t page_size(void)
     const char *said = getenv("VENUS_GPU_PAGE_SIZE");
     char *end = NULL;
     size_t here = page_size_here(), size = said ? strtoul(said, &end, 10) : 0;
-    bool is_one = size > here && size <= PAGE_MOST && !(size & (size - 1)) && !*end;
+    bool is_one = size > here && size <= PAGE_MOST && !(size & (size - 1)) && end && !*end;
     return is_one ? size : here;
 }
 

@@ -201,7 +201,7 @@ struct backing *backing_stream(struct services *services, struct backing *backin
     uint32_t num = backing ? backing->num_runs : 0;
     stream_u32(stream, &num);
     if (stream->saves) {
-        for (unsigned i = 0; i < num; i++) {
+        for (unsigned i = 0; backing && i < num; i++) {
             stream_u64(stream, &backing->runs[i].addr);
             stream_u64(stream, &backing->runs[i].len);
         }

@@ -193,10 +193,9 @@ void platform_expect_little_of(pid_t pid)
         return;
     /* As if it had half of the memory more than it has; to be taken for less is a privilege. */
     enum { HALF = 500 };
-    if (fscanf(file, "%d", &adjustment) == 1 && adjustment < HALF) {
-        rewind(file);
+    if (fscanf(file, "%d", &adjustment) == 1 && adjustment < HALF &&
+        fseek(file, 0, SEEK_SET) == 0)
         fprintf(file, "%d", HALF);
-    }
     fclose(file);
 }
 
