@@ -104,9 +104,16 @@ pid_t sandbox_fork(int *lacks)
     return -1;
 }
 
-char *sandbox_enter(const struct settings *settings, int lacks)
+char *sandbox_enter(const struct settings *settings, int lacks, int *calls)
 {
     (void)settings, (void)lacks;
+    *calls = -1;
+    return NULL;
+}
+
+const char *filter_deny(int calls, struct filter_said *said)
+{
+    (void)calls, (void)said;
     return NULL;
 }
 
@@ -284,7 +291,7 @@ static void run_keeper(const struct record *header, const struct record *records
         memset(&server, 0, sizeof(server));
         wait_for_request();
         start_server(&settings, &server);
-        keep(&server);
+        keep(&server, -1);
     }
     if (render_server.killed > render_server.started)
         complain("a server is ended that was not started");
