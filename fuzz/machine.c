@@ -468,10 +468,11 @@ static uint64_t stat_value(const char *name)
 /* After a reset, and with nothing held, the guest has nothing. */
 static void check_nothing_counted(void)
 {
-    static const char *const gauges[] = { "contexts",       "resources",     "resources-2d",
-                                          "blobs",          "memory-bytes",  "blob-bytes",
-                                          "address-ranges", "descriptors",   "mapped",
-                                          "mapped-bytes",   "fences-pending" };
+    static const char *const gauges[] = {
+        "contexts",       "resources",      "resources-2d",       "blobs",  "memory-bytes",
+        "blob-bytes",     "address-ranges", "descriptors",        "mapped", "mapped-bytes",
+        "fences-pending", "attachments",    "address-space-bytes"
+    };
     for (size_t i = 0; !machine.gpu_hangs && i < sizeof(gauges) / sizeof(gauges[0]); i++) {
         if (stat_value(gauges[i]))
             complain("after a reset the counter %s is %llu", gauges[i],

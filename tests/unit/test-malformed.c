@@ -210,10 +210,15 @@ enum { VALID_REQUESTS = 24 };
 /* ---- what exists ----------------------------------------------------------------------------- */
 
 static const char *const counters[] = {
-    "contexts",       "contexts-created", "resources",      "resources-2d",
-    "blobs",          "blobs-created",    "memory-bytes",   "blob-bytes",
-    "address-ranges", "mapped",           "mapped-bytes",   "fences-pending",
-    "submits",        "transfers",        "cursor-updates", "flushes",
+    "contexts",       "contexts-created",
+    "resources",      "resources-2d",
+    "blobs",          "blobs-created",
+    "memory-bytes",   "blob-bytes",
+    "address-ranges", "mapped",
+    "mapped-bytes",   "fences-pending",
+    "submits",        "transfers",
+    "cursor-updates", "flushes",
+    "attachments",    "address-space-bytes",
 };
 
 struct snapshot {
