@@ -45,6 +45,9 @@ TRANSLATED = 64
 # The C library gives each thread an arena of its own, which keeps what was freed in it for that thread. With one for all,
 # memory that one emulated processor's thread has freed is there for the other one, and is not counted twice.
 ONE_ARENA = "MALLOC_ARENA_MAX=1"
+# Of the guest's own memory. For each 4 MiB that ever had code in them QEMU keeps 16 KiB for good, and each boot has its
+# kernel elsewhere: in a guest of 2 GiB that could grow by 8 MiB, reset by reset.
+MEMORY = "512M"
 FINAL = {"kill a process", "kill the server", "reset"}  # after which programs of that round need not end well
 
 
@@ -155,7 +158,7 @@ def main():
     guests.end_on_signals()
     OUT.mkdir(exist_ok=True)
     chosen = which_qemu.choose(arguments, guest="micro")
-    guest = guests.Guest(**chosen.options(), accel=arguments.accel)
+    guest = guests.Guest(**chosen.options(), accel=arguments.accel, memory=MEMORY)
     guest.preload = ["env", ONE_ARENA, *guest.preload]
     if guest.accel == "tcg":
         guest.accel = f"tcg,thread=multi,tb-size={TRANSLATED}"
