@@ -178,20 +178,14 @@ enum virtio_gpu_ctrl_type context_create(struct venus_gpu *gpu, struct command *
     return result;
 }
 
-/* NULL, and logged: there is no memory, or there are enough. */
-static struct attachment *attachment_new(struct venus_gpu *gpu, struct command *cmd)
+/* NULL: there is no memory, or there are enough. */
+static struct attachment *attachment_new(struct venus_gpu *gpu)
 {
-    if (!budget_take(&gpu->services.budget, BUDGET_ATTACHMENTS, 1)) {
-        command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
-                      "contexts have resources %llu times, which is all they may",
-                      (unsigned long long)gpu->services.budget.most[BUDGET_ATTACHMENTS]);
+    if (!budget_take(&gpu->services.budget, BUDGET_ATTACHMENTS, 1))
         return NULL;
-    }
     struct attachment *attachment = malloc(sizeof(*attachment));
-    if (!attachment) {
-        command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    if (!attachment)
         budget_give_back(&gpu->services.budget, BUDGET_ATTACHMENTS, 1);
-    }
     return attachment;
 }
 
@@ -283,9 +277,11 @@ enum virtio_gpu_ctrl_type context_attach_resource(struct venus_gpu *gpu, struct 
         attachment->count++;
         return VIRTIO_GPU_RESP_OK_NODATA;
     }
-    attachment = attachment_new(gpu, cmd);
+    attachment = attachment_new(gpu);
     if (!attachment)
-        return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+        return command_error(cmd, VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY,
+                             "contexts may have resources %llu times, and there must be memory",
+                             (unsigned long long)gpu->services.budget.most[BUDGET_ATTACHMENTS]);
     if (context->renders && resource->mem == RESOURCE_2D && !resource->in_renderer &&
         share_with_renderer(gpu, resource) < 0) {
         attachment_free(gpu, attachment);
@@ -503,9 +499,9 @@ static void load_attachment(struct venus_gpu *gpu, struct resource *resource, st
                     resource->id, id);
         return;
     }
-    struct attachment *attachment = malloc(sizeof(*attachment));
+    struct attachment *attachment = attachment_new(gpu);
     if (!attachment) {
-        stream_fail(stream, -ENOMEM, "out of memory");
+        stream_fail(stream, -ENOMEM, "out of memory, or of attachments");
         return;
     }
     *attachment = (struct attachment){ .context = context, .resource = resource, .count = count };
