@@ -318,14 +318,16 @@ static void large(long rounds)
     munmap(zeros, most);
 }
 
-/* What a program does, again and again, until it is killed. */
-static _Noreturn void work(void)
+/* What a program does, again and again, until it is killed. It says by a pipe that it has a context. */
+static _Noreturn void work(int begun)
 {
     const struct stream instance = create_instance(1);
 
     for (;;) {
         int fd = open_context();
         submit_stream(fd, &instance);
+        if (write(begun, "", 1) < 0)
+            _exit(1);
         for (int i = 0; i < 4; i++) {
             struct virtgpu_blob blob = virtgpu_create_host_blob(fd, 16 * PAGE, 0);
             memset(virtgpu_map(fd, &blob), 1, blob.size);
@@ -337,15 +339,23 @@ static _Noreturn void work(void)
 static void killed(long rounds, struct chance *chance)
 {
     for (long i = 0; i < rounds; i++) {
+        int pipes[2];
+        if (pipe(pipes))
+            die("pipe: %s", strerror(errno));
         pid_t child = fork();
         if (child < 0)
             die("fork: %s", strerror(errno));
         if (child == 0)
-            work();
+            work(pipes[1]);
+        close(pipes[1]);
+        char byte;
+        if (read(pipes[0], &byte, 1) != 1)
+            die("a program ended before it was killed");
         usleep(chance_below(chance, 100000));
         kill(child, SIGKILL);
         if (waitpid(child, NULL, 0) < 0)
             die("waitpid: %s", strerror(errno));
+        close(pipes[0]);
         taken++;
     }
 }

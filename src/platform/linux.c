@@ -11,6 +11,7 @@
 #include <linux/udmabuf.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -181,22 +182,23 @@ void platform_limit_address_space(pid_t pid, uint64_t bytes)
     prlimit(pid, RLIMIT_AS, &limit, NULL);
 }
 
+/* As if it had half of the memory more than it has. To be taken for less than before is a privilege. */
+enum { HALF_OF_MEMORY = 500 };
+
 void platform_expect_little_of(pid_t pid)
 {
     const struct rlimit none = { 0, 0 };
-    char path[64];
-    int adjustment = 0;
+    char path[64], text[16] = "";
     prlimit(pid, RLIMIT_CORE, &none, NULL);
     snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
-    FILE *file = fopen(path, "r+e");
-    if (!file)
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
         return;
-    /* As if it had half of the memory more than it has; to be taken for less is a privilege. */
-    enum { HALF = 500 };
-    if (fscanf(file, "%d", &adjustment) == 1 && adjustment < HALF &&
-        fseek(file, 0, SEEK_SET) == 0)
-        fprintf(file, "%d", HALF);
-    fclose(file);
+    bool more = read(fd, text, sizeof(text) - 1) > 0 && strtol(text, NULL, 10) >= HALF_OF_MEMORY;
+    snprintf(text, sizeof(text), "%d", HALF_OF_MEMORY);
+    if (!more && pwrite(fd, text, strlen(text), 0) < 0)
+        errno = 0; /* then it is not the first to go */
+    close(fd);
 }
 
 /* Its children, in the order in which they were started. NULL if it is gone. */
