@@ -200,7 +200,7 @@ struct backing *backing_stream(struct services *services, struct backing *backin
     assert_device_thread(services);
     uint32_t num = backing ? backing->num_runs : 0;
     stream_u32(stream, &num);
-    if (stream->saves) {
+    if (backing) {
         for (unsigned i = 0; i < num; i++) {
             stream_u64(stream, &backing->runs[i].addr);
             stream_u64(stream, &backing->runs[i].len);

@@ -60,19 +60,18 @@ static void stream_device(struct venus_gpu *gpu, struct stream *stream)
 
 /* In the order in which they stand in a stream: each after what it names. */
 static const struct section {
-    uint32_t kind;
     const char *name;
     void (*stream)(struct venus_gpu *gpu, struct stream *stream);
+    uint32_t kind;
     bool is_made_once; /* when the stream is looked at */
 } sections[] = {
-    { KIND('d', 'e', 'v', 'i'), "device", stream_device, true },
-    { KIND('c', 'a', 'p', 's'), "capability set", capset_stream, true },
-    { KIND('c', 'o', 'n', 't'), "contexts", context_stream, true },
-    { KIND('r', 'e', 's', 'o'), "resources", resource_stream, true },
-    { KIND('s', 'c', 'a', 'n'), "scanouts", scanout_stream,
-      false }, /* first, as it may lack memory */
-    { KIND('p', 'o', 'i', 'n'), "pointers", cursor_stream, false },
-    { KIND('o', 'u', 't', 'p'), "outputs", display_stream, false },
+    { "device", stream_device, KIND('d', 'e', 'v', 'i'), true },
+    { "capability set", capset_stream, KIND('c', 'a', 'p', 's'), true },
+    { "contexts", context_stream, KIND('c', 'o', 'n', 't'), true },
+    { "resources", resource_stream, KIND('r', 'e', 's', 'o'), true },
+    { "scanouts", scanout_stream, KIND('s', 'c', 'a', 'n'), false }, /* it may lack memory */
+    { "pointers", cursor_stream, KIND('p', 'o', 'i', 'n'), false },
+    { "outputs", display_stream, KIND('o', 'u', 't', 'p'), false },
 };
 enum { SECTIONS = sizeof(sections) / sizeof(sections[0]) };
 #define KIND_END KIND('e', 'n', 'd', ' ')
