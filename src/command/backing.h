@@ -32,7 +32,7 @@ struct backing *backing_create(struct services *services, struct bell *bell, str
                                enum virtio_gpu_ctrl_type *error);
 void backing_destroy(struct services *services, struct backing *backing);
 
-/* Save a backing, or load one; NULL with the stream's error set. Device thread. */
+/* Save a backing; or load one, where there is none yet: NULL with the stream's error set. Device thread. */
 struct backing *backing_stream(struct services *services, struct backing *backing,
                                struct stream *stream);
 

@@ -69,8 +69,7 @@ static const struct section {
     { "capability set", capset_stream, KIND('c', 'a', 'p', 's'), true },
     { "contexts", context_stream, KIND('c', 'o', 'n', 't'), true },
     { "resources", resource_stream, KIND('r', 'e', 's', 'o'), true },
-    { "scanouts", scanout_stream, KIND('s', 'c', 'a', 'n'),
-      false }, /* first, as it may lack memory */
+    { "scanouts", scanout_stream, KIND('s', 'c', 'a', 'n'), false }, /* it may lack memory */
     { "pointers", cursor_stream, KIND('p', 'o', 'i', 'n'), false },
     { "outputs", display_stream, KIND('o', 'u', 't', 'p'), false },
 };
