@@ -187,9 +187,10 @@ enum { HALF_OF_MEMORY = 500 };
 
 void platform_expect_little_of(pid_t pid)
 {
-    const struct rlimit none = { 0, 0 };
+    /* Not 0: that stops no program which the kernel starts to take a core dump. */
+    const struct rlimit no_core = { 1, 1 };
     char path[64], text[16] = "";
-    prlimit(pid, RLIMIT_CORE, &none, NULL);
+    prlimit(pid, RLIMIT_CORE, &no_core, NULL);
     snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)

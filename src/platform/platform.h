@@ -81,7 +81,7 @@ bool platform_is_in_sandbox(void);
 /* Bound the address space of a child, and of what it starts. */
 void platform_limit_address_space(pid_t pid, uint64_t bytes);
 
-/* Have the kernel end a child, and what it starts, before others where memory runs out, and write no core files of them:
+/* Have the kernel end a child, and what it starts, before others where memory runs out, and take no core dumps of them:
  * a guest can have them take memory, and crash, as often as it likes. */
 void platform_expect_little_of(pid_t pid);
 
