@@ -159,6 +159,17 @@ uint64_t placement_behind(int fd, uint64_t size)
     return pages_of_blob(file_pages(fd), size);
 }
 
+/*
+ * Where something could not be put into the window: what it was to be put over may be gone by then, and the guest can touch
+ * it at any time.
+ */
+static void put_back(void *dst, uint64_t size)
+{
+    if (dst && mmap(dst, size, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+        return; /* window.c tries that again, and says so */
+}
+
 static int place_by_fd(const struct source *source, uint64_t size, void *dst,
                        struct placement *placement)
 {
@@ -170,9 +181,11 @@ static int place_by_fd(const struct source *source, uint64_t size, void *dst,
     if (!placement->size)
         return -EOVERFLOW;
     int ret = make_place(size, dst, &placement->ptr);
-    if (ret == 0 && mmap(placement->ptr, placement->size, PROT_READ | PROT_WRITE,
-                         MAP_SHARED | MAP_FIXED, source->fd, 0) == MAP_FAILED) {
-        ret = -errno;
+    if (ret < 0)
+        return ret;
+    ret = platform_map_fd(source->fd, placement->size, placement->ptr);
+    if (ret < 0) {
+        put_back(dst, placement->size);
         if (!dst)
             munmap(placement->ptr, size);
     }
@@ -243,6 +256,8 @@ static int place_by_alias(const struct renderer *renderer, uint32_t resource_id,
         ret = make_place(size, dst, &placement->ptr);
     if (!ret) {
         ret = placement_alias(mapped, placement->size, placement->ptr);
+        if (ret < 0)
+            put_back(dst, placement->size);
         if (ret < 0 && !dst)
             munmap(placement->ptr, size);
     }

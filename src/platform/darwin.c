@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,6 +55,12 @@ int platform_alias(void *src, uint64_t size, void *dst)
 {
     (void)src, (void)size, (void)dst;
     return -ENOTSUP;
+}
+
+int platform_map_fd(int fd, uint64_t size, void *dst)
+{
+    void *ptr = mmap(dst, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+    return ptr == MAP_FAILED ? -errno : 0;
 }
 
 int platform_move(void *src, uint64_t size, void *dst)

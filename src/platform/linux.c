@@ -63,17 +63,38 @@ int platform_dma_buf(int fd, uint64_t size)
     return ret;
 }
 
-/* mremap() of nothing gives a second mapping of the same pages. */
-int platform_alias(void *src, uint64_t size, void *dst)
-{
-    void *ptr = mremap(src, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, dst);
-    return ptr == MAP_FAILED ? -errno : 0;
-}
-
 int platform_move(void *src, uint64_t size, void *dst)
 {
     void *ptr = mremap(src, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, dst);
     return ptr == MAP_FAILED ? -errno : 0;
+}
+
+/* Not at dst to begin with: where a driver's mmap() failed, Linux had emptied that, as in platform_alias(). */
+int platform_map_fd(int fd, uint64_t size, void *dst)
+{
+    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (mapped == MAP_FAILED)
+        return -errno;
+    int ret = platform_move(mapped, size, dst);
+    if (ret < 0)
+        munmap(mapped, size);
+    return ret;
+}
+
+/*
+ * mremap() of nothing gives a second mapping of the same pages. Of pages that have none it fails; and where it is told a
+ * place, Linux up to 6.16 has emptied that by then. A guest that touches the window there would end a virtual machine. So
+ * the mapping comes first.
+ */
+int platform_alias(void *src, uint64_t size, void *dst)
+{
+    void *twin = mremap(src, 0, size, MREMAP_MAYMOVE);
+    if (twin == MAP_FAILED)
+        return -errno;
+    int ret = platform_move(twin, size, dst);
+    if (ret < 0)
+        munmap(twin, size);
+    return ret;
 }
 
 bool platform_page_exists(void *page)

@@ -37,6 +37,9 @@ int platform_alias(void *src, uint64_t size, void *dst);
 /* Put the pages at src at dst instead, in one step for whoever reads there. */
 int platform_move(void *src, uint64_t size, void *dst);
 
+/* Map a descriptor's memory, from its start, in place of what is mapped at dst. */
+int platform_map_fd(int fd, uint64_t size, void *dst);
+
 /* Whether a page of a mapping is there, or would end the process. Where the system cannot tell, it is. */
 bool platform_page_exists(void *page);
 

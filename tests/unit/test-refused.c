@@ -70,8 +70,10 @@ void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, of
 
 void *__wrap_mremap(void *from, size_t old_size, size_t size, int flags, void *at)
 {
-    if (is_refused(at, 0, false)) {
-        munmap(at, size);
+    bool fixed = flags & MREMAP_FIXED, fails = is_refused(fixed ? at : NULL, 0, false);
+    if (fixed)
+        munmap(at, size); /* as Linux up to 6.16 begins, also where it then fails */
+    if (fails) {
         errno = ENOMEM;
         return MAP_FAILED;
     }
