@@ -20,6 +20,7 @@ BYTES = 1280 * 800 * 4
 
 def draw(case, guest, seed):
     """Fills the console's frame buffer, by the guest's processor, and returns what is shown then."""
+    guest.run("echo 0 >/sys/class/graphics/fbcon/cursor_blink")
     before = dump(guest)
     # Numbers as text: no two rows are the same.
     guest.run(f"seq {seed * 10000000} {seed * 10000000 + BYTES} | head -c {BYTES} >/dev/fb0")

@@ -93,8 +93,12 @@ static void server_by_its_path(void **state)
     assert_works(guest);
 }
 
-#if defined(__linux__) && defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 34)
 #define HAS_CLOSEFROM
+#endif
+#endif
+#ifdef HAS_CLOSEFROM
 /* Of those that front ends forget to keep for themselves, or get from others. */
 static void server_has_no_other_descriptor(void **state)
 {

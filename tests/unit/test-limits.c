@@ -363,6 +363,7 @@ static void test_address_ranges(void **state)
 static void test_address_ranges_of_the_window(void **state)
 {
     (void)state;
+    linux_ways();
     vm_start(NULL);
     vm.gpu->services.budget.most[BUDGET_RANGES] = 5;
     assert_ok(create_context(1));
