@@ -87,30 +87,30 @@ void stream_bytes(struct stream *stream, void *bytes, size_t size)
     stream->at += size;
 }
 
-void stream_u64(struct stream *stream, uint64_t *value)
+static uint64_t number(struct stream *stream, uint64_t value, unsigned size)
 {
     uint8_t bytes[8];
-    for (unsigned i = 0; i < sizeof(bytes); i++)
-        bytes[i] = (uint8_t)(*value >> 8 * i);
-    stream_bytes(stream, bytes, sizeof(bytes));
-    if (stream->saves)
-        return;
-    *value = 0;
-    for (unsigned i = 0; i < sizeof(bytes); i++)
-        *value |= (uint64_t)bytes[i] << 8 * i;
+    for (unsigned i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(value >> 8 * i);
+    stream_bytes(stream, bytes, size);
+    value = 0;
+    for (unsigned i = 0; i < size; i++)
+        value |= (uint64_t)bytes[i] << 8 * i;
+    return value;
+}
+
+void stream_u64(struct stream *stream, uint64_t *value)
+{
+    uint64_t read = number(stream, *value, sizeof(*value));
+    if (!stream->saves)
+        *value = read;
 }
 
 void stream_u32(struct stream *stream, uint32_t *value)
 {
-    uint8_t bytes[4];
-    for (unsigned i = 0; i < sizeof(bytes); i++)
-        bytes[i] = (uint8_t)(*value >> 8 * i);
-    stream_bytes(stream, bytes, sizeof(bytes));
-    if (stream->saves)
-        return;
-    *value = 0;
-    for (unsigned i = 0; i < sizeof(bytes); i++)
-        *value |= (uint32_t)bytes[i] << 8 * i;
+    uint64_t read = number(stream, *value, sizeof(*value));
+    if (!stream->saves)
+        *value = (uint32_t)read;
 }
 
 void stream_bool(struct stream *stream, bool *value)

@@ -342,6 +342,26 @@ int client_start(const struct daemon *daemon, int *fds)
     return connection;
 }
 
+int client_read(const struct daemon *daemon, char *lines, size_t room, const char *until)
+{
+    size_t size = 1;
+    int fds[BROKER_DESCRIPTORS];
+    int connection = client_start(daemon, fds);
+    strcpy(lines, "\n");
+    while (!strstr(lines, until)) {
+        struct pollfd polled = { .fd = fds[BROKER_MESSAGES], .events = POLLIN };
+        assert_int_equal(poll(&polled, 1, 20000), 1);
+        ssize_t got = read(fds[BROKER_MESSAGES], lines + size, room - 1 - size);
+        if (got <= 0)
+            fail_msg("it ended, after: %s", lines);
+        size += (size_t)got;
+        lines[size] = '\0';
+    }
+    close(fds[BROKER_SERVER]);
+    close(fds[BROKER_MESSAGES]);
+    return connection;
+}
+
 void client_wait_for_end(int connection)
 {
     char byte;

@@ -60,6 +60,8 @@ void client_say(int connection, uint32_t version, enum broker_what what, uint64_
 bool client_hear(int connection, struct broker_reply *reply, int *fds);
 /* All of that; an answer that is not BROKER_OK fails the test. Returns the connection. */
 int client_start(const struct daemon *daemon, int *fds);
+/* The same, and what that server prints, up to a text: lines, with an empty one before them. */
+int client_read(const struct daemon *daemon, char *lines, size_t room, const char *until);
 /* Until the other end is closed. */
 void client_wait_for_end(int connection);
 

@@ -11,7 +11,6 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,22 +189,7 @@ static int teardown(void **state)
 /* Have a server try, and read what became of it. Returns the connection that keeps it. */
 static int try_all(struct outside *outside)
 {
-    size_t size = 1;
-    int fds[BROKER_DESCRIPTORS];
-    int connection = client_start(outside->daemon, fds);
-    strcpy(lines, "\n");
-    while (!strstr(lines, "\ndone: ")) {
-        struct pollfd polled = { .fd = fds[BROKER_MESSAGES], .events = POLLIN };
-        assert_int_equal(poll(&polled, 1, 20000), 1);
-        ssize_t got = read(fds[BROKER_MESSAGES], lines + size, sizeof(lines) - 1 - size);
-        if (got <= 0)
-            fail_msg("it ended, after: %s", lines);
-        size += (size_t)got;
-        lines[size] = '\0';
-    }
-    close(fds[BROKER_SERVER]);
-    close(fds[BROKER_MESSAGES]);
-    return connection;
+    return client_read(outside->daemon, lines, sizeof(lines), "\ndone: ");
 }
 
 static void start(struct outside *outside, struct daemon_options options)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What a server that venus-gpu-renderd starts can see and do: probe.c tries, here is what it must find. */
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,25 +14,9 @@ static char lines[65536];
 /* Start a probe and read what it finds. Returns the connection that keeps it. */
 static int start_probe(struct daemon *daemon, struct daemon_options options)
 {
-    size_t size = 0;
-    int fds[BROKER_DESCRIPTORS];
     options.server = daemon->probe;
     daemon_start(daemon, &options);
-    int connection = client_start(daemon, fds);
-    lines[size++] = '\n';
-    lines[size] = '\0';
-    while (!strstr(lines, "\ndone: yes\n")) {
-        struct pollfd polled = { .fd = fds[BROKER_MESSAGES], .events = POLLIN };
-        assert_int_equal(poll(&polled, 1, 20000), 1);
-        ssize_t got = read(fds[BROKER_MESSAGES], lines + size, sizeof(lines) - 1 - size);
-        if (got <= 0)
-            fail_msg("it ended, after: %s", lines);
-        size += (size_t)got;
-        lines[size] = '\0';
-    }
-    close(fds[BROKER_SERVER]);
-    close(fds[BROKER_MESSAGES]);
-    return connection;
+    return client_read(daemon, lines, sizeof(lines), "\ndone: yes\n");
 }
 
 static bool found(const char *name, const char *result)
