@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,8 +73,12 @@ void *faults_mmap(void *at, size_t size, int protection, int flags, int fd, off_
                                           : mmap(at, size, protection, flags, fd, offset);
 }
 
-void *faults_mremap(void *old, size_t old_size, size_t size, int flags, void *at)
+void *faults_mremap(void *old, size_t old_size, size_t size, int flags, ...)
 {
+    va_list more;
+    va_start(more, flags);
+    void *at = flags & MREMAP_FIXED ? va_arg(more, void *) : NULL;
+    va_end(more);
     return happens(FAULT_MAPPING, ENOMEM) ? MAP_FAILED : mremap(old, old_size, size, flags, at);
 }
 

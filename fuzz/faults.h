@@ -29,7 +29,7 @@ void *faults_realloc(void *old, size_t size);
 char *faults_strdup(const char *text);
 int faults_vasprintf(char **text, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 void *faults_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
-void *faults_mremap(void *old, size_t old_size, size_t size, int flags, void *at);
+void *faults_mremap(void *old, size_t old_size, size_t size, int flags, ...);
 int faults_mprotect(void *at, size_t size, int protection);
 int faults_memfd_create(const char *name, unsigned flags);
 int faults_fcntl(int fd, int command, ...);
