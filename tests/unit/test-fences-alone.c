@@ -46,6 +46,7 @@ static void start(void)
 static int finish(void **state)
 {
     (void)state;
+    alone_stop_renderer();
     pthread_mutex_lock(&services.lock);
     fence_forget_all_locked(fences);
     commands_forget_locked(commands);

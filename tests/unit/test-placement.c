@@ -49,6 +49,7 @@ static int finish(void **state)
     if (fake_blobs())
         fake_renderer.resource_unref(BLOB);
     munmap(room, (PAGES + 2) * page_size());
+    alone_stop_renderer();
     alone_stop(&services);
     usual_ways();
     return 0;
