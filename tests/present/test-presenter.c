@@ -82,6 +82,7 @@ static int finish(void **state)
     commands_destroy(commands);
     assert_int_equal(budget_taken(&services.budget, BUDGET_MEMORY), 0);
     assert_int_equal(budget_taken(&services.budget, BUDGET_DESCRIPTORS), 0);
+    alone_stop_renderer();
     alone_stop(&services);
     return 0;
 }
