@@ -366,9 +366,7 @@ class Guest:
                            "sleep 2; done")
         job.ended.wait(20)
         ticks.ended.wait(20)
-        queue = {"path": self.device_path(), "queue": 0}
-        status = self.monitor.ask("x-query-virtio-queue-status", **queue)
-        seen, offered = status["last-avail-idx"], self.monitor.ask("x-query-virtio-queue-element", **queue)["avail"]["idx"]
+        offered, seen = self.control_queue()
         held = {name: value for name, value in self.stats().items() if value and not name.startswith("present-us-")}
         words = self.last_words()
         other = self.spawn("fence_ring --rounds 1")
@@ -381,6 +379,26 @@ class Guest:
                           f"control queue: the guest has offered up to {offered}, the device has seen up to {seen}",
                           f"device: {held}", words,
                           f"{len(running)} programs of the tests ran; after a command of another one {still} still do"])
+
+    def control_queue(self):
+        """Up to which number the guest has offered commands in the control queue, and up to which the device took them.
+        The first is read in the guest's memory: x-query-virtio-queue-element has QEMU look at a command that is not there
+        yet, and give the device up if there is no sense in what it finds."""
+        status = self.monitor.ask("x-query-virtio-queue-status", path=self.device_path(), queue=0)
+        words = self.monitor.ask("human-monitor-command", **{"command-line": f"xp /1hx {status['vring-avail'] + 2:#x}"})
+        return int(words.split()[-1], 16), status["last-avail-idx"]
+
+    def standstill(self):
+        """What has stopped until the guest is reset, or None: a device whose queue made no sense to QEMU, which takes
+        nothing from it any more, or a control queue with commands in it that the device is told nothing of."""
+        for device in self.monitor.ask("x-query-virtio"):
+            if self.monitor.ask("x-query-virtio-status", path=device["path"])["broken"]:
+                return f"QEMU has given up {device['name']}: it found no sense in one of its queues"
+        offered, seen = self.control_queue()
+        time.sleep(2)
+        if offered == seen or seen != self.control_queue()[1]:
+            return None
+        return f"the control queue stands still: the guest has offered up to {offered}, the device has seen up to {seen}"
 
     # --- the machine
 

@@ -391,7 +391,7 @@ class SharedLibvirt:
             print(f"# {libvirt.accel_why}", flush=True)
         return self.libvirt
 
-    def tidy(self):
+    def tidy(self, _failed=False):
         """Ends the programs that somebody left running; says which domain has ended by itself."""
         gone = []
         for door, domain in list(self.domains.items()):

@@ -27,8 +27,9 @@ class SharedGuest:
                   f"QEMU {guest.qemu_version()}, {guest.renderer()}", flush=True)
         return self.guest
 
-    def tidy(self):
-        """Ends the programs that somebody left running; says if the machine itself has ended."""
+    def tidy(self, failed=False):
+        """Ends the programs that somebody left running; says if the machine itself has ended. failed: it is looked at
+        whether the device has, too; then the next one gets a new guest, and only this one has failed by it."""
         guest = self.guest
         if not guest:
             return None
@@ -40,7 +41,12 @@ class SharedGuest:
                 job.wait(20)
             if running:
                 self.settle()
-            return None
+            ended = guest.standstill() if failed else None
+            if not ended:
+                return None
+            words = f"{ended}\n{guest.last_words()}"
+            self.close()
+            return words
         words = f"QEMU ended with status {guest.process.returncode}\n{guest.last_words()}"
         self.close()
         return words

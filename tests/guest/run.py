@@ -73,7 +73,7 @@ def run_one(shared, full, function, reports=None):
     except Exception:  # a mistake in a test must not end the others
         outcome = traceback.format_exc()
     try:
-        gone = shared.tidy()
+        gone = shared.tidy(isinstance(outcome, str))
     except guests.GuestError as failure:  # what it left cannot be ended: the next gets a new guest
         gone = str(failure)
         shared.close()

@@ -55,5 +55,8 @@ def test_timeout(case):
         case.guest.run("echo so far; sleep 60", timeout=1)
     except guests.GuestError as error:
         expect("so far" in str(error), "the output in the error", error)
+        expect("the device has seen up to" in str(error), "where everybody stands", error)
     else:
         expect(False, "an error", "none")
+    still = case.guest.standstill()
+    expect(not still, "a device that was only looked at, and goes on", still)
