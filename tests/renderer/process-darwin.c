@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <libproc.h>
 #include <mach-o/dyld.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/proc_info.h>
 #include <unistd.h>
@@ -51,6 +52,12 @@ bool process_is_dead(pid_t pid)
     enum { ZOMBIE = 5 }; /* SZOMB of sys/proc.h */
     return proc_pidinfo(pid, PROC_PIDTBSDINFO, 0, &info, sizeof(info)) != sizeof(info) ||
            info.pbi_status == ZOMBIE;
+}
+
+void process_describe(pid_t pid, char *text, size_t size)
+{
+    if (proc_name(pid, text, (uint32_t)size) <= 0)
+        snprintf(text, size, "without a name");
 }
 
 unsigned process_children(pid_t parent, pid_t *children, unsigned max)

@@ -99,3 +99,24 @@ bool process_is_dead(pid_t pid)
     pid_t parent;
     return !read_stat(pid, &state, &parent) || state == 'Z';
 }
+
+static void read_line(pid_t pid, const char *name, char *line, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    FILE *file = fopen(path, "r");
+    size_t len = file ? fread(line, 1, size - 1, file) : 0;
+    if (file)
+        fclose(file);
+    line[len] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+}
+
+void process_describe(pid_t pid, char *text, size_t size)
+{
+    char stat[200], wchan[64], call[200];
+    read_line(pid, "stat", stat, sizeof(stat));
+    read_line(pid, "wchan", wchan, sizeof(wchan));
+    read_line(pid, "syscall", call, sizeof(call));
+    snprintf(text, size, "%.60s, waits in %s, system call %s", stat, wchan, call);
+}

@@ -76,8 +76,11 @@ void process_wait_for_end(pid_t pid)
     enum { PATIENCE_MS = 60000, STEP_MS = 10 };
     for (int ms = 0; ms < PATIENCE_MS && !process_is_dead(pid); ms += STEP_MS)
         sleep_ms(STEP_MS);
-    if (!process_is_dead(pid))
-        fail_msg("process %d is still there", (int)pid);
+    if (process_is_dead(pid))
+        return;
+    char text[512];
+    process_describe(pid, text, sizeof(text));
+    fail_msg("process %d is still there: %s", (int)pid, text);
 }
 
 void process_kill(pid_t pid)

@@ -43,6 +43,9 @@ void process_wait_for_threads(unsigned most);
 /* Whether it has ended, be it a zombie. */
 bool process_is_dead(pid_t pid);
 
+/* What it is and what it does, for a person to read. */
+void process_describe(pid_t pid, char *text, size_t size);
+
 /* A bound for max_call_ms that a busy machine keeps to; VENUS_TEST_SLOWER times longer, as an emulated one is busy with anything. */
 uint32_t process_soon_ms(void);
 
