@@ -64,10 +64,6 @@ static void test_scanout_blob(const void *options)
 }
 
 /*
- * Part of a picture in a guest blob, in each format; the picture does not begin
- * where the blob does, and its rows have a gap between them.
- */
-/*
  * A sparse blob's size is no bound for the numbers that displays compute with.
  * What is refused leaves what was shown before.
  */
@@ -115,6 +111,10 @@ static void test_scanout_bounds(void)
     venus_stop(v);
 }
 
+/*
+ * Part of a picture in a guest blob, in each format; the picture does not begin
+ * where the blob does, and its rows have a gap between them.
+ */
 static void test_blob_formats(const void *data)
 {
     const Shown *shown = data;
