@@ -6,7 +6,8 @@
  * blob, threads of rings and devices, descriptors of memory. One process has limits of the kernel's, but many
  * contexts may each keep theirs and take all of the host together. So it is looked, once a second and more often where
  * half is taken, and the context whose process has most of it is ended. Between two looks they may go
- * over it by what they can take in that time; of a host's memory, three eighths are left for that.
+ * over it by what they can take in that time; of a host's memory, three eighths are left for that, and for pages of
+ * blobs that only the guest touches: these are no process' here, and bounded by themselves (budget.h).
  *
  * It is known only of processes of a server that the library started, on Linux.
  */
