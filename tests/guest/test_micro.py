@@ -28,6 +28,22 @@ def test_micro(case):
         check_cube(case, "dumb", guest)
 
 
+def test_blob_alignment(case):
+    """one with the newest kernel, where blobs are to be multiples of 16 KiB as on a Mac: QEMU says what its Vulkan needs"""
+    image = guests.made_by("micro-guest.sh", "--newest")
+    for option, page, warns in (("on", 16384, True), ("off", 16384, False), ("on", 4096, False)):
+        with case.another_guest(image=image, properties={"blob-alignment": option},
+                                env={"VENUS_GPU_PAGE_SIZE": str(page)}) as guest:
+            said = re.findall(r"takes blobs in multiples of (\d+) KiB only", guest.qemu_log())
+            expect(said == (["16"] if warns else []), f"{'one line' if warns else 'none'} with {option} and pages of {page}",
+                   guest.qemu_log()[-1500:])
+            summary = guest.run(f"{VENUS} vulkaninfo --summary", check=False).output
+            if option == "on":  # else a blob may be at no place that such a host could map
+                expect("DRIVER_ID_MESA_VENUS" in summary, "Venus", summary[-1500:])
+                compare(case, "triangle", "--frames 60", guest=guest)
+                run(case, "vk_memory --rounds 50", guest)
+
+
 def test_newest(case):
     """so does one with the newest kernel and Mesa that Debian has today, whose fences are the device's or not"""
     image = guests.made_by("micro-guest.sh", "--newest")

@@ -206,12 +206,38 @@ static void venus_warn_of_no_queues(VirtIODevice *vdev, uint8_t status)
     }
 }
 
+/*
+ * The driver's kernel refuses from now on what is no multiple.  What asks for
+ * it gets an error there, of which nothing reaches us.
+ */
+static void venus_warn_of_alignment(VirtIODevice *vdev, uint8_t status)
+{
+    VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(vdev);
+    uint32_t alignment = 0;
+
+    if (!(status & ~vdev->status & VIRTIO_CONFIG_S_DRIVER_OK) ||
+        !virtio_vdev_has_feature(vdev, VENUS_F_BLOB_ALIGNMENT)) {
+        return;
+    }
+    venus_gpu_read_config(v->gpu, offsetof(VenusConfigSpace, blob_alignment),
+                          &alignment, sizeof(alignment));
+    alignment = le32_to_cpu(alignment);
+    if (alignment > 4 * KiB) {
+        warn_report_once("virtio-gpu-venus: the guest's kernel takes blobs in "
+                         "multiples of %u KiB only: its Vulkan needs a Mesa "
+                         "that makes them so (26.2.6 does), or, where its own "
+                         "pages are that large, blob-alignment=off",
+                         alignment / (unsigned)KiB);
+    }
+}
+
 /* Comes also when the machine stops or runs on. */
 static VenusStatusResult venus_set_status(VirtIODevice *vdev, uint8_t status)
 {
     VirtIOGPUVenus *v = VIRTIO_GPU_VENUS(vdev);
 
     venus_warn_of_no_queues(vdev, status);
+    venus_warn_of_alignment(vdev, status);
     if (!vdev->vm_running) {
         if (status & VIRTIO_CONFIG_S_DRIVER_OK) {
             venus_state_drain(v);
