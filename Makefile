@@ -40,7 +40,7 @@ check-gpu:       ## the payload of make gpu, unpacked in an empty folder, on lav
 check-packages:  ## Debian's packages, in a fresh Debian 13 with a guest; the tarball of a release, built offline
 check-asan:      ## unit, renderer and presenting tests under AddressSanitizer and UndefinedBehaviorSanitizer
 check-tsan:      ## unit, renderer and presenting tests under ThreadSanitizer
-check-fuzz:      ## the targets of fuzz/: all seeds, and a quarter of a minute beyond them
+check-fuzz:      ## the targets of fuzz/: all seeds, and what a minute makes of them
 check-guest-aarch64: ## an emulated aarch64 guest, in a second QEMU; not part of check
 check-guest-16k: ## the same with a kernel whose pages are of 16 KiB; not part of check
 check-guest-backports: ## a guest with the kernel of Debian's backports; not part of check

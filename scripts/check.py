@@ -39,7 +39,7 @@ MODULE_TESTS = ("module.", "qemu.", "vulkaninfo.", "device.", "frame.", "vkcube.
 
 
 # What runs while sanitizers watch: the same, and those in which a guest or its host does what is wrong.
-ASAN_TESTS = ("sanitized.", *MODULE_TESTS, "hostile.", "faults.", "reset.")
+ASAN_TESTS = ("sanitized.", *MODULE_TESTS, "hostile.", "faults.", "reset.", "state.")
 # Of the guest tests, what runs with the next virglrenderer: what is known of the device, compute, and a picture.
 NEXT_TESTS = ("vulkaninfo.", "device.", "examples.compute", "vkcube.")
 # And where the guest's pages are larger than the host's: what has memory of the host's in it.
@@ -332,8 +332,8 @@ def tsan(log):
     return meson_suites(["unit", "renderer", "present"], "thread", log)
 
 
-# How long each target runs: enough for all seeds, and a look beyond. A person has "make fuzz".
-FUZZ_SECONDS = 15
+# How long each target runs. A person has "make fuzz".
+FUZZ_SECONDS = 60
 
 
 def fuzz(log):
