@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Which Vulkan the library presents with: where its loader is. */
+/* Which Vulkan the library presents with: where its loader is, and which devices that shows. */
 #include <stdlib.h>
 
+#include "fake-vulkan.h"
 #include "harness.h"
 #include "vk/vulkan.h"
 
@@ -39,12 +40,49 @@ static void test_no_loader(void **state)
                    "There is no Vulkan loader (/nonexistent/libvulkan) to present with.");
 }
 
+static struct vulkan *make(enum vulkan_fault fault, char **error)
+{
+    const struct vulkan_choice choice = {
+        .get_instance_proc_addr = fake_vulkan_get_instance_proc_addr,
+    };
+    fake_vulkan_start(fault);
+    return vulkan_create(&choice, error);
+}
+
+/* All devices of macOS do: the instance has to ask for them, and the device has to be told that it is known. */
+static void test_device_that_lacks_parts(void **state)
+{
+    (void)state;
+    char *error = NULL;
+    struct vulkan *vk = make(VULKAN_LACKS_PARTS, &error);
+    assert_null(error);
+    assert_non_null(vk);
+    assert_true(vulkan_has_extension(vk, "VK_KHR_portability_subset"));
+    vulkan_unref(vk);
+    assert_null(fake_vulkan_complaint());
+}
+
+/* Neither is asked of a Vulkan that has none of this. */
+static void test_device_that_is_whole(void **state)
+{
+    (void)state;
+    char *error = NULL;
+    struct vulkan *vk = make(VULKAN_WORKS, &error);
+    assert_null(error);
+    assert_non_null(vk);
+    assert_false(vulkan_has_extension(vk, "VK_KHR_portability_subset"));
+    vulkan_unref(vk);
+    assert_null(fake_vulkan_complaint());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_loader),
         cmocka_unit_test(test_later_loader),
         cmocka_unit_test(test_no_loader),
+        cmocka_unit_test(test_device_that_lacks_parts),
+        cmocka_unit_test(test_device_that_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
