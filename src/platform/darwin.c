@@ -220,7 +220,10 @@ bool platform_program_uses(const char *path, const char *function)
     return true;
 }
 
-const char platform_vulkan_loader[] = "libvulkan.1.dylib";
+/* Homebrew's folders, on Apple's processors and on Intel's: dyld does not look there for a bare name. */
+const char *const platform_vulkan_loaders[] = { "libvulkan.1.dylib",
+                                                "/opt/homebrew/lib/libvulkan.1.dylib",
+                                                "/usr/local/lib/libvulkan.1.dylib", NULL };
 
 const char *const platform_server_places[] = { "/opt/homebrew/libexec/virgl_render_server",
                                                "/usr/local/libexec/virgl_render_server", NULL };

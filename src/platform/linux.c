@@ -352,7 +352,7 @@ bool platform_program_uses(const char *path, const char *function)
     return uses;
 }
 
-const char platform_vulkan_loader[] = "libvulkan.so.1";
+const char *const platform_vulkan_loaders[] = { "libvulkan.so.1", NULL };
 
 const char *const platform_server_places[] = { "/usr/libexec/virgl_render_server",
                                                "/usr/lib/virgl_render_server",

@@ -111,7 +111,8 @@ bool platform_program_uses(const char *path, const char *function);
 
 /* ---- names ------------------------------------------------------------------------------------- */
 
-extern const char platform_vulkan_loader[];
+/* Vulkan's loader as dlopen() takes it, the one to be tried first; the last one is NULL. */
+extern const char *const platform_vulkan_loaders[];
 
 /* Where render servers are, the last one being NULL. */
 extern const char *const platform_server_places[];

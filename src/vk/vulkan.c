@@ -71,16 +71,19 @@ static bool is_among(const char *name, const char *const *names, uint32_t count)
 static bool load(struct vulkan *vk, const struct vulkan_choice *choice, char **error)
 {
     vk->GetInstanceProcAddr = choice->get_instance_proc_addr;
-    if (!vk->GetInstanceProcAddr) {
-        vk->library = dlopen(platform_vulkan_loader, RTLD_NOW | RTLD_LOCAL);
-        if (!vk->library)
-            return refuse(error, "There is no Vulkan loader (%s) to present with.",
-                          platform_vulkan_loader);
-        vk->GetInstanceProcAddr =
-            (PFN_vkGetInstanceProcAddr)dlsym(vk->library, "vkGetInstanceProcAddr");
+    if (vk->GetInstanceProcAddr)
+        return true;
+    const char *const *names = choice->loaders ? choice->loaders : platform_vulkan_loaders;
+    const char *name = names[0];
+    for (size_t i = 0; names[i] && !vk->library; i++) {
+        name = names[i];
+        vk->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     }
-    return vk->GetInstanceProcAddr ||
-           refuse(error, "%s is no Vulkan loader.", platform_vulkan_loader);
+    if (!vk->library)
+        return refuse(error, "There is no Vulkan loader (%s) to present with.", names[0]);
+    vk->GetInstanceProcAddr =
+        (PFN_vkGetInstanceProcAddr)dlsym(vk->library, "vkGetInstanceProcAddr");
+    return vk->GetInstanceProcAddr || refuse(error, "%s is no Vulkan loader.", name);
 }
 
 static bool create_instance(struct vulkan *vk, char **error)

@@ -158,7 +158,8 @@ struct vulkan_choice {
      * descriptors. NULL: not known. */
     const uint8_t *device_uuid, *driver_uuid;
     bool only_gpu;                                    /* a processor that draws will not do */
-    PFN_vkGetInstanceProcAddr get_instance_proc_addr; /* NULL: the system's loader's */
+    PFN_vkGetInstanceProcAddr get_instance_proc_addr; /* NULL: the loader's */
+    const char *const *loaders; /* names of it, the last one being NULL; NULL: the system's */
 };
 
 /* NULL on failure, with a message of one or two lines in *error, to be freed. */

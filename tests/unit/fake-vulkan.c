@@ -26,6 +26,7 @@ struct memory_object {
 
 static struct {
     _Atomic(enum vulkan_fault) fault;
+    bool shows_all; /* the instance, also devices that lack parts */
     atomic_uint instances, devices, memories, mapped;
     int bystander;
     uint64_t last_size;
@@ -51,17 +52,36 @@ void fake_vulkan_set(enum vulkan_fault fault)
 static VkResult enumerate_instance_extensions(const char *layer, uint32_t *count,
                                               VkExtensionProperties *properties)
 {
-    (void)layer, (void)properties;
-    *count = 0;
+    (void)layer;
+    *count = fake.fault == VULKAN_LACKS_PARTS;
+    if (properties && *count)
+        strcpy(properties->extensionName, "VK_KHR_portability_enumeration");
     return VK_SUCCESS;
+}
+
+static bool enables(const char *const *names, uint32_t count, const char *name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!strcmp(names[i], name))
+            return true;
+    }
+    return false;
 }
 
 static VkResult create_instance(const VkInstanceCreateInfo *info,
                                 const VkAllocationCallbacks *allocator, VkInstance *out)
 {
-    (void)info, (void)allocator;
+    (void)allocator;
     if (fake.fault == VULKAN_HAS_NO_LOADER)
         return VK_ERROR_INCOMPATIBLE_DRIVER;
+    bool asks = info->flags & VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR;
+    bool may_ask = enables(info->ppEnabledExtensionNames, info->enabledExtensionCount,
+                           "VK_KHR_portability_enumeration");
+    if (may_ask && fake.fault != VULKAN_LACKS_PARTS)
+        return VK_ERROR_EXTENSION_NOT_PRESENT;
+    if (asks && !may_ask)
+        fake.complaint = "an instance was to show all devices without the extension for it";
+    fake.shows_all = asks && may_ask;
     fake.instances++;
     *out = (VkInstance)&instance;
     return VK_SUCCESS;
@@ -76,8 +96,9 @@ static VkResult enumerate_physical_devices(VkInstance which, uint32_t *count,
                                            VkPhysicalDevice *devices)
 {
     (void)which;
-    *count = 1;
-    devices[0] = (VkPhysicalDevice)&physical;
+    *count = fake.fault != VULKAN_LACKS_PARTS || fake.shows_all;
+    if (*count)
+        devices[0] = (VkPhysicalDevice)&physical;
     return VK_SUCCESS;
 }
 
@@ -85,9 +106,9 @@ static VkResult enumerate_device_extensions(VkPhysicalDevice which, const char *
                                             uint32_t *count, VkExtensionProperties *properties)
 {
     static const char *const names[] = { "VK_KHR_external_memory_fd", "VK_KHR_map_memory2",
-                                         "VK_EXT_map_memory_placed" };
+                                         "VK_EXT_map_memory_placed", "VK_KHR_portability_subset" };
     (void)which, (void)layer;
-    *count = fake.fault == VULKAN_LACKS_PLACING ? 2 : 3;
+    *count = fake.fault == VULKAN_LACKS_PARTS ? 4 : fake.fault == VULKAN_LACKS_PLACING ? 2 : 3;
     for (uint32_t i = 0; properties && i < *count; i++)
         strcpy(properties[i].extensionName, names[i]);
     return VK_SUCCESS;
@@ -158,7 +179,14 @@ static void get_queue_families(VkPhysicalDevice which, uint32_t *count,
 static VkResult create_device(VkPhysicalDevice which, const VkDeviceCreateInfo *info,
                               const VkAllocationCallbacks *allocator, VkDevice *out)
 {
-    (void)which, (void)info, (void)allocator;
+    (void)which, (void)allocator;
+    bool says_it_lacks = enables(info->ppEnabledExtensionNames, info->enabledExtensionCount,
+                                 "VK_KHR_portability_subset");
+    if (says_it_lacks && fake.fault != VULKAN_LACKS_PARTS)
+        return VK_ERROR_EXTENSION_NOT_PRESENT;
+    if (!says_it_lacks && fake.fault == VULKAN_LACKS_PARTS)
+        fake.complaint =
+            "a device that lacks parts was made without the extension that it must have";
     fake.devices++;
     *out = (VkDevice)&device;
     return VK_SUCCESS;
@@ -215,7 +243,8 @@ static VkResult allocate(VkDevice which, const VkMemoryAllocateInfo *info,
 static bool is_kept(void *at, uint64_t size)
 {
     unsigned char in_core[1024];
-    return size / (uint64_t)getpagesize() <= sizeof(in_core) && mincore(at, size, in_core) == 0;
+    return size / (uint64_t)getpagesize() <= sizeof(in_core) &&
+           mincore(at, size, (void *)in_core) == 0;
 }
 
 static VkResult map(VkDevice which, const VkMemoryMapInfoKHR *info, void **out)

@@ -2,7 +2,7 @@
 /*
  * A Vulkan with which the library places blobs: a driver whose memory is files, and that fails in each way a driver can.
  *
- * Its mappings are its own business, as a driver's are: what is freed while it is mapped, it unmaps, whatever is there by
+ * It has one device. Its mappings are its own business, as a driver's are: what is freed while it is mapped, it unmaps, whatever is there by
  * then. One per process.
  */
 #ifndef FAKE_VULKAN_H
@@ -16,6 +16,7 @@
 enum vulkan_fault {
     VULKAN_WORKS,
     VULKAN_HAS_NO_LOADER,    /* there is no instance to be had */
+    VULKAN_LACKS_PARTS,      /* of Vulkan: its loader keeps it to itself unless it is asked for such */
     VULKAN_LACKS_PLACING,    /* the extension */
     VULKAN_LACKS_RESERVING,  /* the feature */
     VULKAN_IS_ANOTHER,       /* device */
