@@ -248,6 +248,9 @@ if todo qemu "$key"; then
 fi
 
 # Whatever has changed the program since the linker signed it, such as its installation, has made that void.
+# QEMU's build ends by giving the program an icon, in a resource fork and in the Finder's attributes, and nothing is signed
+# that has those.
+run xattr -c "$qemu"
 run codesign --force --sign - --entitlements "$entitlements" "$qemu"
 if [ -n "$tests" ]; then
     say "==> the library's tests"

@@ -100,6 +100,7 @@ class DryRun(Build):
         self.assertLess(max(patches), min(copies))
         self.assertLess(max(copies), configure)
         self.assertEqual(signing, len(commands) - 1)
+        self.assertEqual(commands[signing - 1], ["xattr", "-c", commands[signing][-1]])
 
     def test_virglrenderer(self):
         """the version that is pinned, with all that a Mac needs and no OpenGL"""
@@ -183,10 +184,12 @@ PROGRAMS = {
     "tar": 'while [ "$1" != -C ]; do shift; done; mkdir -p "$2/qemu-VERSION"; '
            'cp "$STAND_INS/true" "$2/qemu-VERSION/configure"',
     "meson": 'if [ "$1" = setup ]; then mkdir -p "$2"; touch "$2/build.ninja"; fi',
-    "ninja": 'case $* in *install) mkdir -p "$HOME/prefix/bin"; cp "$STAND_INS/qemu" "$HOME/prefix/bin/qemu-system-aarch64";; '
-             'esac',
+    "ninja": 'case $* in *install) mkdir -p "$HOME/prefix/bin"; cp "$STAND_INS/qemu" "$HOME/prefix/bin/qemu-system-aarch64"; '
+             'touch "$HOME/prefix/bin/qemu-system-aarch64.icon";; esac',
     "qemu": 'echo \'name "virtio-gpu-venus-pci", bus PCI\'',
-    "codesign": "",
+    # The icon that QEMU's build gives the program is an attribute of it; here it is a file beside it.
+    "xattr": 'if [ "$1" = -c ]; then rm -f "$2.icon"; fi',
+    "codesign": 'while [ $# -gt 1 ]; do shift; done; ! [ -e "$1.icon" ]',
 }
 
 
@@ -220,6 +223,18 @@ class StandIns(Build):
         self.assertTrue([line for line in called if line.startswith("codesign ")])
         source = self.folder / f".cache/virtio-gpu-venus/macos/source/qemu-{versions('qemu_macos_version')}"
         self.assertTrue((source / "hw/display/virtio-gpu-venus/virtio-gpu-venus.c").is_file())
+
+    def test_it_is_signed_without_its_icon(self):
+        """codesign signs nothing that has a resource fork or the Finder's attributes, as QEMU's build gives it; so too where
+        all has been built before"""
+        icon = self.folder / "prefix" / "bin" / "qemu-system-aarch64.icon"
+        for _ in range(2):
+            done, called = self.build()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            signing = [line.split()[0] for line in called if line.startswith(("xattr ", "codesign "))]
+            self.assertEqual(signing, ["xattr", "codesign"])
+            self.assertFalse(icon.exists())
+            icon.touch()
 
     def test_as_the_formula_calls_it(self):
         """with no brew in the PATH, but where it is"""
