@@ -542,12 +542,12 @@ class Report(unittest.TestCase):
         path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         path.chmod(0o755)
 
-    def report(self, *words, mac=True):
+    def report(self, *words, mac=True, build=False):
         """What each step has come to, by its name; the report and the exit status are kept."""
         path = self.folder / "out" / "report.txt"
         with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
             self.status = mac_report.main(
-                ["--no-build", "--output", str(path), "--qemu", str(self.folder / "mac" / "qemu"), "--build-dir",
+                [*([] if build else ["--no-build"]), "--output", str(path), "--qemu", str(self.folder / "mac" / "qemu"), "--build-dir",
                  str(self.folder / "build"), "--guest", str(self.folder / "disks"), *words],
                 common.Host(mac, "aarch64"))
         self.said, self.text = out.getvalue(), path.read_text(encoding="utf-8")
@@ -564,6 +564,20 @@ class Report(unittest.TestCase):
         self.assertIn("23 passed, 0 failed, 2 skipped", self.said)
         self.assertIn("open an issue of the project", self.said)
         self.assertNotIn(str(self.folder), self.text)
+
+    def test_a_fresh_mac(self):
+        """what the build has Homebrew install is looked for behind it: it is in the report, and its absence before no failure"""
+        driver = self.folder / "driver.json"
+        driver.unlink()
+        for name in ("brew", "vulkaninfo"):
+            self.program("mac", name, f"[ -e '{driver}' ] || exit 1; {A_MAC[name]}")
+        self.program("mac", "build-macos.sh", f"touch '{driver}'")
+        with mock.patch.object(mac_report, "SCRIPTS", self.folder / "mac"):
+            steps = self.report(build=True)
+        self.assertEqual({name: step for name, step in steps.items() if step[0] != "PASS"}, {})
+        self.assertEqual(steps["Homebrew"][1], "molten-vk 1.4.2")
+        self.assertEqual(steps["vulkaninfo"][1], "Apple M9")
+        self.assertEqual(self.status, 0)
 
     def test_how_the_guest_is_run(self):
         self.report()
