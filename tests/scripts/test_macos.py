@@ -739,6 +739,10 @@ class Files(unittest.TestCase):
                     self.assertIn(f"{folder}/{kind}/vulkan/icd.d/MoltenVK_icd.json", places)
         self.assertTrue([place for place in places if "kosmickrisp" in place])
 
+    def test_the_page_names_the_feedback_that_the_first_run_does_without(self):
+        page = (TOP / "docs" / "macos.md").read_text(encoding="utf-8")
+        self.assertEqual(re.findall(r"`(VN_PERF=[^`]*)`", page), [mac_report.NO_FEEDBACK])
+
     def test_entitlements(self):
         with open(PACKAGING / "macos" / "hypervisor.entitlements", "rb") as file:
             self.assertEqual(plistlib.load(file), {"com.apple.security.hypervisor": True})
