@@ -147,6 +147,10 @@ if [ -n "$brew" ]; then
     run brew install $packages
 fi
 
+# QEMU's build reads TOML, which Apple's Python cannot. One that can comes with Homebrew's meson.
+[ -n "$dry" ] || python3 -c 'import tomllib' 2>/dev/null ||
+    die "there is no python3 of 3.11 or newer, which QEMU's build needs: brew install python, and put $homebrew/bin first in PATH"
+
 # --- virglrenderer ------------------------------------------------------------------------------
 
 # Its build reads a file in YAML, for which Python has no module of its own.

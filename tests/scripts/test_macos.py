@@ -175,7 +175,7 @@ PROGRAMS = {
     "xcode-select": "echo /Library/Developer",
     "sysctl": "echo 8",
     "brew": 'if [ "$1" = --prefix ]; then echo /opt/homebrew; fi',
-    "python3": 'mkdir -p "$3/bin"; cp "$STAND_INS/true" "$3/bin/pip"',
+    "python3": 'if [ "$1" = -m ]; then mkdir -p "$3/bin"; cp "$STAND_INS/true" "$3/bin/pip"; fi',
     "git": "",
     "patch": "",
     "true": "",
@@ -281,6 +281,21 @@ class StandIns(Build):
         done, _ = self.build()
         self.assertEqual((done.returncode, done.stdout), (3, ""))
         self.assertIn("does not run, or lacks the device", done.stderr)
+
+    def test_a_python_that_reads_no_toml(self):
+        """Apple's, before Homebrew's in PATH; one that Homebrew has just installed will do"""
+        self.program("python3", '[ "$1" != -c ] || exit 1; ' + PROGRAMS["python3"])
+        done, called = self.build()
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        self.assertEqual(done.stderr.splitlines()[-1],
+                         "build-macos.sh: there is no python3 of 3.11 or newer, which QEMU's build needs: brew install python, and "
+                         "put /opt/homebrew/bin first in PATH")
+        self.assertFalse([line for line in called if line.startswith(("git ", "meson ", "curl "))])
+        self.program("brew", PROGRAMS["brew"] +
+                     '\nif [ "$1" = install ]; then cp "$STAND_INS/newer" "$STAND_INS/python3"; fi')
+        self.program("newer", PROGRAMS["python3"])
+        done, _ = self.build()
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_what_a_mac_lacks(self):
         for name, body, says in (("sw_vers", "echo 12.7", "macOS is older than 13"),
@@ -727,7 +742,9 @@ class Files(unittest.TestCase):
         text = (PACKAGING / "homebrew" / "virtio-gpu-venus.rb").read_text(encoding="utf-8")
         done = subprocess.run([SCRIPTS / "build-macos.sh", "--dry-run"], capture_output=True, text=True, check=True)
         packages = re.search(r"(?m)^brew install (.*)$", done.stdout)[1].split()
-        self.assertEqual(sorted(re.findall(r'(?m)^ *depends_on "([^"]+)"', text)), sorted(packages))
+        # No package of the script's, which takes the Python that comes with meson; a formula finds what it names itself.
+        self.assertEqual(sorted(re.findall(r'(?m)^ *depends_on "([^"]+)"', text)), sorted([*packages, "python@3.13"]))
+        self.assertIn('ENV.prepend_path "PATH", Formula["python@3.13"].opt_libexec/"bin"\n', text)
         self.assertEqual(text.count("scripts/build-macos.sh\""), 1)
 
     def test_the_places_of_drivers(self):
