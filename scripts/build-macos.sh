@@ -147,6 +147,10 @@ if [ -n "$brew" ]; then
     run brew install $packages
 fi
 
+# QEMU's build reads TOML, which Apple's Python cannot. One that can comes with Homebrew's meson.
+[ -n "$dry" ] || python3 -c 'import tomllib' 2>/dev/null ||
+    die "there is no python3 of 3.11 or newer, which QEMU's build needs: brew install python, and put $homebrew/bin first in PATH"
+
 # --- virglrenderer ------------------------------------------------------------------------------
 
 # Its build reads a file in YAML, for which Python has no module of its own.
@@ -248,6 +252,9 @@ if todo qemu "$key"; then
 fi
 
 # Whatever has changed the program since the linker signed it, such as its installation, has made that void.
+# QEMU's build ends by giving the program an icon, in a resource fork and in the Finder's attributes, and nothing is signed
+# that has those.
+run xattr -c "$qemu"
 run codesign --force --sign - --entitlements "$entitlements" "$qemu"
 if [ -n "$tests" ]; then
     say "==> the library's tests"

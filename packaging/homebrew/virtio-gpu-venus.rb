@@ -15,6 +15,7 @@ class VirtioGpuVenus < Formula
   depends_on "meson" => :build
   depends_on "ninja" => :build
   depends_on "pkgconf" => :build
+  depends_on "python@3.13" => :build # QEMU's build reads TOML, which Apple's Python cannot
   depends_on "uthash" => :build
   depends_on "vulkan-headers" => :build
   depends_on "dtc"
@@ -29,6 +30,8 @@ class VirtioGpuVenus < Formula
   depends_on "vulkan-tools"
 
   def install
+    # Where it is python3, also when a newer one is Homebrew's usual one.
+    ENV.prepend_path "PATH", Formula["python@3.13"].opt_libexec/"bin"
     ENV["XDG_CACHE_HOME"] = (buildpath/"cache").to_s
     system "scripts/build-macos.sh", "--no-brew", "--jobs", ENV.make_jobs.to_s, "--prefix", prefix.to_s
     pkgshare.install "scripts", "docs"

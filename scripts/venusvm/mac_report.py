@@ -27,7 +27,7 @@ from venusvm.guest import MACHINES, SCRIPTS, TOP, GuestError, Monitor, latency_p
 from venusvm.launchers import common
 
 DESCRIPTION = """\
-Tries the device on this machine, meant for a Mac that nobody has tried: what is installed, the build, guests, then the
+Tries the device on this machine, meant for a Mac that nobody has tried: the build, what it has installed, guests, then the
 library's tests. Prints a line for each step and writes a report to send back, also if you stop it by Ctrl-C."""
 
 EPILOG = """\
@@ -525,9 +525,11 @@ def main(arguments=None, host=common.HERE):
 
 
 def every_step(run):
-    """What only a Mac can tell comes first: the guests, and in each whether it sees what the GPU has written."""
-    for name, function in (("macOS", macos), ("Homebrew", homebrew), ("Vulkan drivers", drivers), ("vulkaninfo", vulkan),
-                           ("build", build), ("QEMU's signature", signature), ("QEMU's device", device),
+    """What only a Mac can tell comes first: the guests, and in each whether it sees what the GPU has written.
+
+    Before them is the build, and before all that looks at what it has Homebrew install."""
+    for name, function in (("macOS", macos), ("build", build), ("Homebrew", homebrew), ("Vulkan drivers", drivers),
+                           ("vulkaninfo", vulkan), ("QEMU's signature", signature), ("QEMU's device", device),
                            ("place of blobs", place_of_blobs)):
         run.step(name, function)
     for folder in run.options.guest:

@@ -100,6 +100,7 @@ class DryRun(Build):
         self.assertLess(max(patches), min(copies))
         self.assertLess(max(copies), configure)
         self.assertEqual(signing, len(commands) - 1)
+        self.assertEqual(commands[signing - 1], ["xattr", "-c", commands[signing][-1]])
 
     def test_virglrenderer(self):
         """the version that is pinned, with all that a Mac needs and no OpenGL"""
@@ -174,7 +175,7 @@ PROGRAMS = {
     "xcode-select": "echo /Library/Developer",
     "sysctl": "echo 8",
     "brew": 'if [ "$1" = --prefix ]; then echo /opt/homebrew; fi',
-    "python3": 'mkdir -p "$3/bin"; cp "$STAND_INS/true" "$3/bin/pip"',
+    "python3": 'if [ "$1" = -m ]; then mkdir -p "$3/bin"; cp "$STAND_INS/true" "$3/bin/pip"; fi',
     "git": "",
     "patch": "",
     "true": "",
@@ -183,10 +184,12 @@ PROGRAMS = {
     "tar": 'while [ "$1" != -C ]; do shift; done; mkdir -p "$2/qemu-VERSION"; '
            'cp "$STAND_INS/true" "$2/qemu-VERSION/configure"',
     "meson": 'if [ "$1" = setup ]; then mkdir -p "$2"; touch "$2/build.ninja"; fi',
-    "ninja": 'case $* in *install) mkdir -p "$HOME/prefix/bin"; cp "$STAND_INS/qemu" "$HOME/prefix/bin/qemu-system-aarch64";; '
-             'esac',
+    "ninja": 'case $* in *install) mkdir -p "$HOME/prefix/bin"; cp "$STAND_INS/qemu" "$HOME/prefix/bin/qemu-system-aarch64"; '
+             'touch "$HOME/prefix/bin/qemu-system-aarch64.icon";; esac',
     "qemu": 'echo \'name "virtio-gpu-venus-pci", bus PCI\'',
-    "codesign": "",
+    # The icon that QEMU's build gives the program is an attribute of it; here it is a file beside it.
+    "xattr": 'if [ "$1" = -c ]; then rm -f "$2.icon"; fi',
+    "codesign": 'while [ $# -gt 1 ]; do shift; done; ! [ -e "$1.icon" ]',
 }
 
 
@@ -220,6 +223,18 @@ class StandIns(Build):
         self.assertTrue([line for line in called if line.startswith("codesign ")])
         source = self.folder / f".cache/virtio-gpu-venus/macos/source/qemu-{versions('qemu_macos_version')}"
         self.assertTrue((source / "hw/display/virtio-gpu-venus/virtio-gpu-venus.c").is_file())
+
+    def test_it_is_signed_without_its_icon(self):
+        """codesign signs nothing that has a resource fork or the Finder's attributes, as QEMU's build gives it; so too where
+        all has been built before"""
+        icon = self.folder / "prefix" / "bin" / "qemu-system-aarch64.icon"
+        for _ in range(2):
+            done, called = self.build()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            signing = [line.split()[0] for line in called if line.startswith(("xattr ", "codesign "))]
+            self.assertEqual(signing, ["xattr", "codesign"])
+            self.assertFalse(icon.exists())
+            icon.touch()
 
     def test_as_the_formula_calls_it(self):
         """with no brew in the PATH, but where it is"""
@@ -266,6 +281,21 @@ class StandIns(Build):
         done, _ = self.build()
         self.assertEqual((done.returncode, done.stdout), (3, ""))
         self.assertIn("does not run, or lacks the device", done.stderr)
+
+    def test_a_python_that_reads_no_toml(self):
+        """Apple's, before Homebrew's in PATH; one that Homebrew has just installed will do"""
+        self.program("python3", '[ "$1" != -c ] || exit 1; ' + PROGRAMS["python3"])
+        done, called = self.build()
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        self.assertEqual(done.stderr.splitlines()[-1],
+                         "build-macos.sh: there is no python3 of 3.11 or newer, which QEMU's build needs: brew install python, and "
+                         "put /opt/homebrew/bin first in PATH")
+        self.assertFalse([line for line in called if line.startswith(("git ", "meson ", "curl "))])
+        self.program("brew", PROGRAMS["brew"] +
+                     '\nif [ "$1" = install ]; then cp "$STAND_INS/newer" "$STAND_INS/python3"; fi')
+        self.program("newer", PROGRAMS["python3"])
+        done, _ = self.build()
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_what_a_mac_lacks(self):
         for name, body, says in (("sw_vers", "echo 12.7", "macOS is older than 13"),
@@ -527,12 +557,12 @@ class Report(unittest.TestCase):
         path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         path.chmod(0o755)
 
-    def report(self, *words, mac=True):
+    def report(self, *words, mac=True, build=False):
         """What each step has come to, by its name; the report and the exit status are kept."""
         path = self.folder / "out" / "report.txt"
         with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
             self.status = mac_report.main(
-                ["--no-build", "--output", str(path), "--qemu", str(self.folder / "mac" / "qemu"), "--build-dir",
+                [*([] if build else ["--no-build"]), "--output", str(path), "--qemu", str(self.folder / "mac" / "qemu"), "--build-dir",
                  str(self.folder / "build"), "--guest", str(self.folder / "disks"), *words],
                 common.Host(mac, "aarch64"))
         self.said, self.text = out.getvalue(), path.read_text(encoding="utf-8")
@@ -549,6 +579,20 @@ class Report(unittest.TestCase):
         self.assertIn("23 passed, 0 failed, 2 skipped", self.said)
         self.assertIn("open an issue of the project", self.said)
         self.assertNotIn(str(self.folder), self.text)
+
+    def test_a_fresh_mac(self):
+        """what the build has Homebrew install is looked for behind it: it is in the report, and its absence before no failure"""
+        driver = self.folder / "driver.json"
+        driver.unlink()
+        for name in ("brew", "vulkaninfo"):
+            self.program("mac", name, f"[ -e '{driver}' ] || exit 1; {A_MAC[name]}")
+        self.program("mac", "build-macos.sh", f"touch '{driver}'")
+        with mock.patch.object(mac_report, "SCRIPTS", self.folder / "mac"):
+            steps = self.report(build=True)
+        self.assertEqual({name: step for name, step in steps.items() if step[0] != "PASS"}, {})
+        self.assertEqual(steps["Homebrew"][1], "molten-vk 1.4.2")
+        self.assertEqual(steps["vulkaninfo"][1], "Apple M9")
+        self.assertEqual(self.status, 0)
 
     def test_how_the_guest_is_run(self):
         self.report()
@@ -698,7 +742,9 @@ class Files(unittest.TestCase):
         text = (PACKAGING / "homebrew" / "virtio-gpu-venus.rb").read_text(encoding="utf-8")
         done = subprocess.run([SCRIPTS / "build-macos.sh", "--dry-run"], capture_output=True, text=True, check=True)
         packages = re.search(r"(?m)^brew install (.*)$", done.stdout)[1].split()
-        self.assertEqual(sorted(re.findall(r'(?m)^ *depends_on "([^"]+)"', text)), sorted(packages))
+        # No package of the script's, which takes the Python that comes with meson; a formula finds what it names itself.
+        self.assertEqual(sorted(re.findall(r'(?m)^ *depends_on "([^"]+)"', text)), sorted([*packages, "python@3.13"]))
+        self.assertIn('ENV.prepend_path "PATH", Formula["python@3.13"].opt_libexec/"bin"\n', text)
         self.assertEqual(text.count("scripts/build-macos.sh\""), 1)
 
     def test_the_places_of_drivers(self):
@@ -709,6 +755,10 @@ class Files(unittest.TestCase):
                 for kind in ("etc", "share"):
                     self.assertIn(f"{folder}/{kind}/vulkan/icd.d/MoltenVK_icd.json", places)
         self.assertTrue([place for place in places if "kosmickrisp" in place])
+
+    def test_the_page_names_the_feedback_that_the_first_run_does_without(self):
+        page = (TOP / "docs" / "macos.md").read_text(encoding="utf-8")
+        self.assertEqual(re.findall(r"`(VN_PERF=[^`]*)`", page), [mac_report.NO_FEEDBACK])
 
     def test_entitlements(self):
         with open(PACKAGING / "macos" / "hypervisor.entitlements", "rb") as file:
