@@ -209,8 +209,27 @@ static void config_changed(void *opaque)
     (void)opaque;
 }
 
+#define TAKE(list, count, index) \
+    (list)[index];               \
+    memmove(&(list)[index], &(list)[(index) + 1], (--(count) - (index)) * sizeof((list)[0]))
+
+/* Takes what is held of a region's being placed. The two answers of a region come in order, whatever is held. */
+static bool take_held_map(const struct venus_gpu_region *region, struct held_region *held)
+{
+    for (unsigned i = 0; i < vm.num_regions; i++) {
+        if (vm.regions[i].region == region && vm.regions[i].map) {
+            *held = TAKE(vm.regions, vm.num_regions, i);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void answer(struct held_region held, int error)
 {
+    struct held_region before;
+    if (!held.map && take_held_map(held.region, &before))
+        answer(before, 0);
     if (!held.map) {
         for (unsigned i = 0; i < vm.num_placed; i++) {
             if (vm.placed[i] == held.region)
@@ -553,10 +572,6 @@ const struct venus_gpu_frame *machine_shown(unsigned scanout)
 
 /* ---- what is held -------------------------------------------------------------------------------- */
 
-#define TAKE(list, count, index) \
-    (list)[index];               \
-    memmove(&(list)[index], &(list)[(index) + 1], (--(count) - (index)) * sizeof((list)[0]))
-
 void machine_answer_flush(unsigned index)
 {
     if (index >= vm.num_flushes)
@@ -570,10 +585,6 @@ void machine_answer_region(unsigned index, int error)
 {
     if (index >= vm.num_regions)
         return;
-    for (unsigned i = 0; i < index; i++) {
-        if (vm.regions[i].region == vm.regions[index].region)
-            index = i;
-    }
     struct held_region held = TAKE(vm.regions, vm.num_regions, index);
     answer(held, error);
 }
