@@ -395,8 +395,10 @@ class Guest:
             if self.monitor.ask("x-query-virtio-status", path=device["path"])["broken"]:
                 return f"QEMU has given up {device['name']}: it found no sense in one of its queues"
         offered, seen = self.control_queue()
+        if offered == seen:
+            return None
         time.sleep(2)
-        if offered == seen or seen != self.control_queue()[1]:
+        if seen != self.control_queue()[1]:
             return None
         return f"the control queue stands still: the guest has offered up to {offered}, the device has seen up to {seen}"
 
